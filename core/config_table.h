@@ -1,0 +1,169 @@
+/* The configuration, one row a setting. Everything else derives from here: the fields of struct
+ * config, the YAML reader, the command line, CONFIG GET / SET / REWRITE, --help, the sample file
+ * and docs/CONFIG.md.
+ *
+ * ROW(name, field, type, default, min, max, unit, when, group, sentence)
+ *
+ * - A name is Redis's own where Redis has the thing.
+ * - The default is text and goes through the same parser as a user's value.
+ * - min and max bound the number of INT, POWER2, BYTES (in bytes) and DURATION (in the row's unit)
+ *   rows, and the length in bytes of TEXT rows; the other types leave them 0.
+ * - The unit of a DURATION row is us, ms or s and is what the field holds; INT rows may name one
+ *   for the reader; an ENUM row puts its VALUES here.
+ * - when: RESTART = read at the start, LIVE = CONFIG SET takes it too, FIXED = the one value we
+ *   have, listed because Redis clients ask for it. */
+#ifndef CORE_CONFIG_TABLE_H
+#define CORE_CONFIG_TABLE_H
+
+/* clang-format off */
+
+/* The words of the ENUM rows: V(constant, "word"). A field holds the constant. */
+#define CONFIG_VALUES_APPENDFSYNC(V)                                                               \
+    V(CONFIG_FSYNC_ALWAYS, "always") V(CONFIG_FSYNC_EVERYSEC, "everysec") V(CONFIG_FSYNC_NO, "no")
+#define CONFIG_VALUES_LOGLEVEL(V)                                                                  \
+    V(CONFIG_LOG_DEBUG, "debug") V(CONFIG_LOG_VERBOSE, "verbose")                                  \
+    V(CONFIG_LOG_NOTICE, "notice") V(CONFIG_LOG_WARNING, "warning")
+#define CONFIG_VALUES_DUPLICATE(V)                                                                 \
+    V(CONFIG_DUPLICATE_LAST, "LAST") V(CONFIG_DUPLICATE_FIRST, "FIRST")                            \
+    V(CONFIG_DUPLICATE_MIN, "MIN") V(CONFIG_DUPLICATE_MAX, "MAX") V(CONFIG_DUPLICATE_SUM, "SUM")   \
+    V(CONFIG_DUPLICATE_BLOCK, "BLOCK") V(CONFIG_DUPLICATE_KEEP, "KEEP")
+#define CONFIG_VALUES_TIME_UNIT(V)                                                                 \
+    V(CONFIG_TIME_S, "s") V(CONFIG_TIME_MS, "ms") V(CONFIG_TIME_US, "us") V(CONFIG_TIME_NS, "ns")
+#define CONFIG_VALUES_COMPRESSION(V)                                                               \
+    V(CONFIG_COMPRESSION_NONE, "none") V(CONFIG_COMPRESSION_LZ4, "lz4")                            \
+    V(CONFIG_COMPRESSION_ZSTD, "zstd")
+#define CONFIG_VALUES_DEBUG_COMMAND(V)                                                             \
+    V(CONFIG_DEBUG_NO, "no") V(CONFIG_DEBUG_YES, "yes") V(CONFIG_DEBUG_LOCAL, "local")
+
+/* All of them, for the constants. */
+#define CONFIG_VALUES_ALL(V)                                                                       \
+    V(CONFIG_VALUES_APPENDFSYNC) V(CONFIG_VALUES_LOGLEVEL) V(CONFIG_VALUES_DUPLICATE)              \
+    V(CONFIG_VALUES_TIME_UNIT) V(CONFIG_VALUES_COMPRESSION) V(CONFIG_VALUES_DEBUG_COMMAND)
+
+#define CONFIG_GROUPS(G)                                                                           \
+    G(NETWORK, "Network") G(CLIENTS, "Clients and access") G(PROCESS, "Process")                   \
+    G(DURABILITY, "Durability") G(MEMORY, "Memory") G(SERIES, "Time series")                       \
+    G(STORE, "Store") G(COMPAT, "Fixed, for Redis clients that ask")
+
+#define CONFIG_TABLE(ROW)                                                                          \
+    ROW("port", port, INT, "6379", 1, 65535, "", RESTART, NETWORK,                                 \
+        "TCP port that accepts clients.")                                                          \
+    ROW("bind", bind, ADDRESSES, "127.0.0.1", 0, 1023, "", RESTART, NETWORK,                       \
+        "Addresses to listen on, separated by spaces or commas; * stands for all of IPv4 and "     \
+        "IPv6, and a - before an address says that it may be missing.")                            \
+    ROW("core-ports", core_ports, BOOL, "no", 0, 0, "", RESTART, NETWORK,                          \
+        "Also listen on a port per core (port + 1, port + 2, ...), so that cluster-aware clients " \
+        "reach the core that owns a key without a hop.")                                           \
+    ROW("protected-mode", protected_mode, BOOL, "yes", 0, 0, "", RESTART, NETWORK,                 \
+        "Refuse clients from other hosts while no password is set.")                               \
+    ROW("tcp-backlog", tcp_backlog, INT, "511", 1, 65535, "connections", RESTART, NETWORK,         \
+        "Length of the queue of connections that wait to be accepted; the kernel's somaxconn "     \
+        "limits it too.")                                                                          \
+    ROW("tcp-keepalive", tcp_keepalive_s, DURATION, "300", 0, 86400, "s", RESTART, NETWORK,        \
+        "Probe a silent connection after this time, so that dead peers are noticed; 0 = never.")   \
+                                                                                                   \
+    ROW("requirepass", requirepass, TEXT, "", 0, 512, "", LIVE, CLIENTS,                           \
+        "Password clients must give with AUTH; empty = none is asked for.")                        \
+    ROW("maxclients", maxclients, INT, "10000", 1, 1000000, "clients", RESTART, CLIENTS,           \
+        "Connections open at one time over all cores; one more gets an error and is closed.")      \
+    ROW("timeout", timeout_s, DURATION, "0", 0, 2147483647, "s", LIVE, CLIENTS,                    \
+        "Close a connection that was idle for this time; 0 = never.")                              \
+    ROW("databases", databases, INT, "16", 1, 16, "databases", RESTART, CLIENTS,                   \
+        "Number of databases that SELECT can choose from.")                                        \
+    ROW("proto-max-bulk-len", proto_max_bulk_len, BYTES, "512mb", 1048576, 1073741824, "",         \
+        RESTART, CLIENTS, "Longest single argument of a command.")                                 \
+    ROW("client-query-buffer-limit", client_query_buffer_limit, BYTES, "1gb", 1048576,             \
+        68719476736, "", RESTART, CLIENTS,                                                         \
+        "Most bytes of not yet complete commands held for one client; beyond it the connection "   \
+        "is closed.")                                                                              \
+    ROW("client-output-buffer-soft", client_output_buffer_soft, BYTES, "1mb", 4096, 1073741824,    \
+        "", RESTART, CLIENTS,                                                                      \
+        "Stop reading from a client while more than this many bytes of replies wait for it to "    \
+        "read them.")                                                                              \
+    ROW("enable-debug-command", enable_debug_command, ENUM, "no", 0, 0,                            \
+        VALUES(DEBUG_COMMAND), RESTART, CLIENTS,                                                   \
+        "Who may run DEBUG: nobody, everybody, or only clients on this host.")                     \
+                                                                                                   \
+    ROW("dir", dir, TEXT, "./data", 1, 1023, "", RESTART, PROCESS,                                 \
+        "Data directory; made when missing, used by one process at a time.")                       \
+    ROW("cpus", cpus, CPULIST, "", 0, 0, "", RESTART, PROCESS,                                     \
+        "CPUs that run a core each, such as 0-3,8; empty = every CPU the process may run on.")     \
+    ROW("background-cpus", background_cpus, CPULIST, "", 0, 0, "", RESTART, PROCESS,               \
+        "CPUs of helper threads, io_uring workers and RocksDB; empty = those allowed and not in "  \
+        "cpus, or all allowed ones when none is left.")                                            \
+    ROW("logfile", logfile, TEXT, "", 0, 1023, "", RESTART, PROCESS,                               \
+        "File the log is appended to; empty = standard error.")                                    \
+    ROW("loglevel", loglevel, ENUM, "notice", 0, 0, VALUES(LOGLEVEL), LIVE, PROCESS,               \
+        "Least important kind of line that is still logged.")                                      \
+    ROW("hz", hz, INT, "10", 1, 500, "per second", LIVE, PROCESS,                                  \
+        "How often a core does its periodic work: expiry, timeouts, limits.")                      \
+    ROW("busy-poll-us", busy_poll_us, DURATION, "0", 0, 1000000, "us", LIVE, PROCESS,              \
+        "How long a core that ran out of work polls before it sleeps; more takes CPU time and "    \
+        "gives lower latency.")                                                                    \
+    ROW("io-uring-entries", io_uring_entries, POWER2, "1024", 64, 32768, "entries", RESTART,       \
+        PROCESS, "Length of each core's io_uring submission queue.")                               \
+    ROW("io-recv-buffers", io_recv_buffers, POWER2, "1024", 16, 32768, "buffers", RESTART,         \
+        PROCESS, "Receive buffers each core shares among its connections.")                        \
+    ROW("io-recv-buffer-bytes", io_recv_buffer_bytes, BYTES, "16kb", 1024, 1048576, "", RESTART,   \
+        PROCESS, "Size of one receive buffer.")                                                    \
+                                                                                                   \
+    ROW("appendfsync", appendfsync, ENUM, "always", 0, 0, VALUES(APPENDFSYNC), LIVE, DURABILITY,   \
+        "When a write is answered: always = when it is on disk; everysec = at once, on disk "      \
+        "within a second; no = at once, on disk when the system likes.")                           \
+    ROW("journal-segment-bytes", journal_segment_bytes, BYTES, "64mb", 1048576, 1073741824, "",    \
+        RESTART, DURABILITY, "Size of one preallocated journal file.")                             \
+    ROW("journal-batch-bytes", journal_batch_bytes, BYTES, "4mb", 65536, 67108864, "", RESTART,    \
+        DURABILITY, "Most bytes of records that one journal write collects.")                      \
+    ROW("journal-spare-segments", journal_spare_segments, INT, "1", 1, 64, "segments", RESTART,    \
+        DURABILITY, "Journal files kept ready for the next change of segment.")                    \
+    ROW("checkpoint-journal-bytes", checkpoint_journal_bytes, BYTES, "1gb", 1048576,               \
+        1099511627776, "", LIVE, DURABILITY,                                                       \
+        "Start a checkpoint when a core's journal holds this much; it bounds the time a start "    \
+        "takes after a crash.")                                                                    \
+    ROW("checkpoint-dirty-bytes", checkpoint_dirty_bytes, BYTES, "256mb", 65536, 1099511627776,    \
+        "", LIVE, DURABILITY,                                                                      \
+        "Start a checkpoint when a core holds this much that the store does not have yet.")        \
+                                                                                                   \
+    ROW("maxmemory", maxmemory, BYTES, "0", 0, 281474976710656, "", LIVE, MEMORY,                  \
+        "Most bytes of data held in memory over all cores; what is beyond it is read from disk; "  \
+        "0 = no limit.")                                                                           \
+    ROW("active-expire-effort", active_expire_effort, INT, "1", 1, 10, "", LIVE, MEMORY,           \
+        "How much time the search for expired keys may take.")                                     \
+    ROW("store-block-cache-bytes", store_block_cache_bytes, BYTES, "128mb", 1048576,               \
+        1099511627776, "", RESTART, MEMORY,                                                        \
+        "Memory of the cache of store blocks that all cores share.")                               \
+                                                                                                   \
+    ROW("duplicate-policy", duplicate_policy, ENUM, "LAST", 0, 0, VALUES(DUPLICATE), LIVE, SERIES, \
+        "What becomes of a point whose timestamp is there already: one of them wins, they are "    \
+        "added up, the new one is refused (BLOCK), or both are kept in order of arrival (KEEP).")  \
+    ROW("timestamp-unit", timestamp_unit, ENUM, "ms", 0, 0, VALUES(TIME_UNIT), RESTART, SERIES,    \
+        "Unit of time stamps, and so the meaning of *, of 1h and of retention times.")             \
+    ROW("batch-size", batch_size, INT, "1000", 1, 1000000, "points", LIVE, SERIES,                 \
+        "Points that one step of a long time series command handles before others get a turn.")    \
+    ROW("block-seconds", block_seconds, DURATION, "30", 1, 86400, "s", RESTART, SERIES,            \
+        "An open block is closed when it spans this time and holds block-points points.")          \
+    ROW("block-points", block_points, INT, "1024", 64, 8192, "points", RESTART, SERIES,            \
+        "Fewest points of a closed block of a series that is still being written.")                \
+    ROW("block-points-max", block_points_max, INT, "8192", 64, 8192, "points", RESTART, SERIES,    \
+        "Most points of a block; small blocks are merged up to this size.")                        \
+                                                                                                   \
+    ROW("store-compression", store_compression, ENUM, "lz4", 0, 0, VALUES(COMPRESSION), RESTART,   \
+        STORE, "Compression of the store's files.")                                                \
+    ROW("store-compaction-rate-bytes", store_compaction_rate_bytes, BYTES, "0", 0, 1099511627776,  \
+        "per second", RESTART, STORE,                                                              \
+        "Most bytes a second that compaction may write; 0 = no limit.")                            \
+                                                                                                   \
+    ROW("save", save, TEXT, "", 0, 0, "", FIXED, COMPAT,                                           \
+        "There are no snapshots on a schedule: the journal and the store hold everything.")        \
+    ROW("appendonly", appendonly, BOOL, "yes", 0, 0, "", FIXED, COMPAT,                            \
+        "The journal is always on.")
+
+/* Pairs in which the first setting must not be larger than the second: P(small, large). */
+#define CONFIG_ORDERED(P)                                                                          \
+    P(block_points, block_points_max)                                                              \
+    P(journal_batch_bytes, journal_segment_bytes)                                                  \
+    P(proto_max_bulk_len, client_query_buffer_limit)
+
+/* clang-format on */
+
+#endif

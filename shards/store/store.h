@@ -1,0 +1,111 @@
+/* The store of one shard: one RocksDB, written only by checkpoints through SST ingestion (no WAL,
+ * no memtable), read by rows and ranges. The only module that includes rocksdb/c.h.
+ *
+ * Threads: store_get_cached and store_iter_* with cached_only may run on the loop: they never touch
+ * the disk. Everything else blocks and runs on a helper (or before the loop starts). */
+#ifndef SHARDS_STORE_STORE_H
+#define SHARDS_STORE_STORE_H
+
+#include "core/base.h"
+#include "core/buf.h"
+
+/* What all stores of a process share: block cache, rate limiter, background threads' CPUs. */
+struct store_env;
+struct store_env_options {
+    uint64_t block_cache_bytes;
+    uint64_t compaction_rate_bytes; /* per second, 0 = unlimited */
+    unsigned background_threads;    /* compaction threads, >= 1 */
+};
+/* RocksDB's threads inherit the CPU mask of the calling thread: call it from a thread that runs on
+ * the background CPUs. NULL when out of memory. */
+struct store_env *store_env_create(const struct store_env_options *opt);
+void store_env_destroy(struct store_env **e);
+
+enum store_compression { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
+
+struct store_options {
+    const char *dir; /* created if missing */
+    enum store_compression compression;
+    /* Compaction filter: called on RocksDB's threads for every row that is rewritten. 0 = keep,
+     * 1 = replace the value by what was put into `ret_value` (at most 64 bytes). NULL = no filter.
+     * Must be pure. */
+    int (*filter)(void *arg, struct slice key, struct slice value, char *ret_value, size_t *ret_n);
+    void *filter_arg;
+};
+
+struct store;
+struct store_error {
+    char text[256];
+};
+
+int store_open(struct store **ret_s, struct store_env *env, const struct store_options *opt,
+               struct store_error *err);
+void store_close(struct store **s);
+
+/* A value found; release with store_value_put. */
+struct store_value {
+    struct slice v;
+    void *pin;
+};
+void store_value_put(struct store_value *v);
+
+/* 1 found, 0 certainly not there (bloom filter or cached blocks say so), -EAGAIN would touch the
+ * disk, -EIO on error. Never blocks on disk. */
+int store_get_cached(struct store *s, struct slice key, struct store_value *ret_v);
+/* 1 found, 0 not there, -EIO. Blocks. */
+int store_get(struct store *s, struct slice key, struct store_value *ret_v, struct store_error *err);
+
+/* Range iteration over [lower, upper); an iterator is a consistent snapshot. */
+struct store_iter;
+struct store_iter *store_iter_open(struct store *s, struct slice lower, struct slice upper,
+                                   bool cached_only, bool fill_cache);
+void store_iter_close(struct store_iter **it);
+/* Positions: at the first row >= key; at the last row <= key; first; last. */
+void store_iter_seek(struct store_iter *it, struct slice key);
+void store_iter_seek_back(struct store_iter *it, struct slice key);
+void store_iter_first(struct store_iter *it);
+void store_iter_last(struct store_iter *it);
+void store_iter_next(struct store_iter *it);
+void store_iter_prev(struct store_iter *it);
+/* True while on a row. When false, store_iter_status tells why: 0 end, -EAGAIN would touch the disk
+ * (cached_only), -EIO error. */
+bool store_iter_valid(const struct store_iter *it);
+int store_iter_status(const struct store_iter *it, struct store_error *err);
+struct slice store_iter_key(const struct store_iter *it);
+struct slice store_iter_value(const struct store_iter *it);
+
+/* A set of puts and deletes that becomes visible at once and is on disk when commit returns 0.
+ * Later operations on the same key win. Memory is bounded by the caller's slices. */
+struct store_batch;
+struct store_batch *store_batch_create(struct store *s);
+void store_batch_destroy(struct store_batch **b);
+void store_batch_put(struct store_batch *b, struct slice key, struct slice value);
+void store_batch_delete(struct store_batch *b, struct slice key);
+/* Every row in [lower, upper) that is there now is deleted, unless the batch itself puts it (before
+ * or after this call). Reads the range (blocking). */
+int store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
+                            struct store_error *err);
+size_t store_batch_rows(const struct store_batch *b);
+size_t store_batch_bytes(const struct store_batch *b);
+/* Sorts, writes one SST beside the database, syncs and ingests it. An empty batch is fine.
+ * 0, -ENOSPC, -EIO; err says what. On failure nothing of it is visible. */
+int store_batch_commit(struct store_batch *b, struct store_error *err);
+
+/* Drops a whole key range at once, O(1) in rows (range tombstone, flushed to disk). Blocks. */
+int store_delete_range(struct store *s, struct slice lower, struct slice upper,
+                       struct store_error *err);
+
+/* Statistics, cheap enough for INFO: RocksDB properties by short name; 0 when unknown. */
+struct store_stats {
+    uint64_t sst_bytes, live_keys_estimate, pending_compaction_bytes, running_compactions,
+        l0_files, background_errors, table_readers_bytes;
+    bool write_stopped;
+};
+void store_get_stats(struct store *s, struct store_stats *ret);
+/* True when compaction is far behind (stop triggers near): checkpoints wait, which in time holds
+ * back clients. */
+bool store_is_stalled(struct store *s);
+/* Blocks: compacts everything; for tests and tools. */
+void store_compact_all(struct store *s);
+
+#endif
