@@ -1,0 +1,347 @@
+#include "net/conn.h"
+
+
+static void conn_arm_recv(struct conn *c);
+static void conn_maybe_free(struct conn *c);
+
+/* Batch numbers wrap; they are compared by distance. */
+static bool
+seq_after(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+
+void
+conn_set_init(struct conn_set *s, struct reactor *r)
+{
+    *s = (struct conn_set){.reactor = r};
+    list_init(&s->all);
+    list_init(&s->ready);
+    list_init(&s->held);
+    list_init(&s->starved);
+}
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+/* Hands gathered bytes to the owner until it makes no progress or pauses. */
+static void
+conn_drain_in(struct conn *c)
+{
+    while (c->in.n > 0 && !c->paused && !c->closing && !c->close_after) {
+        size_t used;
+
+        if (c->in.n < c->in_need)
+            return;
+        c->in_data = true;
+        used = c->ops->on_data(c, c->in.p, c->in.n);
+        c->in_data = false;
+        buf_consume(&c->in, used);
+        if (used == 0)
+            return;
+    }
+}
+
+static bool
+conn_reads_too_far_ahead(const struct conn *c)
+{
+    return c->paused && c->in.n >= CONN_IN_PAUSED_BYTES;
+}
+
+static void
+conn_take_bytes(struct conn *c, char *data, size_t n)
+{
+    size_t used = 0;
+
+    c->set->bytes_in += n;
+    if (c->in.n == 0 && !c->paused && c->in_need == 0) {
+        c->in_data = true;
+        used = c->ops->on_data(c, data, n);
+        c->in_data = false;
+    }
+    if (used < n && !c->closing && !c->close_after) {
+        if (c->in_need > c->in.cap)
+            buf_reserve(&c->in, c->in_need - c->in.n);
+        buf_append(&c->in, data + used, n - used);
+        if (used == 0)
+            conn_drain_in(c);
+    }
+}
+
+/* The client will send no more; what it asked for is still answered. */
+static void
+conn_on_eof(struct conn *c)
+{
+    c->eof = true;
+    if (!c->paused)
+        conn_close_after_send(c);
+}
+
+static void
+conn_on_recv(struct io_op *op, int res, int buf, bool more)
+{
+    struct conn *c = container_of(op, struct conn, recv_op);
+    struct io *io = c->set->reactor->io;
+
+    if (res > 0) {
+        if (!c->closing && !c->close_after)
+            conn_take_bytes(c, io_buf(io, buf), (size_t)res);
+        io_buf_put(io, buf);
+        if (conn_reads_too_far_ahead(c))
+            io_cancel(io, &c->recv_op);
+    } else if (res == -ENOBUFS) {
+        c->set->nobufs++;
+    } else if (res == 0 || (res != -ECANCELED && res != -EAGAIN && res != -EINTR)) {
+        if (!c->closing)
+            conn_on_eof(c);
+    }
+    if (!more)
+        conn_arm_recv(c);
+    if (c->closing)
+        conn_maybe_free(c);
+}
+
+/* Arms the receive again unless the connection ends, reads too far ahead, or buffers are short. */
+static void
+conn_arm_recv(struct conn *c)
+{
+    if (c->recv_op.busy || c->closing || c->close_after || c->eof || conn_reads_too_far_ahead(c))
+        return;
+    if (io_buf_free(c->set->reactor->io) == 0) {
+        if (!c->in_starved) {
+            c->in_starved = true;
+            list_push_back(&c->set->starved, &c->starved_node);
+        }
+        return;
+    }
+    io_recv(c->set->reactor->io, &c->recv_op, c->fd);
+}
+
+void
+conn_pause(struct conn *c)
+{
+    c->paused = true;
+}
+
+void
+conn_resume(struct conn *c)
+{
+    if (!c->paused)
+        return;
+    c->paused = false;
+    if (c->closing || c->in_data)
+        return;
+    conn_get(c);
+    conn_drain_in(c);
+    if (c->eof && !c->paused && !c->closing && !c->close_after)
+        conn_close_after_send(c);
+    else
+        conn_arm_recv(c);
+    conn_put(c);
+}
+
+/* --- output ---------------------------------------------------------------------------------- */
+
+void
+conn_hold(struct conn *c, uint32_t seq)
+{
+    struct conn_hold_mark *last = c->nholds ? &c->holds[c->nholds - 1] : NULL;
+
+    if (last && (last->seq == seq || c->nholds == CONN_HOLDS)) {
+        last->end = c->out.n;
+        if (seq_after(seq, last->seq))
+            last->seq = seq;
+    } else {
+        c->holds[c->nholds++] = (struct conn_hold_mark){c->out.n, seq};
+    }
+    if (!c->in_held) {
+        c->in_held = true;
+        list_push_back(&c->set->held, &c->held_node);
+    }
+}
+
+/* Bytes of `out` that may leave: everything, or what stands before the first held byte. A reply
+ * that waits holds back all that follow it, so order needs no further care. */
+static size_t
+conn_sendable(const struct conn *c)
+{
+    return c->nholds ? 0 : c->out.n;
+}
+
+void
+conn_set_release(struct conn_set *s, uint32_t seq)
+{
+    list_each_safe(it, &s->held)
+    {
+        struct conn *c = list_entry(it, struct conn, held_node);
+        uint32_t done = 0;
+
+        while (done < c->nholds && !seq_after(c->holds[done].seq, seq))
+            done++;
+        if (done == 0)
+            continue;
+        if (done < c->nholds) {
+            /* The released part goes to its own buffer when none is in flight. */
+            size_t end = c->holds[done - 1].end;
+
+            if (c->sending.n == 0) {
+                buf_append(&c->sending, c->out.p, end);
+                buf_consume(&c->out, end);
+                for (uint32_t i = done; i < c->nholds; i++)
+                    c->holds[i].end -= end;
+            } else {
+                continue;
+            }
+        }
+        memmove(c->holds, c->holds + done, (c->nholds - done) * sizeof(c->holds[0]));
+        c->nholds -= done;
+        if (c->nholds == 0) {
+            list_remove(&c->held_node);
+            c->in_held = false;
+        }
+        conn_touch(c);
+    }
+}
+
+static void
+conn_send(struct conn *c)
+{
+    if (c->send_op.busy || c->closing)
+        return;
+    if (c->sending.n == 0) {
+        struct buf empty = c->sending;
+
+        if (conn_sendable(c) == 0)
+            return;
+        c->sending = c->out;
+        c->out = empty;
+    }
+    io_send(c->set->reactor->io, &c->send_op, c->fd, c->sending.p + c->sent,
+            c->sending.n - c->sent);
+}
+
+static void
+buf_trim(struct buf *b)
+{
+    b->n = 0;
+    if (b->cap > CONN_OUT_KEEP_BYTES)
+        buf_fini(b);
+}
+
+static void
+conn_on_send(struct io_op *op, int res, int buf, bool more)
+{
+    struct conn *c = container_of(op, struct conn, send_op);
+
+    if (c->closing) {
+        conn_maybe_free(c);
+        return;
+    }
+    if (res < 0 && res != -EAGAIN && res != -EINTR) {
+        conn_close(c);
+        return;
+    }
+    if (res > 0) {
+        c->sent += (size_t)res;
+        c->set->bytes_out += (uint64_t)res;
+    }
+    if (c->sent == c->sending.n) {
+        c->sent = 0;
+        buf_trim(&c->sending);
+    }
+    if (c->sending.n || conn_sendable(c))
+        conn_touch(c);
+    else if (c->close_after && c->out.n == 0)
+        conn_close(c);
+    if (!c->closing)
+        c->ops->on_drained(c);
+}
+
+void
+conn_set_flush(struct conn_set *s)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&s->ready))) {
+        struct conn *c = list_entry(node, struct conn, ready_node);
+
+        c->in_ready = false;
+        conn_send(c);
+    }
+    while (!list_empty(&s->starved) && io_buf_free(s->reactor->io) > 0) {
+        struct conn *c = list_entry(list_pop_front(&s->starved), struct conn, starved_node);
+
+        c->in_starved = false;
+        conn_arm_recv(c);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+void
+conn_open(struct conn *c, struct conn_set *s, const struct conn_ops *ops, int fd)
+{
+    c->set = s;
+    c->ops = ops;
+    c->fd = fd;
+    c->recv_op.fn = conn_on_recv;
+    c->send_op.fn = conn_on_send;
+    list_init(&c->ready_node);
+    list_init(&c->held_node);
+    list_init(&c->starved_node);
+    list_push_back(&s->all, &c->all_node);
+    s->count++;
+    conn_arm_recv(c);
+}
+
+void
+conn_close(struct conn *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    list_remove(&c->ready_node);
+    list_remove(&c->held_node);
+    list_remove(&c->starved_node);
+    c->ops->on_close(c);
+    if (c->recv_op.busy)
+        io_cancel(c->set->reactor->io, &c->recv_op);
+    if (c->send_op.busy)
+        io_cancel(c->set->reactor->io, &c->send_op);
+    conn_maybe_free(c);
+}
+
+void
+conn_close_after_send(struct conn *c)
+{
+    c->close_after = true;
+    c->in.n = 0;
+    c->in_need = 0;
+    if (c->out.n == 0 && c->sending.n == 0)
+        conn_close(c);
+    else
+        conn_touch(c);
+}
+
+void
+conn_put(struct conn *c)
+{
+    ASSERT(c->refs > 0);
+    c->refs--;
+    if (c->closing)
+        conn_maybe_free(c);
+}
+
+static void
+conn_maybe_free(struct conn *c)
+{
+    if (c->recv_op.busy || c->send_op.busy || c->refs > 0 || c->in_data || c->freeing)
+        return;
+    c->freeing = true;
+    list_remove(&c->all_node);
+    c->set->count--;
+    io_close(c->set->reactor->io, c->fd);
+    buf_fini(&c->in);
+    buf_fini(&c->out);
+    buf_fini(&c->sending);
+    c->ops->on_free(c);
+}

@@ -1,0 +1,121 @@
+/* Commands: the table row, and what a handler gets.
+ *
+ * A handler runs to its end on one thread and never blocks. Before it runs, the dispatcher has seen
+ * to everything that is a column of the row: arity, authentication, protocol state, memory, journal
+ * room, that the shards of its keys are this thread's to touch, and that every key it names is in
+ * memory (or certainly not in the store). So a handler reads, checks its arguments, changes the
+ * keyspace through keyspace.h and appends exactly one reply to ctx->out. */
+#ifndef SHARDS_ENGINE_COMMAND_H
+#define SHARDS_ENGINE_COMMAND_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "net/resp.h"
+
+struct command;
+struct core;
+struct session;
+struct shard;
+
+struct ctx {
+    struct core *core;       /* the core it runs on */
+    struct shard *sh;        /* the one shard of the request, NULL when it spans several */
+    struct session *session; /* the client; NULL when it runs for a client of another core */
+    const struct command *cmd;
+    struct buf *out;
+    struct slice *argv;      /* argv[0] = command name as sent */
+    uint32_t argc;
+    uint8_t db;
+    uint8_t proto;           /* 2 or 3 */
+    bool in_exec;
+    bool hash_known;         /* key_hash is the hash of the first key */
+    uint64_t key_hash;
+    /* set by keyspace.h: the reply shows or made a change that journal batch hold_seq carries */
+    bool hold;
+    uint32_t hold_seq;
+};
+
+typedef void (*command_fn)(struct ctx *c);
+
+enum command_flag {
+    CMD_WRITE = 1 << 0,     /* may change data: needs journal room */
+    CMD_READONLY = 1 << 1,
+    CMD_DENYOOM = 1 << 2,   /* refused when memory cannot be found */
+    CMD_FAST = 1 << 3,
+    CMD_ADMIN = 1 << 4,
+    CMD_NO_AUTH = 1 << 5,   /* allowed before AUTH */
+    CMD_NO_MULTI = 1 << 6,  /* refused inside MULTI */
+    CMD_BLIND = 1 << 7,     /* may run without knowing the old value (the handler's blind() says) */
+    CMD_LOADING = 1 << 8,
+    CMD_STALE = 1 << 9,
+    CMD_NOSCRIPT = 1 << 10,
+    CMD_BLOCKING = 1 << 11, /* answers later: the handler pauses the session itself */
+    CMD_COUNT_KEYS = 1 << 12, /* needs exact key counts (DBSIZE) */
+};
+
+enum command_route {
+    ROUTE_SESSION, /* no key: runs on the client's own core */
+    ROUTE_KEYS,    /* goes to the owner of its keys; several owners: a transaction */
+    ROUTE_ALL,     /* touches every shard: a transaction over all of them */
+    ROUTE_CURSOR,  /* SCAN: the cursor names the shard */
+};
+
+struct command {
+    const char *name; /* lower case */
+    command_fn fn;
+    int arity;        /* negative: at least */
+    uint32_t flags;
+    uint8_t route;
+    int8_t key_first, key_last, key_step;
+    const char *acl;     /* "@string @write @fast" */
+    const char *group;   /* COMMAND DOCS group */
+    const char *since;
+    const char *complexity;
+    const char *args;    /* human syntax after the name, for docs: "key value [NX|XX]" */
+    const char *summary;
+    /* subcommands of a container ("CLIENT"): a table of their own, ended by name NULL */
+    const struct command *sub;
+};
+
+/* Every command, in table order; *ret_n = how many. */
+const struct command *command_table(uint32_t *ret_n);
+/* By name, any case. NULL = unknown. Hot path: one hash probe. */
+const struct command *command_find(struct slice name);
+/* The row that applies: the subcommand's when cmd is a container and argv[1] names one, cmd itself
+ * when it is no container; NULL = unknown subcommand. */
+const struct command *command_resolve(const struct command *cmd, const struct slice *argv,
+                                      uint32_t argc);
+
+/* Key positions of a call: calls fn(arg, index) for each. Returns how many. */
+uint32_t command_keys(const struct command *cmd, uint32_t argc,
+                      void (*fn)(void *arg, uint32_t index), void *arg);
+static inline bool
+command_arity_ok(const struct command *cmd, uint32_t argc)
+{
+    return cmd->arity >= 0 ? argc == (uint32_t)cmd->arity : argc >= (uint32_t)-cmd->arity;
+}
+
+/* The error replies that many handlers share, as Redis words them. */
+#define ERR_SYNTAX "ERR syntax error"
+#define ERR_WRONGTYPE "WRONGTYPE Operation against a key holding the wrong kind of value"
+#define ERR_NOT_INT "ERR value is not an integer or out of range"
+#define ERR_NOT_FLOAT "ERR value is not a valid float"
+#define ERR_NO_KEY "ERR no such key"
+#define ERR_OOM "OOM command not allowed when used memory > 'maxmemory'."
+#define ERR_STRING_TOO_LONG "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+#define ERR_KEY_TOO_LONG "ERR key is longer than 65535 bytes"
+
+static inline struct slice
+ctx_arg(const struct ctx *c, uint32_t i)
+{
+    return c->argv[i];
+}
+static inline void
+ctx_error(struct ctx *c, const char *text)
+{
+    resp_error(c->out, text);
+}
+/* Parses an int64 argument; on failure replies ERR_NOT_INT and returns false. */
+bool ctx_int(struct ctx *c, uint32_t i, int64_t *ret_v);
+
+#endif

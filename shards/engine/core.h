@@ -1,0 +1,70 @@
+/* A core: everything one pinned thread owns. The reactor runs it; its shard holds its data; its
+ * sessions are the clients it accepted. Other cores see only `metrics`, `published` (atomics) and
+ * what a message brings them. */
+#ifndef SHARDS_ENGINE_CORE_H
+#define SHARDS_ENGINE_CORE_H
+
+#include "alloc/scratch.h"
+#include "core/config.h"
+#include "core/metrics.h"
+#include "core/reactor.h"
+#include "net/conn.h"
+#include "shards/engine/shard.h"
+
+struct node;
+struct listener;
+
+/* Numbers a core shows to the others; stored at the end of a turn when they changed. */
+struct core_published {
+    _Atomic uint64_t keys[SHARD_DBS], expires[SHARD_DBS], series, memory_bytes, dirty_keys,
+        journal_lsn, durable_lsn, journal_live_bytes, store_bytes;
+    _Atomic uint32_t clients;
+    _Atomic uint32_t journal_state;
+};
+
+struct core {
+    struct reactor reactor;
+    struct shard shard;
+    struct node *node;
+    unsigned id;
+    uint32_t ncores;
+    struct conn_set conns;
+    struct metrics metrics;
+    struct config config;       /* this core's copy; CONFIG SET sends new ones round */
+    struct scratch scratch;     /* reset every turn */
+    struct list round_pool;     /* idle remote batches, by target: see round.c */
+    struct list paused_output;  /* sessions that wait for their client to read */
+    struct list journal_waiters;/* sessions and batches that wait for journal room */
+    struct timer cron;
+    struct poller poller;
+    struct listener *listeners;
+    struct core_published published;
+    uint64_t next_client_id;    /* id of a client = counter * ncores + core id */
+    bool accepting;
+    bool everysec_ack;          /* replies do not wait for the journal */
+};
+
+/* One process: all cores and what they share. Read-only after start, but for the atomics. */
+struct node {
+    struct config config;       /* as started; changes live in the cores' copies */
+    struct mesh *mesh;
+    struct core *cores;
+    uint32_t ncores;
+    struct store_env *store_env;
+    char run_id[41];
+    int64_t started_ms;
+    uint64_t started_ns;
+    _Atomic uint32_t clients;   /* of all cores, for maxclients */
+    _Atomic int64_t last_save_s;
+    _Atomic bool stopping;
+    _Atomic int exit_code;
+    char recovery[256];         /* what recovery found, one line for INFO */
+};
+
+static inline struct shard *
+core_shard(struct core *c, uint32_t id)
+{
+    return &c->node->cores[id].shard;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* The keyspace as handlers see it. Every change goes through here: it is made in the head and
+ * recorded in the journal in one place, and marks the reply as waiting for that record. */
+#ifndef SHARDS_ENGINE_KEYSPACE_H
+#define SHARDS_ENGINE_KEYSPACE_H
+
+#include "shards/engine/command.h"
+#include "shards/head/head.h"
+#include "shards/series/series.h"
+
+/* One key, resolved: where it lives. */
+struct key {
+    struct slice name;
+    uint64_t hash;
+    struct shard *sh;
+    struct head *head;
+    uint8_t db;
+};
+
+/* Resolves argument i (or any name) in the client's database. */
+struct key key_open(struct ctx *c, struct slice name);
+struct key key_open_db(struct ctx *c, struct slice name, uint8_t db);
+
+/* The live entry or NULL. Counts a hit or miss, marks it used, removes it first if it has expired. */
+struct entry *key_find(struct ctx *c, struct key *k);
+/* The same without statistics and without marking it used (EXISTS-like internals, OBJECT). */
+struct entry *key_peek(struct ctx *c, struct key *k);
+/* Finds and checks the type: NULL with *ret_ok true = absent; on a wrong type replies WRONGTYPE and
+ * *ret_ok false. */
+struct entry *key_find_type(struct ctx *c, struct key *k, enum entry_type type, bool *ret_ok);
+
+/* Makes the key a string with this value; whatever it was before is gone. expire_ms 0 = never;
+ * KEEP_EXPIRE keeps what the old entry had. `value` may point into the old entry's value. */
+#define KEEP_EXPIRE INT64_MIN
+struct entry *key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms);
+/* Overwrites part of a string (created when absent), zero-filling any gap; keeps the expiry. */
+struct entry *key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes);
+/* Removes the key (it must be live). */
+void key_delete(struct ctx *c, struct key *k, struct entry *e);
+/* Sets or (0) removes the expiry of a live key. A time in the past deletes it. */
+void key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms);
+
+/* Adds a point to a series, creating the key when absent (the caller has checked the type: `e` is
+ * NULL or a series). */
+enum series_result key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
+                                 int64_t ts, double value, uint8_t quality,
+                                 enum duplicate_policy policy);
+struct series_key *entry_series(const struct entry *e);
+
+/* Everything of the client's database / of all databases, on every shard of the request. */
+void keyspace_flush(struct ctx *c, int db /* -1 = all */);
+/* Live keys of a database on one shard, in memory or not; exact once maybes are resolved. */
+uint64_t keyspace_keys(const struct shard *sh, uint8_t db);
+
+/* A whole value as one run of bytes, and back: COPY, RENAME, between any two shards. The buffer is
+ * valid only inside the process. */
+void key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
+                    int64_t expire_ms);
+
+/* Time of the request, ms since the epoch. */
+int64_t ctx_now_ms(const struct ctx *c);
+int64_t ctx_now_us(const struct ctx *c);
+
+/* The shards a ROUTE_ALL or multi-key handler may touch. */
+uint32_t ctx_shards(const struct ctx *c);
+struct shard *ctx_shard_at(const struct ctx *c, uint32_t i);
+
+#endif

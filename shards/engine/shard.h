@@ -1,0 +1,127 @@
+/* A shard: the data of one core, and what keeps it durable.
+ *
+ * Owner: the core of the same number, whose loop also does its I/O. The data half (heads, arena,
+ * open journal batch) may be leased to another core for one cross-shard transaction; meanwhile the
+ * owner touches only the I/O half (marked below) and everything that wants the data waits in
+ * `waiters`, first come first served. Ownership travels with mesh messages, never by locks.
+ *
+ * Acknowledgement: acked_seq is the last journal batch whose records are durable here and whose
+ * cross-shard groups are durable in every journal they are in. Replies leave up to there. */
+#ifndef SHARDS_ENGINE_SHARD_H
+#define SHARDS_ENGINE_SHARD_H
+
+#include "alloc/arena.h"
+#include "core/list.h"
+#include "shards/head/head.h"
+#include "shards/journal/journal.h"
+#include "shards/series/series.h"
+#include "shards/store/store.h"
+
+#define SHARD_DBS 16
+
+struct core;
+struct checkpoint;
+
+/* Somebody who wants to touch a shard that is leased, or to lease it. Runs once, in order. */
+struct shard_waiter {
+    struct list node;
+    void (*run)(struct shard_waiter *w, struct shard *sh);
+};
+
+/* Something to do when a journal batch is acknowledged: a reply to another core, WAITAOF ... */
+struct ack_waiter {
+    struct list node;
+    uint32_t seq;
+    void (*run)(struct ack_waiter *w);
+};
+
+/* A cross-shard group of which not every part is known to be durable yet. */
+struct shard_group {
+    struct list node;
+    uint32_t seq; /* batch of its part in this journal */
+    uint64_t lsn;
+};
+
+struct shard_db {
+    struct head head;
+    uint64_t stored_keys; /* main rows in the store that count as keys */
+    bool hidden;          /* flushed: what the store has is not there any more */
+};
+
+struct shard {
+    /* data: the owner's, or the lease holder's */
+    uint16_t id;
+    struct arena *arena;
+    struct shard_db db[SHARD_DBS];
+    struct journal journal;
+    struct series_limits series_limits;
+    bool recovering;          /* replay: nothing is journaled */
+    bool lru_touch;           /* keep access times */
+    uint32_t now_s;           /* for access times; set every turn */
+    uint32_t flush_epoch;     /* counts FLUSHDB/FLUSHALL */
+    struct list detached;     /* heads of flushed databases, freed in slices */
+    struct watch_table *watches;
+    uint64_t expired, evicted, hits, misses, points;
+    uint64_t delete_lsn;      /* last record that removed a key */
+    uint32_t delete_seq;
+
+    /* lease: the owner's, changed by messages */
+    bool leased;
+    struct list waiters;
+
+    /* I/O half: always the owner core's */
+    struct core *core;
+    struct store *store;
+    struct checkpoint *checkpoint;
+    uint32_t acked_seq;
+    struct list groups;       /* unresolved, oldest first */
+    struct list ack_waiters;  /* ascending seq */
+    uint64_t checkpoint_lsn;  /* replay starts after it */
+};
+
+/* May this core's handlers touch the shard now? */
+static inline bool
+shard_available(const struct shard *sh)
+{
+    return likely(!sh->leased);
+}
+
+static inline uint32_t
+shard_slot_owner(uint16_t slot, uint32_t ncores)
+{
+    return (uint32_t)slot * ncores / 16384;
+}
+
+/* Is journal batch seq not yet acknowledged? Only the few batches between the acknowledged one and
+ * the open one can be; older numbers, wrapped or not, are done. */
+static inline bool
+shard_seq_pending(const struct shard *sh, uint32_t seq)
+{
+    uint32_t open = sh->journal.open_seq;
+
+    return (uint32_t)(open - seq) < (uint32_t)(open - sh->acked_seq);
+}
+
+void shard_init(struct shard *sh, uint16_t id, struct core *core);
+void shard_fini(struct shard *sh);
+/* Bytes its data takes in memory. */
+size_t shard_memory(const struct shard *sh);
+
+/* Waits for the lease to end; runs at once when the shard is free. */
+void shard_wait(struct shard *sh, struct shard_waiter *w);
+/* Gives the data half away / takes it back and runs who waited. Owner core. */
+void shard_lease(struct shard *sh);
+void shard_unlease(struct shard *sh);
+
+/* Runs w when batch seq is acknowledged (at once when it is already). Owner core. */
+void shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq);
+/* A group's part was written into this journal / all its parts are durable. Owner core. */
+void shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn);
+void shard_group_resolved(struct shard *sh, struct shard_group *g);
+/* The journal made progress: moves acked_seq, releases replies. Owner core. */
+void shard_progress(struct shard *sh);
+
+/* WATCH: marks the watchers of a key that changes. Hot path: one test when nobody watches. */
+void shard_touch_watched(struct shard *sh, uint8_t db, struct slice key);
+
+#endif
