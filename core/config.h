@@ -35,8 +35,7 @@ enum config_type {
 enum config_when { CONFIG_RESTART, CONFIG_LIVE, CONFIG_FIXED };
 
 #define CONFIG_CONSTANT(constant, word) constant,
-#define CONFIG_CONSTANTS(values) \
-    enum { values(CONFIG_CONSTANT) };
+#define CONFIG_CONSTANTS(values) enum { values(CONFIG_CONSTANT) };
 CONFIG_VALUES_ALL(CONFIG_CONSTANTS)
 #undef CONFIG_CONSTANTS
 #undef CONFIG_CONSTANT
@@ -72,8 +71,7 @@ struct config_row {
     size_t offset;        /* of the field in struct config */
     const char *fallback; /* default, as text */
     uint64_t min, max;
-    const char *unit;  /* "" = none; for the reader, except for DURATION */
-    const char *words; /* ENUM: "always|everysec|no|", in the order of the constants */
+    const char *unit; /* "" = none. ENUM: its words, "always|everysec|no|", in constant order */
     const char *help;
 };
 
@@ -108,7 +106,8 @@ int config_check(const struct config *c, const struct config_row **ret_row, stru
 int config_set_live(struct config *c, const struct config_pair *pairs, size_t n, struct buf *err);
 
 /* Reads the YAML file over `c`: a flat map of name: value. Each error names file and line. On
- * failure `c` is untouched: -EINVAL for what is in the file, else the errno of reading it. */
+ * failure `c` is untouched: -EINVAL for what is in the file, else the errno of reading it. Rules
+ * that involve two settings are left to config_check, which the caller runs when flags are in. */
 int config_load(struct config *c, const char *path, struct buf *err);
 /* The same for text in memory; `path` is for messages. */
 int config_load_text(struct config *c, const char *path, struct slice text, struct buf *err);
@@ -127,8 +126,9 @@ int config_rewrite_text(const struct config *c, struct slice text, struct buf *o
  * what is wrong, *ret is untouched. */
 int config_parse_args(int argc, char **argv, struct config *ret, struct buf *err);
 
-/* Addresses of `bind`, one a call; false when there are no more. *rest starts as the whole text. */
-bool config_next_address(struct slice *rest, struct slice *ret_address);
+/* The words of a text that separates them by spaces or commas (bind), one a call; false when there
+ * are no more. *rest starts as the whole text. */
+bool config_next_word(struct slice *rest, struct slice *ret_word);
 
 /* The three texts made from the table. */
 void config_write_help(struct buf *out, const char *program);

@@ -1,0 +1,233 @@
+/* The rows, the search for a name, and changes that are applied as a whole. */
+#include "core/config.h"
+
+#include "core/config_priv.h"
+#include "core/glob.h"
+
+/* clang-format off */
+#define WORD(constant, word) word "|"
+#define VALUES(id) CONFIG_VALUES_##id(WORD)
+#define CONFIG_ROW(name, field, type, fallback, min, max, unit, when, group, help)                 \
+    {name, CONFIG_##type, CONFIG_##when, CONFIG_GROUP_##group, offsetof(struct config, field),     \
+     fallback, min, max, unit, help},
+#define CONFIG_TITLE(id, title) title,
+/* clang-format on */
+
+static const struct config_row rows[] = {CONFIG_TABLE(CONFIG_ROW)};
+const char *const config_group_titles[] = {CONFIG_GROUPS(CONFIG_TITLE)};
+
+static_assert(ARRAY_SIZE(rows) <= CONFIG_ROWS_MAX, "arrays by row have room for all");
+
+#define NAME_BYTES_MAX 64
+
+const struct config_row *
+config_row(size_t i)
+{
+    return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
+}
+
+const struct config_row *
+config_find(struct slice name)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        if (slice_is(name, rows[i].name))
+            return &rows[i];
+    return NULL;
+}
+
+/* Letters to insert, remove or replace to turn a into b; both at most NAME_BYTES_MAX. */
+static size_t
+edit_distance(struct slice a, struct slice b)
+{
+    size_t line[NAME_BYTES_MAX + 1], i, j;
+
+    for (j = 0; j <= b.n; j++)
+        line[j] = j;
+    for (i = 0; i < a.n; i++) {
+        size_t diagonal = line[0];
+
+        line[0] = i + 1;
+        for (j = 0; j < b.n; j++) {
+            size_t replace = diagonal + (ascii_lower(a.p[i]) != b.p[j]);
+
+            diagonal = line[j + 1];
+            line[j + 1] = MIN(replace, MIN(line[j], diagonal) + 1);
+        }
+    }
+    return line[b.n];
+}
+
+const char *
+config_nearest(struct slice name)
+{
+    size_t i, best = SIZE_MAX;
+    const char *nearest = NULL;
+
+    if (name.n > NAME_BYTES_MAX)
+        return NULL;
+    for (i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct slice known = slice_of(rows[i].name);
+        size_t distance = edit_distance(name, known);
+
+        if (distance < best && distance <= MAX(known.n, name.n) / 2) {
+            best = distance;
+            nearest = rows[i].name;
+        }
+    }
+    return nearest;
+}
+
+void
+config_say_unknown(struct slice name, struct buf *err)
+{
+    const char *nearest = config_nearest(name);
+
+    buf_printf(err, "unknown setting '%.*s'", (int)MIN(name.n, (size_t)NAME_BYTES_MAX), name.p);
+    if (nearest != NULL)
+        buf_printf(err, ", did you mean '%s'?", nearest);
+    else
+        buf_append_lit(err, "; --help lists them all");
+}
+
+bool
+config_matches(const struct config_row *row, struct slice pattern)
+{
+    return glob_match(pattern, slice_of(row->name), true);
+}
+
+bool
+config_enum_word(const char **words, struct slice *ret_word)
+{
+    const char *end = strchr(*words, '|');
+
+    if (end == NULL)
+        return false;
+    *ret_word = (struct slice){*words, (size_t)(end - *words)};
+    *words = end + 1;
+    return true;
+}
+
+void
+config_enum_list(const struct config_row *row, const char *separator, struct buf *out)
+{
+    const char *words = row->unit, *between = "";
+    struct slice word;
+
+    while (config_enum_word(&words, &word)) {
+        buf_printf(out, "%s%.*s", between, (int)word.n, word.p);
+        between = separator;
+    }
+}
+
+bool
+config_next_word(struct slice *rest, struct slice *ret_word)
+{
+    size_t i = 0, start;
+
+    while (i < rest->n && strchr(" ,\t", rest->p[i]) != NULL)
+        i++;
+    start = i;
+    while (i < rest->n && strchr(" ,\t", rest->p[i]) == NULL)
+        i++;
+    if (start == i)
+        return false;
+    *ret_word = (struct slice){rest->p + start, i - start};
+    *rest = (struct slice){rest->p + i, rest->n - i};
+    return true;
+}
+
+void
+config_init(struct config *ret)
+{
+    struct buf err = {0};
+    size_t i;
+
+    memset(ret, 0, sizeof(*ret));
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        ASSERT(config_parse(ret, &rows[i], slice_of(rows[i].fallback), &err) == 0);
+}
+
+int
+config_check(const struct config *c, const struct config_row **ret_row, struct buf *err)
+{
+#define PAIR(small, large) {offsetof(struct config, small), offsetof(struct config, large)},
+    static const size_t pairs[][2] = {CONFIG_ORDERED(PAIR)};
+#undef PAIR
+    size_t i, j;
+
+    for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+        const struct config_row *row[2] = {NULL, NULL};
+
+        for (j = 0; j < ARRAY_SIZE(rows) * 2; j++)
+            if (rows[j / 2].offset == pairs[i][j % 2])
+                row[j % 2] = &rows[j / 2];
+        if (*(const uint64_t *)config_field_const(c, row[0]) <=
+            *(const uint64_t *)config_field_const(c, row[1]))
+            continue;
+        buf_printf(err, "%s must not be larger than %s", row[0]->name, row[1]->name);
+        *ret_row = row[0];
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* CONFIG SET */
+
+#define SET_FAILED "CONFIG SET failed (possibly related to argument '%.*s') - "
+
+static void
+say_failed(struct slice name, struct buf *err)
+{
+    buf_printf(err, SET_FAILED, (int)MIN(name.n, (size_t)NAME_BYTES_MAX), name.p);
+}
+
+/* One pair, applied to the copy `next`; `earlier` are the pairs before it. */
+static int
+set_one(struct config *next, const struct config_pair *pair, const struct config_pair *earlier,
+        struct buf *err)
+{
+    const struct config_row *row = config_find(pair->name);
+
+    say_failed(pair->name, err);
+    if (row->when != CONFIG_LIVE) {
+        buf_append_lit(err, "can't set immutable config");
+        return -EPERM;
+    }
+    for (; earlier < pair; earlier++)
+        if (config_find(earlier->name) == row) {
+            buf_append_lit(err, "duplicate parameter");
+            return -EEXIST;
+        }
+    return config_parse(next, row, pair->value, err);
+}
+
+int
+config_set_live(struct config *c, const struct config_pair *pairs, size_t n, struct buf *err)
+{
+    struct config next = *c;
+    const struct config_row *row;
+    size_t i, start = err->n;
+    int r;
+
+    for (i = 0; i < n; i++)
+        if (config_find(pairs[i].name) == NULL) {
+            buf_printf(err, "Unknown option or number of arguments for CONFIG SET - '%.*s'",
+                       (int)MIN(pairs[i].name.n, (size_t)NAME_BYTES_MAX), pairs[i].name.p);
+            return -ENOENT;
+        }
+    for (i = 0; i < n; i++) {
+        r = set_one(&next, &pairs[i], pairs, err);
+        if (r < 0)
+            return r;
+        err->n = start;
+    }
+    if (config_check(&next, &row, err) < 0) {
+        err->n = start;
+        say_failed(slice_of(row->name), err);
+        return config_check(&next, &row, err);
+    }
+    *c = next;
+    return 0;
+}
