@@ -111,7 +111,8 @@ config_walk(struct config_walk *w, struct slice text)
     if (!yaml_parser_initialize(&w->parser))
         return walk_error(w, 0, "out of memory");
     yaml_parser_set_encoding(&w->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&w->parser, (const unsigned char *)text.p, text.n);
+    yaml_parser_set_input_string(&w->parser, (const unsigned char *)(text.n > 0 ? text.p : ""),
+                                 text.n);
     r = walk_document(w);
     yaml_event_delete(&w->event);
     yaml_parser_delete(&w->parser);
