@@ -17,6 +17,10 @@ int cpu_set_parse(struct slice text, struct cpu_set *ret_set);
 size_t cpu_set_format(const struct cpu_set *s, char *buf, size_t size);
 /* The CPUs this process may run on (sched_getaffinity). */
 int cpu_set_allowed(struct cpu_set *ret_set);
+/* The CPUs this machine has or may get. 0 or a negative errno. */
+int cpu_set_possible(struct cpu_set *ret_set);
+/* True if every CPU of `s` is in `of`. */
+bool cpu_set_within(const struct cpu_set *s, const struct cpu_set *of);
 /* The i-th CPU of the set in ascending order, -1 when there are fewer. */
 int cpu_set_at(const struct cpu_set *s, unsigned i);
 bool cpu_set_has(const struct cpu_set *s, int cpu);

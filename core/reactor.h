@@ -57,6 +57,9 @@ struct reactor {
     struct flush_hook hooks[REACTOR_HOOKS_MAX];
     unsigned nhooks;
     unsigned id;
+    uint64_t turn_ns; /* when this turn began */
+    uint64_t work_ns; /* when a turn last found work */
+    bool worked;      /* the last turn did */
     /* waking and stopping */
     int wake_fd; /* eventfd: doorbells of other cores, helper completions, reactor_stop */
     struct io_op wake_op;
