@@ -103,16 +103,25 @@ walk_document(struct config_walk *w)
     return r;
 }
 
+size_t
+config_bom_bytes(struct slice text)
+{
+    static const char bom[3] = {(char)0xef, (char)0xbb, (char)0xbf};
+
+    return text.n >= sizeof(bom) && memcmp(text.p, bom, sizeof(bom)) == 0 ? sizeof(bom) : 0;
+}
+
 int
 config_walk(struct config_walk *w, struct slice text)
 {
+    size_t bom = config_bom_bytes(text);
     int r;
 
     if (!yaml_parser_initialize(&w->parser))
         return walk_error(w, 0, "out of memory");
     yaml_parser_set_encoding(&w->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&w->parser, (const unsigned char *)(text.n > 0 ? text.p : ""),
-                                 text.n);
+    yaml_parser_set_input_string(
+        &w->parser, (const unsigned char *)(text.n > 0 ? text.p + bom : ""), text.n - bom);
     r = walk_document(w);
     yaml_event_delete(&w->event);
     yaml_parser_delete(&w->parser);

@@ -144,7 +144,8 @@ config_rewrite_text(const struct config *c, struct slice text, struct buf *out, 
     struct rewrite rw = {.walk = {.path = c->file, .err = err, .entry = rewrite_entry},
                          .c = c,
                          .text = text,
-                         .out = &made};
+                         .out = &made,
+                         .bytes = config_bom_bytes(text)};
     int r = config_load_text(&present, c->file, text, err);
 
     if (r == 0)

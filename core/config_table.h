@@ -49,7 +49,7 @@
     ROW("port", port, INT, "6379", 1, 65535, "", RESTART, NETWORK,                                 \
         "TCP port that accepts clients.")                                                          \
     ROW("bind", bind, ADDRESSES, "127.0.0.1", 0, 1023, "", RESTART, NETWORK,                       \
-        "Addresses to listen on, separated by spaces or commas; * stands for all of IPv4 and "     \
+        "Addresses to listen on, separated by spaces or commas; * is all of IPv4, ::* all of "     \
         "IPv6, and a - before an address says that it may be missing.")                            \
     ROW("core-ports", core_ports, BOOL, "no", 0, 0, "", RESTART, NETWORK,                          \
         "Also listen on a port per core (port + 1, port + 2, ...), so that cluster-aware clients " \

@@ -205,7 +205,7 @@ is_address(struct slice word)
 
     if (word.n > 0 && word.p[0] == '-')
         word = (struct slice){word.p + 1, word.n - 1};
-    if (word.n == 1 && word.p[0] == '*')
+    if (slice_is(word, "*") || slice_is(word, "::*"))
         return true;
     if (word.n == 0 || word.n >= sizeof(text))
         return false;
@@ -223,7 +223,7 @@ parse_addresses(struct config *c, const struct config_row *row, struct slice tex
     while (config_next_word(&rest, &word)) {
         any = true;
         if (!is_address(word)) {
-            buf_printf(err, "argument must be IPv4 or IPv6 addresses or *, '%.*s' is none",
+            buf_printf(err, "argument must be IPv4 or IPv6 addresses, * or ::*, '%.*s' is none",
                        (int)MIN(word.n, (size_t)SHOWN_BYTES_MAX), word.p);
             return -EINVAL;
         }

@@ -17,6 +17,8 @@ struct config_walk {
 
 /* Calls w->entry for each entry of the text. 0, -EINVAL with a message, or what entry returned. */
 int config_walk(struct config_walk *w, struct slice text);
+/* Length of the byte order mark the text starts with, 0 = none. Marks count from behind it. */
+size_t config_bom_bytes(struct slice text);
 /* Appends all of a file, at most CONFIG_FILE_BYTES_MAX. 0 or a negative errno with a message. */
 int config_read_file(const char *path, struct buf *ret_text, struct buf *err);
 
