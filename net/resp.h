@@ -9,56 +9,70 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "net/number.h"
 
-#define RESP_INLINE_BYTES_MAX (64 * KIB) /* as Redis: "too big inline request" */
-#define RESP_ARGS_MAX (1024 * 1024)      /* as Redis: "invalid multibulk length" */
-#define RESP_INT_TEXT_MAX 21             /* "-9223372036854775808" */
-#define RESP_DOUBLE_TEXT_MAX 32
+#define RESP_INLINE_BYTES_MAX (64 * KIB) /* an inline line, and any length line, as in Redis */
+#define RESP_ARGS_MAX (1024 * 1024)      /* arguments of one request */
+#define RESP_ARGS_MAX_UNAUTH 10          /* the same before AUTH */
+#define RESP_BULK_BYTES_MAX_UNAUTH 16384 /* one argument before AUTH */
+#define RESP_ARGV_KEEP 256               /* argument slots a parser keeps between requests */
+#define RESP_ERROR_TEXT_MAX 96
 
 enum resp_status {
-    RESP_COMPLETE,  /* one request: argc/argv; `used` bytes consumed (argc 0 = empty line) */
-    RESP_MORE,      /* nothing consumed; `need` = least total bytes that can make progress */
-    RESP_BROKEN,    /* protocol error: `error` is the text after "-ERR " */
+    RESP_COMPLETE, /* one request: argc/argv; `used` bytes consumed (argc 0 = nothing to run) */
+    RESP_MORE,     /* nothing consumed; `need` = least total bytes that can make progress */
+    RESP_BROKEN,   /* protocol error: `error` is the text after "-ERR " */
 };
 
+/* One per connection: it remembers a half-received request. No memory until the first request;
+ * argv is valid until the next resp_parse on the same parser, and only after RESP_COMPLETE. */
 struct resp_parser {
+    /* the request found */
     struct slice *argv;
     uint32_t argc, argv_cap;
     size_t used;
     size_t need;
-    char error[96];
     /* limits, set by the owner */
     uint64_t bulk_bytes_max; /* proto-max-bulk-len */
-    bool authenticated;      /* false: Redis's small limits before AUTH apply (10 args, 16 KiB) */
-    /* where a half-received request stands, so that retrying does not rescan what was seen */
-    uint32_t resume_argc;
-    size_t resume_offset;
-    uint32_t resume_total;
+    bool authenticated;      /* false: the small limits before AUTH apply */
+    /* where a half-received request stands, so that retrying does not rescan what was seen; the
+     * bytes may have moved meanwhile, so argv[0..resume_argc).p hold offsets, not addresses */
+    uint32_t resume_argc;  /* arguments seen */
+    uint32_t resume_total; /* arguments announced; 0 = not known yet */
+    size_t resume_offset;  /* first byte that is not understood yet */
+    size_t resume_scan;    /* bytes after it known to hold no end of line */
+    char error[RESP_ERROR_TEXT_MAX];
 };
 
+/* `authenticated` starts out true: owners that ask for a password clear it. */
 void resp_parser_init(struct resp_parser *p, uint64_t bulk_bytes_max);
 void resp_parser_fini(struct resp_parser *p);
+
 /* Looks for one request at the start of data[0..n). `data` must be the same bytes (possibly moved,
- * with more appended) until COMPLETE or BROKEN; resp_parser_reset forgets a half-seen request. */
+ * with more appended) until COMPLETE or BROKEN; resp_parser_reset forgets a half-seen request.
+ *
+ * On RESP_MORE calling again with fewer than `need` bytes is cheap and useless. Inside an argument
+ * `need` reaches to its end, at most bulk_bytes_max plus what came before; that is what a client
+ * announced, not what it sent, so whoever reserves that much decides whether to believe it. */
 enum resp_status resp_parse(struct resp_parser *p, char *data, size_t n);
 void resp_parser_reset(struct resp_parser *p);
 
 /* Reply writers append to a buf. `proto` is 2 or 3 and matters where the two differ. */
-void resp_simple(struct buf *b, const char *s);         /* +s */
-void resp_error(struct buf *b, const char *s);          /* -s ; CR and LF become spaces */
+void resp_simple(struct buf *b, const char *s); /* +s */
+void resp_error(struct buf *b, const char *s);  /* -s ; CR and LF become spaces */
 __attribute__((format(printf, 2, 3))) void resp_errorf(struct buf *b, const char *fmt, ...);
-void resp_int(struct buf *b, int64_t v);                /* :v */
-void resp_bulk(struct buf *b, struct slice s);          /* $n */
+void resp_int(struct buf *b, int64_t v);       /* :v */
+void resp_bulk(struct buf *b, struct slice s); /* $n */
 void resp_bulk_int(struct buf *b, int64_t v);
-void resp_null(struct buf *b, int proto);               /* $-1 or _ */
-void resp_null_array(struct buf *b, int proto);         /* *-1 or _ */
-void resp_array(struct buf *b, uint64_t n);             /* *n, also sets in RESP2 */
-void resp_map(struct buf *b, int proto, uint64_t pairs); /* *2n or %n */
-void resp_set(struct buf *b, int proto, uint64_t n);    /* *n or ~n */
-void resp_bool(struct buf *b, int proto, bool v);       /* :0/:1 or #f/#t */
-void resp_double(struct buf *b, int proto, double v);   /* bulk text or ,v ; inf, -inf, nan */
+void resp_null(struct buf *b, int proto);                     /* $-1 or _ */
+void resp_null_array(struct buf *b, int proto);               /* *-1 or _ */
+void resp_array(struct buf *b, uint64_t n);                   /* *n, also sets in RESP2 */
+void resp_map(struct buf *b, int proto, uint64_t pairs);      /* *2n or %n */
+void resp_set(struct buf *b, int proto, uint64_t n);          /* *n or ~n */
+void resp_bool(struct buf *b, int proto, bool v);             /* :0/:1 or #f/#t */
+void resp_double(struct buf *b, int proto, double v);         /* bulk text or ,v ; inf, -inf, nan */
 void resp_verbatim(struct buf *b, int proto, struct slice s); /* bulk or =n txt: */
-void resp_push(struct buf *b, int proto, uint64_t n);   /* *n or >n */
+void resp_push(struct buf *b, int proto, uint64_t n);         /* *n or >n */
 
 /* The constant replies, for the hot path. */
 static inline void
@@ -67,19 +81,9 @@ resp_ok(struct buf *b)
     buf_append_lit(b, "+OK\r\n");
 }
 
-/* Numbers. Text buffers are not NUL-terminated; the length is returned. */
-size_t format_int(char out[RESP_INT_TEXT_MAX], int64_t v);
-/* Shortest text that reads back as the same double ("100.5", "1e+300", "-0", "nan", "inf"); fixed
- * notation between 1e-5 and 1e21 as `%.17g`-style clients expect it from Redis 7 scores. */
-size_t format_double(char out[RESP_DOUBLE_TEXT_MAX], double v);
-/* Strict decimal int64 as Redis's string2ll: no spaces, no '+', no leading zeros. False = not one. */
-bool parse_int(struct slice s, int64_t *ret_v);
-/* A double as strtod reads it, the whole slice, correctly rounded, fast for plain decimals.
- * False = not a number. "inf"/"nan" spellings are accepted: callers that want finite check. */
-bool parse_double(struct slice s, double *ret_v);
-
 /* Length of the first complete reply at p (nested replies included), 0 when incomplete, -1 when
- * malformed; for code that splits concatenated replies, and for tests. */
+ * malformed; for code that splits concatenated replies, and for tests. Knows RESP2 and RESP3; an
+ * attribute (|n) belongs to the reply that follows it. */
 int64_t resp_reply_length(const char *p, size_t n);
 
 #endif
