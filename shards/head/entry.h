@@ -43,7 +43,7 @@ struct entry {
     uint16_t key_len;
     uint8_t type;
     uint8_t flags;
-    uint32_t hash_hi;   /* upper half of the key's hash: resize without touching the key */
+    uint32_t hash_hi; /* upper half of the key's hash: resize without touching the key */
     char data[];
 };
 static_assert(sizeof(struct entry) == 24, "the per-key overhead we publish");

@@ -6,8 +6,8 @@
  * (zero pages on demand) and goes back in pieces as the old table empties.
  *
  * Entries come from the shard's arena. Entries are clean or dirty (not yet in the store in their
- * present form); dirty ones stand in a list that a checkpoint takes. Tombstones are entries too, but
- * do not count as keys. Owner: the shard's owner. */
+ * present form); dirty ones stand in a list that a checkpoint takes. Tombstones are entries too,
+ * but do not count as keys. Owner: the shard's owner. */
 #ifndef SHARDS_HEAD_HEAD_H
 #define SHARDS_HEAD_HEAD_H
 
@@ -31,11 +31,12 @@ struct head {
     uint64_t expires;           /* live keys with an expiry */
     uint64_t in_store;          /* entries with ENTRY_IN_STORE */
     uint64_t maybe_store;       /* entries with ENTRY_MAYBE_STORE */
+    uint64_t grow_at;           /* entries at which the directory must grow */
     struct entry **dirty;       /* dirty list; removed places are NULL */
     uint32_t dirty_n, dirty_cap;
-    uint64_t dirty_count;       /* entries in it */
+    uint64_t dirty_count; /* entries in it */
     uint64_t dirty_bytes;
-    uint64_t clock_hand;        /* CLOCK eviction position */
+    uint64_t clock_hand; /* CLOCK eviction position */
     /* Frees what the value pointer of a non-string entry owns; set by the engine. */
     void (*free_value)(struct head *h, struct entry *e);
 };
@@ -93,8 +94,8 @@ void head_set_store(struct head *h, struct entry *e, unsigned flag /* 0, IN_STOR
  * least once, also while the directory grows or shrinks. Start with 0, ends when it returns 0.
  * Visits at least one bucket. fn must not insert or remove, except `e` itself through the head
  * when HEAD_SCAN_MAY_REMOVE semantics are needed: collect first, remove afterwards. */
-uint64_t head_scan(const struct head *h, uint64_t cursor,
-                   void (*fn)(void *arg, struct entry *e), void *arg);
+uint64_t head_scan(const struct head *h, uint64_t cursor, void (*fn)(void *arg, struct entry *e),
+                   void *arg);
 /* A random live-looking entry, NULL if none was found within a bounded number of tries. */
 struct entry *head_random(const struct head *h, uint64_t random);
 /* One CLOCK step over up to `budget` buckets: calls evict(arg, e) for clean entries that were not
