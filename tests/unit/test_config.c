@@ -729,11 +729,9 @@ Test(config, every_row_survives_a_rewrite_into_an_empty_file)
 
 /* The command line */
 
-#define ARGS(...)                   \
-    (char *[])                      \
-    {                               \
-        "server", __VA_ARGS__, NULL \
-    }
+/* clang-format off */
+#define ARGS(...) (char **)(const char *[]){"server", __VA_ARGS__, NULL}
+/* clang-format on */
 
 static int
 parse_args(char **argv, struct config *c, struct buf *err)
