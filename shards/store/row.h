@@ -3,8 +3,9 @@
  *   [db:1][slot:2 BE][key length:2 BE][user key][kind:1][sub key]
  *
  * All rows of one user key are neighbours, its main row first; a database is a range, and a slot of
- * a database is a range. Kinds: ROW_MAIN has no sub key. ROW_BLOCK: [data type:1][first timestamp:8,
- * big endian, sign bit flipped]. Rows about the shard itself have db 0xff and a name. */
+ * a database is a range. Kinds: ROW_MAIN has no sub key. ROW_BLOCK: [data type:1][first
+ * timestamp:8, big endian, sign bit flipped]. Rows about the shard itself have db 0xff and a name.
+ */
 #ifndef SHARDS_STORE_ROW_H
 #define SHARDS_STORE_ROW_H
 

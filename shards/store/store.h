@@ -53,7 +53,8 @@ void store_value_put(struct store_value *v);
  * disk, -EIO on error. Never blocks on disk. */
 int store_get_cached(struct store *s, struct slice key, struct store_value *ret_v);
 /* 1 found, 0 not there, -EIO. Blocks. */
-int store_get(struct store *s, struct slice key, struct store_value *ret_v, struct store_error *err);
+int store_get(struct store *s, struct slice key, struct store_value *ret_v,
+              struct store_error *err);
 
 /* Range iteration over [lower, upper); an iterator is a consistent snapshot. */
 struct store_iter;
@@ -97,8 +98,8 @@ int store_delete_range(struct store *s, struct slice lower, struct slice upper,
 
 /* Statistics, cheap enough for INFO: RocksDB properties by short name; 0 when unknown. */
 struct store_stats {
-    uint64_t sst_bytes, live_keys_estimate, pending_compaction_bytes, running_compactions,
-        l0_files, background_errors, table_readers_bytes;
+    uint64_t sst_bytes, live_keys_estimate, pending_compaction_bytes, running_compactions, l0_files,
+        background_errors, table_readers_bytes;
     bool write_stopped;
 };
 void store_get_stats(struct store *s, struct store_stats *ret);

@@ -1,0 +1,138 @@
+#include "shards/store/store_priv.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIR_MODE 0750
+
+/* Makes the name of `dir` in its parent durable. */
+static int
+sync_parent(const char *dir)
+{
+    char *copy = strdup(dir);
+    int fd, r = 0;
+
+    ASSERT(copy);
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        r = -errno;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return r;
+}
+
+static int
+prepare_dir(const char *dir, struct store_error *err)
+{
+    int r;
+
+    if (mkdir(dir, DIR_MODE) < 0 && errno != EEXIST)
+        return store_error_errno(err, dir, errno);
+    r = sync_parent(dir);
+    return r < 0 ? store_error_errno(err, dir, -r) : store_sst_sweep(dir, err);
+}
+
+static int
+open_db(struct store *s, struct store_env *env, struct store_error *err)
+{
+    char *message = NULL;
+    cpu_set_t before;
+    int r = store_env_enter(env, &before);
+
+    if (r < 0)
+        return store_error_errno(err, "cannot run on the background CPUs", -r);
+    s->db = rocksdb_open(s->options, s->dir, &message);
+    store_env_leave(&before);
+    return message ? store_error_take(err, message) : 0;
+}
+
+int
+store_open(struct store **ret_s, struct store_env *env, const struct store_options *opt,
+           struct store_error *err)
+{
+    struct store *s;
+    int r = prepare_dir(opt->dir, err);
+
+    if (r < 0)
+        return r;
+    s = calloc(1, sizeof(*s));
+    ASSERT(s);
+    s->dir = strdup(opt->dir);
+    ASSERT(s->dir);
+    store_options_build(s, env, opt);
+    r = open_db(s, env, err);
+    if (r < 0)
+        store_close(&s);
+    else
+        *ret_s = s;
+    return r;
+}
+
+void
+store_close(struct store **s)
+{
+    if (!*s)
+        return;
+    if ((*s)->db)
+        rocksdb_close((*s)->db);
+    store_options_free(*s);
+    free((*s)->dir);
+    free(*s);
+    *s = NULL;
+}
+
+static int
+get(struct store *s, const rocksdb_readoptions_t *how, struct slice key, struct store_value *ret_v,
+    struct store_error *err)
+{
+    char *message = NULL;
+    rocksdb_pinnableslice_t *pin = rocksdb_get_pinned(s->db, how, key.p, key.n, &message);
+
+    if (message)
+        return store_error_take(err, message);
+    if (!pin)
+        return 0;
+    ret_v->pin = pin;
+    ret_v->v.p = rocksdb_pinnableslice_value(pin, &ret_v->v.n);
+    return 1;
+}
+
+int
+store_get_cached(struct store *s, struct slice key, struct store_value *ret_v)
+{
+    return get(s, s->read_cached, key, ret_v, NULL);
+}
+
+int
+store_get(struct store *s, struct slice key, struct store_value *ret_v, struct store_error *err)
+{
+    return get(s, s->read_blocking, key, ret_v, err);
+}
+
+void
+store_value_put(struct store_value *v)
+{
+    rocksdb_pinnableslice_destroy(v->pin);
+    *v = (struct store_value){0};
+}
+
+int
+store_delete_range(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
+{
+    struct store_sst sst;
+    int r;
+
+    if (store_compare_keys(lower, upper) >= 0)
+        return 0;
+    r = store_sst_open(&sst, s, err);
+    if (r == 0)
+        r = store_sst_delete_range(&sst, lower, upper, err);
+    if (r == 0)
+        r = store_sst_ingest(&sst, err);
+    store_sst_close(&sst);
+    return r;
+}

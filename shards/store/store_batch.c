@@ -1,0 +1,232 @@
+/* A batch: operations in the order they came, in one run of bytes, and an index that commit sorts.
+ *
+ *   bytes: [struct record][key][value] [struct record][key][value] ...
+ *   index: one entry an operation: the first eight bytes of its key, where its record is
+ *
+ * Most comparisons of the sort are settled by the eight bytes. Checkpoints mostly append in key
+ * order already; then there is nothing to sort. Of operations on the same key the last one counts,
+ * but deletes that store_batch_delete_rows found by reading only count if nothing else was said. */
+#include "shards/store/store_priv.h"
+
+#include <stdlib.h>
+
+#define INDEX_FIRST 256
+
+enum op { OP_PUT, OP_DELETE, OP_DELETE_FOUND };
+
+struct record {
+    uint32_t key_n, value_n;
+    uint32_t op;
+};
+
+struct entry {
+    uint64_t prefix; /* big endian, so that integers order like bytes; short keys end in zeros */
+    uint64_t at;     /* of the record in bytes; ascends in the order of the calls */
+};
+
+struct store_batch {
+    struct store *s;
+    struct buf bytes;
+    struct entry *index;
+    size_t n, cap;
+    bool ascending; /* every key is above the one before it */
+};
+
+struct store_batch *
+store_batch_create(struct store *s)
+{
+    struct store_batch *b = calloc(1, sizeof(*b));
+
+    ASSERT(b);
+    b->s = s;
+    b->ascending = true;
+    return b;
+}
+
+void
+store_batch_destroy(struct store_batch **b)
+{
+    if (!*b)
+        return;
+    buf_fini(&(*b)->bytes);
+    free((*b)->index);
+    free(*b);
+    *b = NULL;
+}
+
+static struct record
+record_at(const char *bytes, uint64_t at)
+{
+    struct record rec;
+
+    memcpy(&rec, bytes + at, sizeof(rec)); /* not aligned */
+    return rec;
+}
+
+static struct slice
+key_at(const char *bytes, uint64_t at)
+{
+    return (struct slice){bytes + at + sizeof(struct record), record_at(bytes, at).key_n};
+}
+
+static uint64_t
+prefix_of(struct slice key)
+{
+    char first[8] = {0};
+
+    if (key.n >= 8)
+        return get_be64(key.p);
+    memcpy(first, key.p, key.n);
+    return get_be64(first);
+}
+
+/* -1, 0, 1 by key alone. */
+static int
+compare_entries(const char *bytes, const struct entry *a, const struct entry *b)
+{
+    if (a->prefix != b->prefix)
+        return a->prefix < b->prefix ? -1 : 1;
+    return store_compare_keys(key_at(bytes, a->at), key_at(bytes, b->at));
+}
+
+static int
+compare_for_sort(const void *a, const void *b, void *bytes)
+{
+    const struct entry *x = a, *y = b;
+    int c = compare_entries(bytes, x, y);
+
+    return c ? c : (x->at > y->at) - (x->at < y->at);
+}
+
+static void
+index_append(struct store_batch *b, struct entry e)
+{
+    if (b->n == b->cap) {
+        b->cap = b->cap ? b->cap * 2 : INDEX_FIRST;
+        b->index = realloc(b->index, b->cap * sizeof(*b->index));
+        ASSERT(b->index);
+    }
+    if (b->ascending && b->n)
+        b->ascending = compare_entries(b->bytes.p, &b->index[b->n - 1], &e) < 0;
+    b->index[b->n++] = e;
+}
+
+static void
+append(struct store_batch *b, enum op op, struct slice key, struct slice value)
+{
+    struct record rec = {(uint32_t)key.n, (uint32_t)value.n, op};
+    uint64_t at = b->bytes.n;
+
+    ASSERT(key.n > 0 && key.n <= UINT32_MAX && value.n <= STORE_VALUE_BYTES_MAX);
+    buf_reserve(&b->bytes, sizeof(rec) + key.n + value.n);
+    buf_append(&b->bytes, &rec, sizeof(rec));
+    buf_append(&b->bytes, key.p, key.n);
+    if (value.n)
+        buf_append(&b->bytes, value.p, value.n);
+    index_append(b, (struct entry){prefix_of(key), at});
+}
+
+void
+store_batch_put(struct store_batch *b, struct slice key, struct slice value)
+{
+    append(b, OP_PUT, key, value);
+}
+
+void
+store_batch_delete(struct store_batch *b, struct slice key)
+{
+    append(b, OP_DELETE, key, (struct slice){0});
+}
+
+int
+store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
+                        struct store_error *err)
+{
+    struct store_iter *it = store_iter_open(b->s, lower, upper, false, false);
+    int r;
+
+    for (store_iter_first(it); store_iter_valid(it); store_iter_next(it))
+        append(b, OP_DELETE_FOUND, store_iter_key(it), (struct slice){0});
+    r = store_iter_status(it, err);
+    store_iter_close(&it);
+    return r;
+}
+
+size_t
+store_batch_rows(const struct store_batch *b)
+{
+    return b->n;
+}
+
+size_t
+store_batch_bytes(const struct store_batch *b)
+{
+    return b->bytes.n;
+}
+
+/* The operation that counts among the equal keys [first, end): the last that is not a found
+ * delete. */
+static const struct entry *
+winner(const struct store_batch *b, size_t first, size_t end)
+{
+    for (size_t i = end; i-- > first;)
+        if (record_at(b->bytes.p, b->index[i].at).op != OP_DELETE_FOUND)
+            return &b->index[i];
+    return &b->index[first];
+}
+
+static int
+write_entry(const struct store_batch *b, const struct entry *e, struct store_sst *sst,
+            struct store_error *err)
+{
+    struct record rec = record_at(b->bytes.p, e->at);
+    struct slice key = key_at(b->bytes.p, e->at);
+
+    if (rec.op == OP_PUT)
+        return store_sst_put(sst, key, (struct slice){key.p + key.n, rec.value_n}, err);
+    return store_sst_delete(sst, key, err);
+}
+
+static int
+write_rows(const struct store_batch *b, struct store_sst *sst, struct store_error *err)
+{
+    size_t first = 0, end;
+    int r = 0;
+
+    for (; r == 0 && first < b->n; first = end) {
+        for (end = first + 1; end < b->n; end++)
+            if (compare_entries(b->bytes.p, &b->index[first], &b->index[end]) != 0)
+                break;
+        r = write_entry(b, winner(b, first, end), sst, err);
+    }
+    return r;
+}
+
+static void
+batch_clear(struct store_batch *b)
+{
+    b->bytes.n = 0;
+    b->n = 0;
+    b->ascending = true;
+}
+
+int
+store_batch_commit(struct store_batch *b, struct store_error *err)
+{
+    struct store_sst sst;
+    int r;
+
+    if (b->n == 0)
+        return 0;
+    if (!b->ascending)
+        qsort_r(b->index, b->n, sizeof(*b->index), compare_for_sort, b->bytes.p);
+    r = store_sst_open(&sst, b->s, err);
+    if (r == 0)
+        r = write_rows(b, &sst, err);
+    if (r == 0)
+        r = store_sst_ingest(&sst, err);
+    store_sst_close(&sst);
+    if (r == 0)
+        batch_clear(b);
+    return r;
+}

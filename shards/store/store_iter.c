@@ -1,0 +1,123 @@
+/* Range iteration. The bounds belong to the iterator: RocksDB keeps pointers to them. */
+#include "shards/store/store_priv.h"
+
+#include <stdlib.h>
+
+#define READ_TIER_CACHE 1
+
+struct store_iter {
+    rocksdb_iterator_t *it;
+    rocksdb_readoptions_t *how;
+    char bounds[]; /* lower, then upper */
+};
+
+static void
+set_bounds(struct store_iter *it, struct slice lower, struct slice upper)
+{
+    char *upper_p = it->bounds + lower.n;
+
+    if (lower.n) {
+        memcpy(it->bounds, lower.p, lower.n);
+        rocksdb_readoptions_set_iterate_lower_bound(it->how, it->bounds, lower.n);
+    }
+    if (upper.n) {
+        memcpy(upper_p, upper.p, upper.n);
+        rocksdb_readoptions_set_iterate_upper_bound(it->how, upper_p, upper.n);
+    }
+}
+
+struct store_iter *
+store_iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_only,
+                bool fill_cache)
+{
+    struct store_iter *it = malloc(sizeof(*it) + lower.n + upper.n);
+
+    ASSERT(it);
+    it->how = rocksdb_readoptions_create();
+    set_bounds(it, lower, upper);
+    rocksdb_readoptions_set_fill_cache(it->how, fill_cache);
+    if (cached_only)
+        rocksdb_readoptions_set_read_tier(it->how, READ_TIER_CACHE);
+    it->it = rocksdb_create_iterator(s->db, it->how);
+    return it;
+}
+
+void
+store_iter_close(struct store_iter **it)
+{
+    if (!*it)
+        return;
+    rocksdb_iter_destroy((*it)->it);
+    rocksdb_readoptions_destroy((*it)->how);
+    free(*it);
+    *it = NULL;
+}
+
+void
+store_iter_seek(struct store_iter *it, struct slice key)
+{
+    rocksdb_iter_seek(it->it, key.p, key.n);
+}
+
+void
+store_iter_seek_back(struct store_iter *it, struct slice key)
+{
+    rocksdb_iter_seek_for_prev(it->it, key.p, key.n);
+}
+
+void
+store_iter_first(struct store_iter *it)
+{
+    rocksdb_iter_seek_to_first(it->it);
+}
+
+void
+store_iter_last(struct store_iter *it)
+{
+    rocksdb_iter_seek_to_last(it->it);
+}
+
+void
+store_iter_next(struct store_iter *it)
+{
+    rocksdb_iter_next(it->it);
+}
+
+void
+store_iter_prev(struct store_iter *it)
+{
+    rocksdb_iter_prev(it->it);
+}
+
+bool
+store_iter_valid(const struct store_iter *it)
+{
+    return rocksdb_iter_valid(it->it);
+}
+
+int
+store_iter_status(const struct store_iter *it, struct store_error *err)
+{
+    char *message = NULL;
+
+    rocksdb_iter_get_error(it->it, &message);
+    return message ? store_error_take(err, message) : 0;
+}
+
+struct slice
+store_iter_key(const struct store_iter *it)
+{
+    struct slice key;
+
+    key.p = rocksdb_iter_key(it->it, &key.n);
+    return key;
+}
+
+struct slice
+store_iter_value(const struct store_iter *it)
+{
+    struct slice value;
+
+    value.p = rocksdb_iter_value(it->it, &value.n);
+    return value;
+}

@@ -1,0 +1,85 @@
+/* What the files of the store share. Only they include rocksdb/c.h. */
+#ifndef SHARDS_STORE_STORE_PRIV_H
+#define SHARDS_STORE_STORE_PRIV_H
+
+#include "shards/store/store.h"
+
+#include <rocksdb/c.h>
+#include <sched.h>
+
+/* Level 0 files: compaction starts at the first, RocksDB would hold up its own writers at the other
+ * two. Ingestion ignores those, so store_is_stalled() says so before the third is reached. */
+#define STORE_L0_COMPACT_FILES 4
+#define STORE_L0_SLOW_FILES 20
+#define STORE_L0_STOP_FILES 36
+#define STORE_L0_STALLED_FILES 32
+#define STORE_PENDING_BYTES_STALLED (64 * GIB)
+
+#define STORE_VALUE_BYTES_MAX (1 * GIB)
+#define STORE_FILTER_VALUE_BYTES_MAX 64
+
+struct store_env {
+    rocksdb_env_t *env;
+    rocksdb_cache_t *cache;
+    rocksdb_ratelimiter_t *limiter; /* NULL: unlimited */
+    unsigned background_threads;
+    cpu_set_t cpus; /* where the thread ran that created us: the place of all RocksDB threads */
+};
+
+struct store {
+    rocksdb_t *db;
+    char *dir;
+    /* Set at open, then only read. */
+    rocksdb_options_t *options;
+    rocksdb_options_t *sst_options; /* for files on their way in */
+    rocksdb_envoptions_t *sst_env;
+    rocksdb_ingestexternalfileoptions_t *ingest;
+    rocksdb_readoptions_t *read_cached, *read_blocking;
+    /* The committing thread's. */
+    uint64_t sst_next;
+};
+
+/* The order of the rows: as unsigned bytes, the shorter one first. */
+static inline int
+store_compare_keys(struct slice a, struct slice b)
+{
+    int c = memcmp(a.p, b.p, MIN(a.n, b.n));
+
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* Runs the calling thread on the CPUs of the environment until it leaves again, so that threads
+ * RocksDB starts meanwhile inherit them. 0 or a negative errno. */
+int store_env_enter(const struct store_env *e, cpu_set_t *ret_before);
+void store_env_leave(const cpu_set_t *before);
+
+/* Fills the option objects of `s`. */
+void store_options_build(struct store *s, struct store_env *env, const struct store_options *opt);
+void store_options_free(struct store *s);
+
+/* Takes an error text of RocksDB (frees it) and says which errno it means. */
+int store_error_take(struct store_error *err, char *message);
+/* Our own errors: "text: strerror(code)". Returns -code. */
+int store_error_errno(struct store_error *err, const char *what, int code);
+
+/* A table file being written beside the database; rows are added in strictly ascending order. */
+struct store_sst {
+    struct store *s;
+    rocksdb_sstfilewriter_t *writer;
+    char *path;
+};
+int store_sst_open(struct store_sst *sst, struct store *s, struct store_error *err);
+int store_sst_put(struct store_sst *sst, struct slice key, struct slice value,
+                  struct store_error *err);
+int store_sst_delete(struct store_sst *sst, struct slice key, struct store_error *err);
+int store_sst_delete_range(struct store_sst *sst, struct slice lower, struct slice upper,
+                           struct store_error *err);
+/* Makes the file durable and part of the database. */
+int store_sst_ingest(struct store_sst *sst, struct store_error *err);
+/* Releases everything; an ingested file has moved, any other is removed. */
+void store_sst_close(struct store_sst *sst);
+/* Removes table files that a crash left on their way in; refuses a directory whose tables have lost
+ * their database. */
+int store_sst_sweep(const char *dir, struct store_error *err);
+
+#endif
