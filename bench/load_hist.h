@@ -1,8 +1,8 @@
 /* A log-linear histogram of nanoseconds for latencies.
  *
  * Every power of two is cut into 128 equal buckets, so a bucket is at most 1/128 of its value wide
- * and its middle is off by less than 0.4 %; values under 256 ns are exact. Recording is an index and
- * an addition, merging is a loop of additions. One thread records; merge when it has ended. */
+ * and its middle is off by less than 0.4 %; values under 256 ns are exact. Recording is an index
+ * and an addition, merging is a loop of additions. One thread records; merge when it has ended. */
 #ifndef BENCH_LOAD_HIST_H
 #define BENCH_LOAD_HIST_H
 

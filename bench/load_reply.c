@@ -2,6 +2,8 @@
 
 #include "core/base.h"
 
+#include <sys/types.h>
+
 /* A bulk string or an array larger than this is a broken stream, not an answer. */
 #define REPLY_LENGTH_MAX (1LL << 40)
 

@@ -1,0 +1,331 @@
+#include "bench/load_options.h"
+
+#include "core/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_UNSIGNED,
+    OPTION_SECONDS,
+    OPTION_TEXT,
+};
+
+struct option_row {
+    const char *name;
+    enum option_kind kind;
+    size_t at; /* offset in struct load_options */
+    uint64_t min, max;
+    const char *argument; /* for --help */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct load_options, field)
+#define DAY_MS 86400000ULL
+/* Timestamps are patched into 13 digits, which holds for milliseconds until the year 2286. */
+#define TIME_MIN 1000000000000ULL
+#define TIME_MAX 9000000000000ULL
+
+static const struct option_row option_rows[] = {
+    {"host", OPTION_TEXT, AT(host), 0, 0, "HOST", "server (127.0.0.1)"},
+    {"port", OPTION_UNSIGNED, AT(port), 1, 65535, "N", "port (6379)"},
+    {"user", OPTION_TEXT, AT(user), 0, 0, "NAME", "user for AUTH, with --password"},
+    {"password", OPTION_TEXT, AT(password), 0, 0, "TEXT", "password for AUTH"},
+    {"cluster", OPTION_FLAG, AT(cluster), 0, 0, NULL,
+     "ask CLUSTER SLOTS, connect to every node, send each key to its node"},
+    {"threads", OPTION_UNSIGNED, AT(threads), 1, LOAD_THREADS_MAX, "N", "threads (1)"},
+    {"connections", OPTION_UNSIGNED, AT(connections), 1, LOAD_CONNECTIONS_MAX, "N",
+     "connections in all (50)"},
+    {"pipeline", OPTION_UNSIGNED, AT(pipeline), 1, LOAD_PIPELINE_MAX, "N",
+     "commands in flight on a connection, at most (1)"},
+    {"refill", OPTION_UNSIGNED, AT(refill), 1, LOAD_PIPELINE_MAX, "N",
+     "closed loop: send again when so many are answered (half of --pipeline)"},
+    {"rate", OPTION_UNSIGNED, AT(rate), 1, 1000000000, "N",
+     "open loop: N commands/s in all on a fixed timetable; latency counts from the planned time"},
+    {"burst", OPTION_UNSIGNED, AT(burst), 1, LOAD_PIPELINE_MAX, "N",
+     "open loop: so many commands are due at once on one connection (1)"},
+    {"duration", OPTION_SECONDS, AT(duration_s), 0, 0, "SECONDS", "measured time (10)"},
+    {"requests", OPTION_UNSIGNED, AT(requests), 1, UINT64_MAX, "N",
+     "measured commands in all, instead of --duration"},
+    {"warmup", OPTION_SECONDS, AT(warmup_s), 0, 0, "SECONDS", "unmeasured time before it (0)"},
+    {"seed", OPTION_UNSIGNED, AT(seed), 0, UINT64_MAX, "N", "seed of the random choices (1)"},
+    {"mix", OPTION_TEXT, AT(mix), 0, 0, "KIND[:WEIGHT],...",
+     "what to send (set): ping set get incr tsdb_set tsdb_get batch"},
+    {"keys", OPTION_UNSIGNED, AT(keys), 1, 1ULL << 39, "N", "different keys (100000)"},
+    {"prefix", OPTION_TEXT, AT(prefix), 0, 0, "TEXT", "key = TEXT and 12 digits (key:)"},
+    {"order", OPTION_TEXT, AT(order_text), 0, 0, "uniform|zipf[:THETA]|sequential",
+     "how keys and series are drawn (uniform; THETA 0.99)"},
+    {"value-bytes", OPTION_UNSIGNED, AT(value_bytes), 0, LOAD_VALUE_BYTES_MAX, "N",
+     "size of a SET value (3)"},
+    {"random-values", OPTION_FLAG, AT(random_values), 0, 0, NULL,
+     "SET values differ and do not compress"},
+    {"series", OPTION_UNSIGNED, AT(series), 1, 1ULL << 39, "N", "different series (1000)"},
+    {"series-prefix", OPTION_TEXT, AT(series_prefix), 0, 0, "TEXT",
+     "series key = TEXT and 12 digits (stock_)"},
+    {"times", OPTION_TEXT, AT(times_text), 0, 0, "ordered|late:PCT:MAXMS|random|now",
+     "timestamps of points (ordered); now sends *"},
+    {"time-base", OPTION_UNSIGNED, AT(time_base), TIME_MIN + DAY_MS, TIME_MAX, "MS",
+     "first timestamp (now)"},
+    {"time-step", OPTION_UNSIGNED, AT(time_step), 1, DAY_MS, "MS",
+     "ordered, late: distance of a connection's points (1)"},
+    {"points", OPTION_UNSIGNED, AT(points), 1, 1000000000, "N",
+     "tsdb_get: the last N points of a series (100)"},
+    {"batch", OPTION_UNSIGNED, AT(batch), 1, 1000000, "N",
+     "batch: BATCH_SET commands before each BATCH_FLUSH (100)"},
+    {"name", OPTION_TEXT, AT(name), 0, 0, "TEXT", "name of the run in the report"},
+    {"json", OPTION_TEXT, AT(json), 0, 0, "FILE|-", "write the result as JSON"},
+    {"check-errors", OPTION_FLAG, AT(check_errors), 0, 0, NULL, "exit 1 on any error reply"},
+    {"quiet", OPTION_FLAG, AT(quiet), 0, 0, NULL, "no text report"},
+    {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text"},
+};
+
+static const char *
+kind_needs(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_UNSIGNED:
+        return "a whole number";
+    case OPTION_SECONDS:
+        return "seconds";
+    default:
+        return "text";
+    }
+}
+
+static int
+parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    char *end;
+    unsigned long long v;
+
+    errno = 0;
+    v = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text == '-' || v < min || v > max)
+        return -EINVAL;
+    *ret = v;
+    return 0;
+}
+
+static int
+parse_double(const char *text, double min, double max, double *ret)
+{
+    char *end;
+    double v = strtod(text, &end);
+
+    if (end == text || *end || !isfinite(v) || v < min || v > max)
+        return -EINVAL;
+    *ret = v;
+    return 0;
+}
+
+static int
+set_option(struct load_options *o, const struct option_row *row, const char *value)
+{
+    char *field = (char *)o + row->at;
+
+    switch (row->kind) {
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        return 0;
+    case OPTION_UNSIGNED:
+        return parse_unsigned(value, row->min, row->max, (uint64_t *)field);
+    case OPTION_SECONDS:
+        return parse_double(value, 0, 1e6, (double *)field);
+    case OPTION_TEXT:
+        *(const char **)field = value;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static const struct option_row *
+find_option(const char *name, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(option_rows); i++)
+        if (strlen(option_rows[i].name) == n && memcmp(option_rows[i].name, name, n) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+static int
+parse_order(struct load_options *o)
+{
+    o->theta = 0.99;
+    if (strcmp(o->order_text, "uniform") == 0)
+        o->order = LOAD_ORDER_UNIFORM;
+    else if (strcmp(o->order_text, "sequential") == 0)
+        o->order = LOAD_ORDER_SEQUENTIAL;
+    else if (strcmp(o->order_text, "zipf") == 0)
+        o->order = LOAD_ORDER_ZIPF;
+    else if (strncmp(o->order_text, "zipf:", 5) == 0 &&
+             parse_double(o->order_text + 5, 0.01, 10, &o->theta) == 0)
+        o->order = LOAD_ORDER_ZIPF;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static int
+parse_late(struct load_options *o, const char *text)
+{
+    char pct[32];
+    const char *colon = strchr(text, ':');
+
+    if (!colon || (size_t)(colon - text) >= sizeof(pct))
+        return -EINVAL;
+    memcpy(pct, text, (size_t)(colon - text));
+    pct[colon - text] = '\0';
+    if (parse_double(pct, 0, 100, &o->late_share) < 0)
+        return -EINVAL;
+    o->late_share /= 100;
+    return parse_unsigned(colon + 1, 1, DAY_MS, &o->late_ms_max);
+}
+
+static int
+parse_times(struct load_options *o)
+{
+    if (strcmp(o->times_text, "ordered") == 0) {
+        o->times = LOAD_TIMES_ORDERED;
+    } else if (strcmp(o->times_text, "random") == 0) {
+        o->times = LOAD_TIMES_RANDOM;
+    } else if (strcmp(o->times_text, "now") == 0) {
+        o->times = LOAD_TIMES_NOW;
+    } else if (strncmp(o->times_text, "late:", 5) == 0) {
+        o->times = LOAD_TIMES_LATE;
+        return parse_late(o, o->times_text + 5);
+    } else {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static const char *
+check_together(struct load_options *o)
+{
+    if (parse_order(o) < 0)
+        return "--order takes uniform, zipf, zipf:THETA (0.01 to 10) or sequential";
+    if (parse_times(o) < 0)
+        return "--times takes ordered, late:PERCENT:MAXMS (up to a day), random or now";
+    if (o->threads > o->connections)
+        return "--threads must not exceed --connections";
+    if (o->refill > o->pipeline || o->burst > o->pipeline)
+        return "--refill and --burst must not exceed --pipeline";
+    if (o->duration_s <= 0)
+        return "--duration must be more than 0";
+    if (strlen(o->prefix) > LOAD_KEY_PREFIX_MAX || strlen(o->series_prefix) > LOAD_KEY_PREFIX_MAX)
+        return "--prefix and --series-prefix take at most 128 bytes";
+    if (o->cluster && MAX(o->keys, o->series) > LOAD_CLUSTER_KEYS_MAX)
+        return "--cluster takes at most 268435456 --keys and --series";
+    if (o->user && !o->password)
+        return "--user needs --password";
+    return NULL;
+}
+
+static void
+set_defaults(struct load_options *o)
+{
+    *o = (struct load_options){
+        .host = "127.0.0.1",
+        .port = 6379,
+        .threads = 1,
+        .connections = 50,
+        .pipeline = 1,
+        .burst = 1,
+        .duration_s = 10,
+        .seed = 1,
+        .mix = "set",
+        .keys = 100000,
+        .prefix = "key:",
+        .order_text = "uniform",
+        .value_bytes = 3,
+        .series = 1000,
+        .series_prefix = "stock_",
+        .times_text = "ordered",
+        .time_step = 1,
+        .points = 100,
+        .batch = 100,
+    };
+}
+
+/* One "--name value", "--name=value" or "--flag" at argv[*at]; moves *at past it. */
+static int
+parse_one(struct load_options *o, int argc, const char *const *argv, int *at, char *error,
+          size_t error_size)
+{
+    const char *arg = argv[*at];
+    const struct option_row *row = NULL;
+    const char *equals, *value;
+
+    if (strncmp(arg, "--", 2) == 0) {
+        equals = strchr(arg, '=');
+        row = find_option(arg + 2, equals ? (size_t)(equals - arg - 2) : strlen(arg + 2));
+    }
+    if (!row) {
+        snprintf(error, error_size, "unknown option '%s', see --help", arg);
+        return -EINVAL;
+    }
+    value = equals ? equals + 1 : NULL;
+    (*at)++;
+    if (row->kind != OPTION_FLAG && !value && *at < argc)
+        value = argv[(*at)++];
+    if ((row->kind == OPTION_FLAG) != (value == NULL) || set_option(o, row, value) < 0) {
+        if (row->kind == OPTION_FLAG)
+            snprintf(error, error_size, "--%s takes no value", row->name);
+        else if (row->max)
+            snprintf(error, error_size, "--%s needs a whole number from %llu to %llu", row->name,
+                     (unsigned long long)row->min, (unsigned long long)row->max);
+        else
+            snprintf(error, error_size, "--%s needs %s", row->name, kind_needs(row->kind));
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int
+load_options_parse(struct load_options *o, int argc, const char *const *argv, char *error,
+                   size_t error_size)
+{
+    const char *wrong;
+    int at = 1, rc;
+
+    set_defaults(o);
+    while (at < argc) {
+        rc = parse_one(o, argc, argv, &at, error, error_size);
+        if (rc < 0)
+            return rc;
+    }
+    if (o->refill == 0)
+        o->refill = (o->pipeline + 1) / 2;
+    if (o->time_base == 0)
+        o->time_base = (uint64_t)(clock_wall_us() / 1000);
+    wrong = check_together(o);
+    if (wrong) {
+        snprintf(error, error_size, "%s", wrong);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void
+load_options_help(void)
+{
+    char left[64];
+    size_t i;
+
+    puts("Usage: load [options]\n\n"
+         "Sends commands to a server that speaks the Redis protocol and reports rate and latency.\n"
+         "Without --rate every connection keeps --pipeline commands in flight (closed loop).\n");
+    for (i = 0; i < ARRAY_SIZE(option_rows); i++) {
+        const struct option_row *row = &option_rows[i];
+
+        snprintf(left, sizeof(left), "--%s %s", row->name, row->argument ? row->argument : "");
+        if (strlen(left) > 26)
+            printf("  %s\n  %-26s  %s\n", left, "", row->help);
+        else
+            printf("  %-26s  %s\n", left, row->help);
+    }
+}
