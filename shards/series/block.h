@@ -1,10 +1,11 @@
 /* Sealed block of a series: up to BLOCK_POINTS_MAX points, sorted by time, in columns.
  *
- * Header: version, codecs, count, first and last time, min, max, sum, sum of squares, first and last
- * value; then the three columns. Timestamps: constant delta, or delta-of-delta bit-packed in vectors
- * of 1024. Values: constant, ALP-style decimal + frame of reference bit-packed with exceptions, XOR
- * (Gorilla/Chimp style), raw; the smallest is kept. Quality: constant or run-length. Lossless bit for
- * bit (NaN payloads, -0, subnormals). Byte by byte in docs/FORMATS.md.
+ * Header: version, codecs, count, first and last time, min, max, sum, sum of squares, first and
+ * last value; then the three columns. Timestamps, and values as decimal integers (after ALP, with
+ * corrections for what is no decimal) or as bit patterns, are integer columns: plain, differences
+ * or differences of differences, bit-packed in vectors of 1024 with patches or entropy coded,
+ * whatever is smallest (codec_int.h). Constant and raw values, quality all 0, in runs, as integers
+ * or raw. Lossless bit for bit (NaN payloads, -0, subnormals). Byte by byte in docs/FORMATS.md.
  * Pure functions: any thread. */
 #ifndef SHARDS_SERIES_BLOCK_H
 #define SHARDS_SERIES_BLOCK_H
@@ -30,6 +31,7 @@ struct samples {
 struct block_info {
     uint32_t count;
     int64_t first_ts, last_ts;
+    uint32_t nan_count; /* NaN values; they take no part in min, max and the sums */
     double min, max, sum, sum_squares, first, last;
 };
 

@@ -6,8 +6,8 @@
  * chunk in memory; a small sorted array, merged into stored blocks by the next checkpoint.
  * Equal timestamps never straddle two chunks or blocks.
  *
- * mem_first: chunks in memory are authoritative for ts >= mem_first; stored rows with a first ts at or
- * beyond it are older copies and are ignored by readers.
+ * mem_first: chunks in memory are authoritative for ts >= mem_first; stored rows with a first ts at
+ * or beyond it are older copies and are ignored by readers.
  *
  * A series key (entry type ENTRY_SERIES) holds up to 256 of these, by data type: struct series_key.
  * Memory comes from the shard's arena. Owner: the shard's owner. */
@@ -17,7 +17,8 @@
 #include "alloc/arena.h"
 #include "shards/series/block.h"
 
-enum duplicate_policy { /* order = configuration enum */
+/* In the order of the configuration's enum. */
+enum duplicate_policy {
     DUPLICATE_LAST,
     DUPLICATE_FIRST,
     DUPLICATE_MIN,
@@ -48,7 +49,8 @@ struct late_point {
     uint8_t policy; /* how it meets an existing point: LAST FIRST MIN MAX SUM KEEP */
 };
 
-/* One data type of a key. Small: a series of one point stays well under 200 bytes with its entry. */
+/* One data type of a key. Small: a series of one point stays well under 200 bytes with its entry.
+ */
 struct series {
     struct series_chunk open;
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
@@ -67,7 +69,7 @@ struct series {
 struct series_key {
     struct series **types; /* sorted by data type */
     uint32_t n;
-    uint32_t bytes;        /* arena bytes below this object, kept by this module */
+    uint32_t bytes; /* arena bytes below this object, kept by this module */
 };
 
 enum series_result {
@@ -97,7 +99,8 @@ int64_t series_mem_first(const struct series *s);
 bool series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality);
 size_t series_memory_points(const struct series *s);
 
-/* --- checkpoint: copy out (owner), write (helper), take over (owner) ---------------------------- */
+/* --- checkpoint: copy out (owner), write (helper), take over (owner) ----------------------------
+ */
 
 /* What one checkpoint takes of one series. Sealed chunks and late points are lent (frozen in the
  * series until series_flush_done); the open chunk is copied. */
@@ -107,7 +110,7 @@ struct series_flush {
     struct series_chunk open; /* copy, malloc'd; n may be 0 */
     const struct late_point *late;
     uint32_t late_n;
-    int64_t stale_open_ts;    /* row of an earlier open chunk to delete unless rewritten */
+    int64_t stale_open_ts; /* row of an earlier open chunk to delete unless rewritten */
     bool has_stale_open;
     bool has_stored_blocks;
     uint8_t type;
@@ -116,12 +119,14 @@ struct series_flush {
 };
 void series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
                         struct series_flush *ret_f);
-/* After the checkpoint is on disk: frees frozen sealed chunks and late points. Failed: thaws them. */
+/* After the checkpoint is on disk: frees frozen sealed chunks and late points. Failed: thaws them.
+ */
 void series_flush_done(struct arena *a, struct series_key *k, struct series *s,
                        const struct series_flush *f, bool ok);
 void series_flush_fini(struct series_flush *f);
 
-/* --- merging, shared by readers and the checkpoint ----------------------------------------------- */
+/* --- merging, shared by readers and the checkpoint -----------------------------------------------
+ */
 
 /* Merges late points (sorted by ts, arrival order within a ts) into sorted samples, applying each
  * point's policy. `out` is malloc'd by the callee (p, quality); returns 0 or -ENOMEM. */

@@ -1,0 +1,285 @@
+/* Doubles that were decimal numbers before they became doubles: prices, sensor readings.
+ *
+ * The idea of ALP (Afroozeh, Kuffo, Boncz 2023): find the number of digits after the point with
+ * which v = d / 10^digits holds exactly, and code the integers d. Dividing by a power of ten rounds
+ * correctly, so every decimal of up to 15 digits comes back bit for bit. Readings that passed
+ * through a 32-bit float on their way are decimals only after rounding to float again: a flag.
+ *
+ * What is not such a decimal (a sum with rounding noise, NaN, -0, infinity, huge numbers) gets a
+ * correction: the difference between its bit pattern and that of the nearest decimal, with its
+ * position. For rounding noise that is one or two units in the last place, so that even columns
+ * full of 74.93588199999998 stay small, and any bit pattern at all comes back.
+ *
+ * [digits:1, top bit = float][corrections: varint]
+ * [only with corrections: length, integer column of positions; length, integer column of
+ * differences] [integer column of d] */
+#include "shards/series/block_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DIGITS_MAX 18
+#define DIGITS_FLOAT 0x80
+#define SAMPLES 32
+#define CORRECTION_BITS 10   /* what a position takes, about */
+#define DIGIT_BITS 3.33      /* what one more digit takes in every value */
+#define DECIMAL_LIMIT 0x1p51 /* |d| below this converts by adding ROUNDER */
+#define ROUNDER 0x1.8p52     /* adding it leaves the nearest integer in the low bits */
+
+static const double power10[DIGITS_MAX + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+};
+
+/* A way of writing values as decimals. */
+struct decimal_form {
+    unsigned digits;
+    bool is_float;
+};
+
+static inline double
+decimal_value(int64_t d, double scale, bool is_float)
+{
+    double whole = bits_double((uint64_t)d + double_bits(ROUNDER)) - ROUNDER;
+    double v = whole / scale;
+
+    return is_float ? (double)(float)v : v;
+}
+
+/* 0 when v has no nearby decimal with so many digits. */
+static inline int64_t
+decimal_of(double v, double scale)
+{
+    double t = v * scale;
+
+    t = fabs(t) < DECIMAL_LIMIT ? t : 0.0;
+    return (int64_t)(double_bits(t + ROUNDER) - double_bits(ROUNDER));
+}
+
+static inline uint64_t
+difference(double v, int64_t d, double scale, bool is_float)
+{
+    return double_bits(v) - double_bits(decimal_value(d, scale, is_float));
+}
+
+/* --- choosing the form ---------------------------------------------------------------------------
+ */
+
+/* Bits the samples take in this form beyond those of whole numbers. */
+static double
+form_cost(const double *sample, size_t n, struct decimal_form form, bool *ret_exact)
+{
+    const double scale = power10[form.digits];
+    double bits = DIGIT_BITS * form.digits * (double)n;
+    size_t i;
+
+    *ret_exact = true;
+    for (i = 0; i < n; i++) {
+        int64_t d = decimal_of(sample[i], scale);
+        uint64_t off = difference(sample[i], d, scale, form.is_float);
+        if (off) {
+            *ret_exact = false;
+            bits += CORRECTION_BITS + bit_width(zigzag((int64_t)off));
+        }
+    }
+    return bits;
+}
+
+static struct decimal_form
+best_form(const double *sample, size_t n, double *ret_cost)
+{
+    struct decimal_form best = {0}, form;
+    double best_cost = INFINITY;
+    bool exact = false;
+    unsigned k;
+
+    for (k = 0; k < 2; k++) {
+        form.is_float = k == 1;
+        for (form.digits = 0; form.digits <= DIGITS_MAX; form.digits++) {
+            double cost = form_cost(sample, n, form, &exact);
+            if (cost < best_cost) {
+                best_cost = cost;
+                best = form;
+            }
+            if (exact)
+                break;
+        }
+        if (exact)
+            break;
+    }
+    *ret_cost = best_cost;
+    return best;
+}
+
+static size_t
+take_samples(const double *v, size_t n, double *ret_sample)
+{
+    size_t i, k = MIN(n, (size_t)SAMPLES);
+
+    for (i = 0; i < k; i++)
+        ret_sample[i] = v[i * n / k];
+    return k;
+}
+
+/* --- encoding ------------------------------------------------------------------------------------
+ */
+
+/* The values of one block as integers, with what the integers miss. */
+struct decimals {
+    int64_t *d;
+    int64_t *at, *off; /* corrections */
+    size_t corrections;
+};
+
+static void
+convert(const double *v, size_t n, struct decimal_form form, struct decimals *ret)
+{
+    const double scale = power10[form.digits];
+    size_t i, k = 0;
+
+    for (i = 0; i < n; i++)
+        ret->d[i] = decimal_of(v[i], scale);
+    for (i = 0; i < n; i++) {
+        uint64_t off = difference(v[i], ret->d[i], scale, form.is_float);
+        if (likely(!off))
+            continue;
+        if (!(fabs(v[i] * scale) < DECIMAL_LIMIT)) { /* no jump in the column for it */
+            ret->d[i] = i ? ret->d[i - 1] : 0;
+            off = difference(v[i], ret->d[i], scale, form.is_float);
+        }
+        if (!off)
+            continue;
+        ret->at[k] = (int64_t)i;
+        ret->off[k++] = (int64_t)off;
+    }
+    ret->corrections = k;
+}
+
+static void
+append_column(const int64_t *x, size_t n, struct buf *out)
+{
+    struct buf column = {0};
+
+    int_encode(x, n, &column);
+    varint_put(out, column.n);
+    buf_append(out, column.p, column.n);
+    buf_fini(&column);
+}
+
+bool
+decimal_encode(const double *v, size_t n, struct buf *out)
+{
+    double sample[SAMPLES], cost;
+    size_t samples = take_samples(v, n, sample);
+    struct decimal_form form = best_form(sample, samples, &cost);
+    struct decimals c;
+
+    if (cost >= 64.0 * (double)samples)
+        return false;
+    c.d = malloc(3 * n * sizeof(*c.d));
+    ASSERT(c.d);
+    c.at = c.d + n;
+    c.off = c.at + n;
+    convert(v, n, form, &c);
+    buf_put_u8(out, (uint8_t)(form.digits | (form.is_float ? DIGITS_FLOAT : 0)));
+    varint_put(out, c.corrections);
+    if (c.corrections) {
+        append_column(c.at, c.corrections, out);
+        append_column(c.off, c.corrections, out);
+    }
+    int_encode(c.d, n, out);
+    free(c.d);
+    return true;
+}
+
+/* --- decoding ------------------------------------------------------------------------------------
+ */
+
+static bool
+take_column(struct cursor *c, struct slice *ret)
+{
+    uint64_t bytes;
+    const uint8_t *p;
+
+    if (!varint_get(c, &bytes))
+        return false;
+    p = cursor_take(c, bytes);
+    if (!p)
+        return false;
+    *ret = (struct slice){(const char *)p, bytes};
+    return true;
+}
+
+static bool
+decode_integers(struct slice in, size_t n, double scale, bool is_float, struct sample *ret_points)
+{
+    struct int_decoder d;
+    int64_t x[INT_VECTOR];
+    size_t i;
+    uint32_t k;
+
+    if (!int_decoder_init(&d, in))
+        return false;
+    for (i = 0; i < n; i += INT_VECTOR) {
+        uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
+        struct sample *p = ret_points + i;
+        if (!int_decoder_next(&d, x, piece))
+            return false;
+        if (is_float)
+            for (k = 0; k < piece; k++)
+                p[k].value = decimal_value(x[k], scale, true);
+        else
+            for (k = 0; k < piece; k++)
+                p[k].value = decimal_value(x[k], scale, false);
+    }
+    return int_decoder_done(&d);
+}
+
+static bool
+correct(struct slice positions, struct slice differences, size_t corrections, size_t n,
+        struct sample *points)
+{
+    struct int_decoder at_decoder, off_decoder;
+    int64_t at[INT_VECTOR], off[INT_VECTOR];
+    size_t i;
+    uint32_t k;
+
+    if (!int_decoder_init(&at_decoder, positions) || !int_decoder_init(&off_decoder, differences))
+        return false;
+    for (i = 0; i < corrections; i += INT_VECTOR) {
+        uint32_t piece = (uint32_t)MIN(corrections - i, (size_t)INT_VECTOR);
+        if (!int_decoder_next(&at_decoder, at, piece) ||
+            !int_decoder_next(&off_decoder, off, piece))
+            return false;
+        for (k = 0; k < piece; k++) {
+            double *v;
+            if ((uint64_t)at[k] >= n)
+                return false;
+            v = &points[at[k]].value;
+            *v = bits_double(double_bits(*v) + (uint64_t)off[k]);
+        }
+    }
+    return int_decoder_done(&at_decoder) && int_decoder_done(&off_decoder);
+}
+
+bool
+decimal_decode(struct slice in, size_t n, struct sample *ret_points)
+{
+    struct cursor c = cursor_of(in);
+    struct slice positions, differences;
+    uint64_t corrections;
+    uint8_t head;
+    double scale;
+
+    if (!cursor_u8(&c, &head) || (head & ~DIGITS_FLOAT) > DIGITS_MAX)
+        return false;
+    if (!varint_get(&c, &corrections) || corrections > n)
+        return false;
+    if (corrections && (!take_column(&c, &positions) || !take_column(&c, &differences)))
+        return false;
+    scale = power10[head & ~DIGITS_FLOAT];
+    if (!decode_integers((struct slice){(const char *)c.p, cursor_left(&c)}, n, scale,
+                         head & DIGITS_FLOAT, ret_points))
+        return false;
+    return corrections == 0 || correct(positions, differences, corrections, n, ret_points);
+}

@@ -1,0 +1,369 @@
+/* Blocks: what goes in comes out bit for bit, whatever it is; what is damaged is refused. */
+#include "shards/series/bitpack.h"
+#include "shards/series/block_priv.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t seed = 88172645463325252ULL;
+
+static uint64_t
+rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static uint64_t
+rnd_below(uint64_t n)
+{
+    return rnd() % n;
+}
+
+static void
+assert_same(const struct samples *in, const struct sample *p, const uint8_t *q, const char *what)
+{
+    uint32_t i;
+
+    for (i = 0; i < in->n; i++) {
+        cr_assert_eq(in->p[i].ts, p[i].ts, "%s: time %u of %u", what, i, in->n);
+        cr_assert_eq(double_bits(in->p[i].value), double_bits(p[i].value), "%s: value %u of %u: %a",
+                     what, i, in->n, in->p[i].value);
+        cr_assert_eq(in->quality ? in->quality[i] : 0, q[i], "%s: quality %u", what, i);
+    }
+}
+
+/* Encodes, decodes into memory of exactly the right size, compares; returns the size. */
+static size_t
+round_trip(const struct samples *in, const char *what)
+{
+    struct buf out = {0};
+    struct sample *p = malloc(in->n * sizeof(*p));
+    uint8_t *q = malloc(in->n);
+    char *exact;
+    struct block_info info;
+    size_t bytes;
+
+    block_encode(in, &out);
+    exact = malloc(out.n); /* so that a sanitizer sees the first byte read too far */
+    memcpy(exact, out.p, out.n);
+    bytes = out.n;
+    cr_assert(block_read_info((struct slice){exact, bytes}, &info), "%s", what);
+    cr_assert_eq(info.count, in->n);
+    cr_assert_eq(info.first_ts, in->p[0].ts);
+    cr_assert_eq(info.last_ts, in->p[in->n - 1].ts);
+    cr_assert(block_decode((struct slice){exact, bytes}, p, q), "%s n %u", what, in->n);
+    assert_same(in, p, q, what);
+    memset(p, 0, in->n * sizeof(*p));
+    cr_assert(block_decode((struct slice){exact, bytes}, p, NULL), "%s", what);
+    free(exact);
+    free(p);
+    free(q);
+    buf_fini(&out);
+    return bytes;
+}
+
+/* --- shapes of data ------------------------------------------------------------------------------
+ */
+
+static double
+value_shape(unsigned shape, uint32_t i)
+{
+    static int64_t cents;
+
+    switch (shape) {
+    case 0:
+        return 42.5;
+    case 1:
+        cents = i ? cents + (int64_t)rnd_below(3) - 1 : 18125;
+        return (double)cents / 100;
+    case 2:
+        return (double)(int64_t)rnd_below(100000) / 10 - 5000;
+    case 3:
+        return bits_double(rnd());
+    case 4:
+        return (double)(float)((double)rnd_below(100000) / 1000);
+    case 5:
+        return rnd_below(20) ? (double)rnd_below(1000) / 100
+                             : bits_double(0x7ff0000000000000 | rnd());
+    case 6:
+        return rnd_below(2) ? -0.0 : 0.0;
+    case 7:
+        return sin(i * 0.01);
+    case 8:
+        return (double)(i * 1000000ULL) * 1e15;
+    case 9:
+        return bits_double(rnd_below(1000));
+    case 10:
+        return rnd_below(50) ? 13.8 : 13.8 + 1e-13;
+    case 11:
+        return i % 7 == 3 ? INFINITY : i % 7 == 5 ? NAN : -1e300 * (double)rnd_below(100);
+    default:
+        return (double)(int64_t)rnd();
+    }
+}
+#define VALUE_SHAPES 13
+
+static int64_t
+time_step(unsigned shape, uint32_t i)
+{
+    switch (shape) {
+    case 0:
+        return 1000;
+    case 1:
+        return 0;
+    case 2:
+        return rnd_below(3) ? 0 : (int64_t)rnd_below(500);
+    case 3:
+        return 1000000 + (int64_t)rnd_below(7);
+    case 4:
+        return rnd_below(1000) ? 60000 : 86400000;
+    case 5:
+        return (int64_t)(rnd() >> (22 + rnd_below(40)));
+    default:
+        return i == 1 ? INT64_MAX : 0;
+    }
+}
+#define TIME_SHAPES 7
+
+static int64_t
+time_start(unsigned shape)
+{
+    static const int64_t start[TIME_SHAPES] = {
+        1381190400000, -5, 0, 1381190400000000000, -86400000, INT64_MIN, INT64_MIN,
+    };
+    return start[shape];
+}
+
+static uint8_t
+quality_shape(unsigned shape, uint32_t i)
+{
+    switch (shape) {
+    case 1:
+        return 192;
+    case 2:
+        return i / 100 % 3 == 0;
+    case 3:
+        return (uint8_t)rnd();
+    case 4:
+        return i % 2 ? 7 : 9;
+    default:
+        return 0;
+    }
+}
+#define QUALITY_SHAPES 6
+
+static struct samples
+make(uint32_t n, unsigned times, unsigned values, unsigned qualities)
+{
+    struct samples s = {.p = malloc(n * sizeof(*s.p)), .n = n};
+    uint32_t i;
+
+    if (qualities < QUALITY_SHAPES - 1)
+        s.quality = malloc(n);
+    for (i = 0; i < n; i++) {
+        uint64_t ts = (uint64_t)(i ? s.p[i - 1].ts : time_start(times));
+        uint64_t step = i ? (uint64_t)time_step(times, i) : 0;
+        if (step > (uint64_t)INT64_MAX - ts)
+            step = 0;
+        s.p[i] = (struct sample){(int64_t)(ts + step), value_shape(values, i)};
+        if (s.quality)
+            s.quality[i] = quality_shape(qualities, i);
+    }
+    return s;
+}
+
+static void
+drop(struct samples *s)
+{
+    free(s->p);
+    free(s->quality);
+}
+
+static const uint32_t sizes[] = {1, 2, 3, 7, 64, 100, 1023, 1024, 1025, 2048, 5000};
+
+Test(block, every_shape_of_data_comes_back_bit_for_bit)
+{
+    unsigned t, v, q, k;
+    char what[64];
+
+    for (k = 0; k < ARRAY_SIZE(sizes); k++)
+        for (t = 0; t < TIME_SHAPES; t++)
+            for (v = 0; v < VALUE_SHAPES; v++) {
+                q = (t + v + k) % QUALITY_SHAPES;
+                struct samples s = make(sizes[k], t, v, q);
+                snprintf(what, sizeof(what), "times %u values %u quality %u", t, v, q);
+                round_trip(&s, what);
+                drop(&s);
+            }
+}
+
+Test(block, info_has_the_statistics_without_nan)
+{
+    struct sample p[] = {{1, NAN}, {2, 3.0}, {2, -4.0}, {9, 2.0}};
+    struct samples in = {.p = p, .n = 4};
+    struct buf out = {0};
+    struct block_info b;
+
+    block_encode(&in, &out);
+    cr_assert(block_read_info((struct slice){out.p, out.n}, &b));
+    cr_assert_eq(b.count, 4);
+    cr_assert_eq(b.nan_count, 1);
+    cr_assert_eq(b.first_ts, 1);
+    cr_assert_eq(b.last_ts, 9);
+    cr_assert_eq(b.min, -4.0);
+    cr_assert_eq(b.max, 3.0);
+    cr_assert_eq(b.sum, 1.0);
+    cr_assert_eq(b.sum_squares, 29.0);
+    cr_assert(isnan(b.first));
+    cr_assert_eq(b.last, 2.0);
+    buf_fini(&out);
+}
+
+Test(block, regular_and_repeating_data_is_nearly_free)
+{
+    struct samples s = make(1024, 0, 0, 5);
+    cr_assert_leq(round_trip(&s, "constant"), 64);
+    drop(&s);
+    s = make(1024, 1, 0, 5);
+    cr_assert_leq(round_trip(&s, "one timestamp"), 64);
+    drop(&s);
+    s = make(1024, 0, 1, 5); /* steps of a cent */
+    cr_assert_leq(round_trip(&s, "walk"), 1024 * 2 / 8 + 160);
+    drop(&s);
+    s = make(1, 0, 1, 5);
+    cr_assert_leq(round_trip(&s, "one point"), 32);
+    drop(&s);
+}
+
+Test(block, biggest_block_round_trips)
+{
+    struct samples s = make(BLOCK_POINTS_MAX, 2, 1, 5);
+    round_trip(&s, "biggest");
+    drop(&s);
+}
+
+Test(block, any_truncation_is_refused)
+{
+    struct sample p[1500];
+    uint8_t q[1500];
+    unsigned v;
+
+    for (v = 0; v < VALUE_SHAPES; v++) {
+        struct samples s = make(1500, v % TIME_SHAPES, v, v % QUALITY_SHAPES);
+        struct buf out = {0};
+        size_t n;
+        block_encode(&s, &out);
+        for (n = 0; n < out.n; n++) {
+            char *cut = malloc(n + 1);
+            memcpy(cut, out.p, n);
+            cut = realloc(cut, n ? n : 1);
+            cr_assert_not(block_decode((struct slice){cut, n}, p, q), "values %u cut at %zu of %zu",
+                          v, n, out.n);
+            free(cut);
+        }
+        buf_fini(&out);
+        drop(&s);
+    }
+}
+
+/* Not every flipped bit can be seen (a price may change into another price; rows are checksummed by
+ * the store), but none may lead out of bounds or out of order. */
+Test(block, flipped_bits_never_lead_out_of_bounds)
+{
+    unsigned round;
+
+    for (round = 0; round < 20000; round++) {
+        struct samples s = make(1 + (uint32_t)rnd_below(1100), (unsigned)rnd_below(TIME_SHAPES),
+                                (unsigned)rnd_below(VALUE_SHAPES), (unsigned)rnd_below(6));
+        struct buf out = {0};
+        struct block_info info;
+        block_encode(&s, &out);
+        uint64_t flips = 1 + rnd_below(4);
+        while (flips-- > 0)
+            out.p[rnd_below(rnd_below(2) ? MIN(out.n, (size_t)80) : out.n)] ^= 1 << rnd_below(8);
+        struct slice damaged = {out.p, out.n};
+        if (block_read_info(damaged, &info) && info.count < 100000) {
+            struct sample *p = malloc(info.count * sizeof(*p));
+            uint8_t *q = malloc(info.count);
+            uint32_t i;
+            if (block_decode(damaged, p, q))
+                for (i = 1; i < info.count; i++)
+                    cr_assert_leq(p[i - 1].ts, p[i].ts);
+            free(p);
+            free(q);
+        }
+        buf_fini(&out);
+        drop(&s);
+    }
+}
+
+Test(block, another_version_is_refused)
+{
+    struct samples s = make(10, 0, 1, 0);
+    struct buf out = {0};
+    struct block_info info;
+    struct sample p[10];
+
+    block_encode(&s, &out);
+    out.p[0]++;
+    cr_assert_not(block_read_info((struct slice){out.p, out.n}, &info));
+    cr_assert_not(block_decode((struct slice){out.p, out.n}, p, NULL));
+    buf_fini(&out);
+    drop(&s);
+}
+
+Test(block, bitpack_round_trips_at_every_width)
+{
+    static const uint32_t lengths[] = {1, 2, 63, 100, 1023, 1024};
+    uint64_t in[BITPACK_VECTOR], out[BITPACK_VECTOR];
+    unsigned width, k;
+    uint32_t i;
+
+    for (width = 0; width <= 64; width++)
+        for (k = 0; k < ARRAY_SIZE(lengths); k++) {
+            uint32_t n = lengths[k];
+            uint8_t *bytes = malloc(bitpack_bytes(n, width) + 1);
+            for (i = 0; i < n; i++)
+                in[i] = width ? rnd() >> (64 - width) : 0;
+            bitpack_encode(in, n, width, bytes);
+            bitpack_decode(bytes, n, width, out);
+            for (i = 0; i < n; i++)
+                cr_assert_eq(in[i], out[i], "width %u n %u at %u", width, n, i);
+            free(bytes);
+        }
+}
+
+Test(block, integer_columns_choose_the_small_form)
+{
+    static int64_t x[4096], y[4096];
+    struct int_decoder d;
+    struct buf out = {0};
+    uint32_t i, k;
+
+    for (k = 0; k < 4; k++) {
+        for (i = 0; i < 4096; i++)
+            x[i] = k == 0   ? (int64_t)i * i * 1000                /* differences of differences */
+                   : k == 1 ? 1000000 + (int64_t)(rnd() % 16) * 25 /* divisor */
+                   : k == 2 ? (int64_t)rnd_below(2) * INT64_MIN + INT64_MAX
+                            : (int64_t)i * 60000 + (i == 2000 ? 1 : 0);
+        out.n = 0;
+        int_encode(x, 4096, &out);
+        cr_assert_leq(out.n,
+                      k == 0   ? 450u
+                      : k == 3 ? 130u
+                      : k == 1 ? 4096u * 4 / 8 + 60
+                               : 4096u * 5,
+                      "case %u: %zu", k, out.n);
+        cr_assert(int_decoder_init(&d, (struct slice){out.p, out.n}));
+        for (i = 0; i < 4096; i += INT_VECTOR)
+            cr_assert(int_decoder_next(&d, y + i, INT_VECTOR));
+        cr_assert(int_decoder_done(&d));
+        cr_assert_eq(memcmp(x, y, sizeof(x)), 0, "case %u", k);
+    }
+    buf_fini(&out);
+}
