@@ -3,18 +3,30 @@
  * A decimal is read as digits x 10^exponent. When the digits fit in 53 bits and the power is one a
  * double holds exactly, one multiplication or division of two exact numbers rounds once, which is
  * the correct rounding (W. D. Clinger, "How to read floating point numbers accurately", 1990).
- * Everything else is left to strtod, on a copy that ends in NUL. */
+ * Otherwise a 64-bit mantissa times a 128-bit power of ten decides it (D. Lemire, "Number parsing
+ * at a gigabyte per second", 2021; that the 128 bits always suffice: N. Mushtak and D. Lemire,
+ * "Fast number parsing without fallback", 2023). More than 19 digits are tried with the digit after
+ * them as 0 and as 1 higher; if that is not the same double, strtod has the last word, on a copy
+ * that ends in NUL. */
 #include "net/number.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+
+#include "net/number_priv.h"
 
 #define INT_DIGITS_MAX 19
 #define EXACT_DIGITS_MAX 19             /* digits that fit a uint64 whatever they are */
 #define EXACT_MANTISSA_MAX (1ULL << 53) /* integers a double holds exactly */
 #define EXACT_POWER_MAX 22              /* powers of ten a double holds exactly */
 #define EXPONENT_TEXT_LIMIT 100000      /* far outside of any double; stops counting */
+#define DOUBLE_POW10_MAX 308            /* 1 x 10^309 is infinite */
+#define INFINITY_BITS ((uint64_t)DOUBLE_EXPONENT_MAX << DOUBLE_FRACTION_BITS)
+/* Of 64 bits of a product 55 are kept at most: 52, the hidden one, one to round by, a leading 0. */
+#define KEPT_BELOW_MASK ((1ULL << (64 - DOUBLE_FRACTION_BITS - 3)) - 1)
+/* 64 bits times 5^e or over 5^-e can end exactly half way between two doubles only for these. */
+#define TIE_POW10_MIN (-4)
+#define TIE_POW10_MAX 23
 
 static const double exact_powers[EXACT_POWER_MAX + 1] = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -118,35 +130,87 @@ read_decimal(struct slice s, struct decimal *d)
 static bool
 parse_exactly(const struct decimal *d, double *ret_v)
 {
-    double v;
+    double v = (double)d->mantissa;
 
-    if (d->digits > EXACT_DIGITS_MAX || d->mantissa > EXACT_MANTISSA_MAX ||
-        d->exponent < -EXACT_POWER_MAX || d->exponent > EXACT_POWER_MAX)
+    if (d->digits > EXACT_DIGITS_MAX || d->mantissa > EXACT_MANTISSA_MAX)
         return false;
-    v = (double)d->mantissa;
-    v = d->exponent < 0 ? v / exact_powers[-d->exponent] : v * exact_powers[d->exponent];
+    if (d->exponent < 0 && d->exponent >= -EXACT_POWER_MAX)
+        v /= exact_powers[-d->exponent];
+    else if (d->exponent >= 0 && d->exponent <= EXACT_POWER_MAX)
+        v *= exact_powers[d->exponent];
+    else if (d->mantissa > 0)
+        return false;
     *ret_v = d->negative ? -v : v;
     return true;
 }
 
-/* s is known to be a decimal. */
+/* w x 10^e as the bits of the nearest double, 0 or infinity when there is none. w > 0. */
+static uint64_t
+nearest_double(uint64_t w, int64_t e)
+{
+    int zeros = __builtin_clzll(w), shift, exponent;
+    uint64_t high, low, m;
+    unsigned __int128 product;
+    const struct pow10 *power;
+
+    if (e < POW10_MIN)
+        return 0;
+    if (e > DOUBLE_POW10_MAX)
+        return INFINITY_BITS;
+    power = &number_pow10[e - POW10_MIN];
+    product = (unsigned __int128)(w << zeros) * power->hi;
+    /* The lower half of the power matters only if it could carry into the bits that are kept. */
+    if (((uint64_t)(product >> 64) & KEPT_BELOW_MASK) == KEPT_BELOW_MASK)
+        product += (uint64_t)(((unsigned __int128)(w << zeros) * power->lo) >> 64);
+    high = (uint64_t)(product >> 64);
+    low = (uint64_t)product;
+    shift = (int)(high >> 63) + 64 - DOUBLE_FRACTION_BITS - 3;
+    m = high >> shift; /* 54 bits: one more than a double has, to round by */
+    exponent = floor_log2_pow10((int)e) + 63 + (int)(high >> 63) - zeros + DOUBLE_EXPONENT_BIAS;
+    if (exponent <= 0) { /* subnormal: fewer bits, the last of them to round by */
+        if (exponent <= -63)
+            return 0;
+        m >>= 1 - exponent;
+        m = (m + (m & 1)) >> 1;
+        return m; /* rounded up to 2^52 it is the smallest normal one, by its layout */
+    }
+    /* Exactly half way, possible for small powers only: to the even neighbour. */
+    if (low <= 1 && e >= TIE_POW10_MIN && e <= TIE_POW10_MAX && (m & 3) == 1 && m << shift == high)
+        m &= ~1ULL;
+    m = (m + (m & 1)) >> 1;
+    /* The hidden bit counts one up in the exponent, and a mantissa rounded up to 2^53 one more. */
+    m += (uint64_t)(exponent - 1) << DOUBLE_FRACTION_BITS;
+    return MIN(m, INFINITY_BITS);
+}
+
+/* False: the digits that were left out could matter. */
 static bool
-parse_with_libc(struct slice s, double *ret_v)
+parse_widely(const struct decimal *d, uint64_t *ret_bits)
+{
+    int64_t e = d->exponent;
+
+    if (d->digits <= EXACT_DIGITS_MAX) {
+        *ret_bits = nearest_double(d->mantissa, e);
+        return true;
+    }
+    e += d->digits - EXACT_DIGITS_MAX;
+    *ret_bits = nearest_double(d->mantissa, e);
+    return *ret_bits == nearest_double(d->mantissa + 1, e);
+}
+
+/* s is known to be a decimal above zero. */
+static uint64_t
+parse_with_libc(struct slice s)
 {
     char text[PARSE_DOUBLE_TEXT_MAX + 1];
-    char *end;
+    uint64_t bits;
     double v;
 
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    errno = 0;
-    v = strtod(text, &end);
-    if (end != text + s.n)
-        return false;
-    if (errno == ERANGE && (isinf(v) || v == 0))
-        return false;
-    *ret_v = v;
-    return true;
+    v = fabs(strtod(text, NULL));
+    memcpy(&bits, &v, sizeof(bits));
+    return bits;
 }
 
 static bool
@@ -171,12 +235,19 @@ bool
 parse_double(struct slice s, double *ret_v)
 {
     struct decimal d;
+    uint64_t bits;
 
     if (s.n == 0 || s.n > PARSE_DOUBLE_TEXT_MAX)
         return false;
-    if (!read_decimal(s, &d))
+    if (unlikely(!read_decimal(s, &d)))
         return parse_special(s, ret_v);
     if (likely(parse_exactly(&d, ret_v)))
         return true;
-    return parse_with_libc(s, ret_v);
+    if (!parse_widely(&d, &bits))
+        bits = parse_with_libc(s);
+    if (bits == 0 || bits == INFINITY_BITS)
+        return false;
+    bits |= (uint64_t)d.negative << 63;
+    memcpy(ret_v, &bits, sizeof(*ret_v));
+    return true;
 }
