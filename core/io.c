@@ -218,8 +218,9 @@ static unsigned
 io_take(struct io *io, struct io_uring_cqe *ret_cqes, unsigned most)
 {
     struct io_uring_cq *cq = &io->ring.cq;
-    unsigned i, head = *cq->khead, n = MIN(io_uring_cq_ready(&io->ring), most);
+    unsigned i, head = *cq->khead, n = io_uring_cq_ready(&io->ring);
 
+    n = MIN(n, most);
     for (i = 0; i < n; i++) {
         ret_cqes[i] = cq->cqes[(head + i) & cq->ring_mask];
         __builtin_prefetch(io_uring_cqe_get_data(&ret_cqes[i]), 1);

@@ -99,8 +99,9 @@ static inline uint32_t
 ring_pop_batch(struct ring *r, void **ret_items, uint32_t most)
 {
     uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    uint32_t i, n = MIN(ring_ready(r), most);
+    uint32_t i, n = ring_ready(r);
 
+    n = MIN(n, most);
     if (!n)
         return 0;
     for (i = 0; i < n; i++)
