@@ -67,7 +67,7 @@ mask_controls(char *p, size_t n)
 }
 
 /* Returns the length with the newline. A line that is too long ends in "...". */
-static size_t
+static __attribute__((format(printf, 3, 0))) size_t
 format_line(char line[LOG_LINE_BYTES_MAX], enum log_level level, const char *fmt, va_list ap)
 {
     const size_t size = LOG_LINE_BYTES_MAX;
