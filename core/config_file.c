@@ -66,11 +66,14 @@ walk_map(struct config_walk *w)
 {
     int r;
 
-    if (w->event.type == YAML_SCALAR_EVENT && w->event.data.scalar.length == 0)
-        return walk_step(w); /* "---" and nothing else */
+    /* "---" and nothing else: a value of no characters. */
+    if (w->event.type == YAML_SCALAR_EVENT && w->event.start_mark.index == w->event.end_mark.index)
+        return walk_step(w);
     if (w->event.type != YAML_MAPPING_START_EVENT ||
-        w->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
+        w->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE ||
+        w->event.data.mapping_start.tag != NULL || w->event.data.mapping_start.anchor != NULL)
         return walk_error(w, w->event.start_mark.line, "expected lines of the form name: value");
+    w->column = w->event.start_mark.column;
     r = walk_step(w);
     while (r == 0 && w->event.type != YAML_MAPPING_END_EVENT) {
         r = walk_entry(w);

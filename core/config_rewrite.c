@@ -17,7 +17,6 @@ struct rewrite {
     struct buf *out;
     size_t chars, bytes;         /* the same place in text, counted both ways */
     size_t copied;               /* bytes of text that are in out */
-    size_t column;               /* where the names start */
     bool there[CONFIG_ROWS_MAX]; /* by row: the file has it */
 };
 
@@ -75,7 +74,6 @@ rewrite_entry(struct config_walk *w, const yaml_event_t *name, const yaml_event_
     size_t start, end;
 
     rw->there[config_row_index(row)] = true;
-    rw->column = name->start_mark.column;
     /* The file was loaded before: its values are right. */
     ASSERT(config_parse(&old, row, config_yaml_text(value), w->err) == 0);
     if (same_value(&old, rw->c, row))
@@ -111,7 +109,7 @@ rewrite_rest(struct rewrite *rw)
         if (!commented)
             buf_append_lit(rw->out, REWRITE_COMMENT "\n");
         commented = true;
-        buf_printf(rw->out, "%*s%s: ", (int)rw->column, "", row->name);
+        buf_printf(rw->out, "%*s%s: ", (int)rw->walk.column, "", row->name);
         append_value(rw, row);
         buf_append_lit(rw->out, "\n");
     }

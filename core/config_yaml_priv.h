@@ -10,6 +10,7 @@ struct config_walk {
     yaml_parser_t parser;
     yaml_event_t event; /* the last one read */
     const char *path;   /* for messages */
+    size_t column;      /* where the lines of the map start; 0 when there are none */
     struct buf *err;
     /* Called for one entry; both events are scalars. Negative ends the walk. */
     int (*entry)(struct config_walk *w, const yaml_event_t *name, const yaml_event_t *value);
