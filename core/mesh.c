@@ -14,7 +14,8 @@
  * takes a full barrier between the store and the load on both sides. The sleeper executes both of
  * them: membarrier(PRIVATE_EXPEDITED) interrupts every CPU that runs a thread of ours and puts a
  * full barrier there, so the sender's side needs only to keep the compiler from reordering. Where
- * the kernel refuses membarrier both sides use a seq_cst fence. */
+ * the kernel refuses membarrier both sides pass through one atomic read-modify-write of the
+ * sleeper's `meeting`: whoever comes second sees what the first one stored before. */
 #include "core/mesh.h"
 
 #include "core/ring.h"
@@ -41,12 +42,13 @@ struct mesh_peer {
     unsigned credits; /* requests that may still be sent there */
 };
 
-/* One core. Used by its own thread only, but for `sleeping`. */
+/* One core. Used by its own thread only, but for the last line. */
 struct mesh_end {
     struct mesh_peer *peers;   /* [ncores] */
     uint64_t news[NEWS_WORDS]; /* targets for which something is staged */
     unsigned next_peer;        /* where the next poll begins, so nobody starves */
     alignas(CACHE_LINE) _Atomic bool sleeping;
+    _Atomic unsigned meeting; /* without membarrier only */
 };
 
 struct mesh {
@@ -282,23 +284,21 @@ mesh_poll(struct mesh *m, unsigned me, unsigned budget)
 
 /* ---- waking ---- */
 
-/* Between publishing and looking at `sleeping`; see the head of this file. */
+/* Acquire and release on one location: the two sides' passages have an order, and the later one
+ * sees everything the earlier one did before. */
 static void
-sender_barrier(const struct mesh *m)
+meet(struct mesh_end *sleeper)
 {
-    if (likely(m->membarrier))
-        atomic_signal_fence(memory_order_seq_cst);
-    else
-        atomic_thread_fence(memory_order_seq_cst);
+    atomic_fetch_add_explicit(&sleeper->meeting, 1, memory_order_acq_rel);
 }
 
 static void
-sleeper_barrier(const struct mesh *m)
+sleeper_barrier(const struct mesh *m, unsigned me)
 {
     if (m->membarrier)
         ASSERT(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0);
     else
-        atomic_thread_fence(memory_order_seq_cst);
+        meet(&m->ends[me]);
 }
 
 /* True for one sender only, so a sleeper gets one bell however many have news for it. */
@@ -329,9 +329,12 @@ flush_word(struct mesh *m, unsigned me, unsigned word, void (*ring_bell)(void *,
         publish_if_staged(&mesh_pair(m, me, to)->requests);
         publish_if_staged(&mesh_pair(m, to, me)->completions);
     }
-    sender_barrier(m);
+    /* The sender's half of the handshake: nothing for the CPU to do, see the head of this file. */
+    atomic_signal_fence(memory_order_seq_cst);
     for (bits = m->ends[me].news[word]; bits; bits &= bits - 1) {
         to = word * 64 + (unsigned)__builtin_ctzll(bits);
+        if (unlikely(!m->membarrier))
+            meet(&m->ends[to]);
         if (claim_bell(&m->ends[to]))
             ring_bell(arg, to);
     }
@@ -367,7 +370,7 @@ mesh_sleep_begin(struct mesh *m, unsigned me)
     if (have_news(m, me))
         return false;
     atomic_store_explicit(&m->ends[me].sleeping, true, memory_order_relaxed);
-    sleeper_barrier(m);
+    sleeper_barrier(m, me);
     if (!have_news(m, me))
         return true;
     mesh_sleep_end(m, me);
