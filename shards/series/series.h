@@ -2,12 +2,13 @@
  *
  * Points live in three places. Stored blocks: rows in the store, disjoint in time, each covering
  * [its first ts, next block's first ts). Chunks in memory: the same, not yet (or just) stored, raw,
- * oldest first; the last one is open and takes new points. Late points: times before the first
- * chunk in memory; a small sorted array, merged into stored blocks by the next checkpoint.
- * Equal timestamps never straddle two chunks or blocks.
+ * oldest first; the last one is open and takes new points. Late points: times that belong to what
+ * is stored or being stored; a small list beside, merged into stored blocks by the next checkpoint.
+ * Equal timestamps never straddle two chunks or blocks. A series that has points has some in its
+ * open chunk.
  *
- * mem_first: chunks in memory are authoritative for ts >= mem_first; stored rows with a first ts at
- * or beyond it are older copies and are ignored by readers.
+ * mem_first: chunks in memory are authoritative for ts >= mem_first; stored rows with a first ts
+ * at or beyond it are older copies and are ignored by readers.
  *
  * A series key (entry type ENTRY_SERIES) holds up to 256 of these, by data type: struct series_key.
  * Memory comes from the shard's arena. Owner: the shard's owner. */
@@ -28,7 +29,8 @@ enum duplicate_policy {
     DUPLICATE_KEEP,
 };
 
-#define SERIES_SAME_TS_MAX 1000000 /* points of one timestamp under KEEP */
+#define SERIES_TYPES_MAX 256
+#define SERIES_SAME_TS_MAX 1000000 /* points of one timestamp in a chunk under KEEP */
 
 struct series_limits {
     uint32_t block_points;     /* seal at this many points when the span is long enough: 1024 */
@@ -47,89 +49,130 @@ struct late_point {
     double value;
     uint8_t quality;
     uint8_t policy; /* how it meets an existing point: LAST FIRST MIN MAX SUM KEEP */
+    uint32_t order; /* of arrival; only while sorting */
 };
 
-/* One data type of a key. Small: a series of one point stays well under 200 bytes with its entry.
- */
+/* Points in order of arrival; the first `sorted` of them by ts, equal ones in order of arrival. */
+struct late_list {
+    struct late_point *p;
+    uint32_t n, sorted, cap;
+};
+
+/* What of a series is in the checkpoint under way, and must stay as it is. */
+struct series_frozen {
+    struct series *s;     /* NULL: the key was destroyed meanwhile */
+    struct series_key *k; /* as s */
+    struct late_list late;
+    uint32_t sealed_n; /* the first so many sealed chunks */
+    uint32_t late_gen; /* the main row's, once these late points are in the stored blocks */
+    struct series_limits limits;
+};
+
+/* One data type of a key. Small: with its key's other objects and one point 150 bytes. */
 struct series {
     struct series_chunk open;
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
-    struct late_point *late;
     uint32_t sealed_n, sealed_cap;
-    uint32_t late_n, late_cap;
-    uint32_t flushing_sealed; /* the first so many sealed chunks and ... */
-    uint32_t flushing_late;   /* ... late points are in the checkpoint under way: frozen */
-    int64_t stored_open_ts;   /* first ts of the open chunk's row in the store */
-    bool has_stored_open;     /* such a row exists */
-    bool has_stored_blocks;   /* the store may hold blocks before mem_first */
-    uint8_t type;             /* data type 00..ff */
-    uint64_t as_of_lsn;       /* points of records up to here are in (for replay) */
+    struct late_list late;
+    struct series_frozen *frozen; /* NULL: no checkpoint under way */
+    int64_t stored_open_ts;       /* first ts of the open chunk's row in the store */
+    uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
+    uint32_t late_gen;            /* checkpoints that took late points along, or tried to */
+    uint8_t type;                 /* data type 00..ff */
+    bool has_stored_open;         /* stored_open_ts is one */
+    bool has_stored_blocks;       /* the store may hold blocks before mem_first */
 };
+static_assert(sizeof(struct series) <= 96, "a size class");
 
 struct series_key {
     struct series **types; /* sorted by data type */
-    uint32_t n;
-    uint32_t bytes; /* arena bytes below this object, kept by this module */
+    uint64_t n : 16;
+    uint64_t bytes : 48; /* arena bytes below this object, kept by this module */
 };
 
 enum series_result {
     SERIES_ADDED,     /* a new point */
     SERIES_REPLACED,  /* an existing point changed */
     SERIES_UNCHANGED, /* policy kept the old one (FIRST, or MIN/MAX not better) */
-    SERIES_BLOCKED,   /* policy BLOCK and a point is there */
-    SERIES_LATE,      /* went to the late points; what it meets is seen by readers and checkpoint */
-    SERIES_CROWDED,   /* more than SERIES_SAME_TS_MAX points of one timestamp */
-    SERIES_NEED_STORED, /* policy BLOCK and only the stored block covering ts can tell */
+    /* A point is there, and the policy is BLOCK; or it is MIN, MAX or SUM and exactly one of the
+     * two values is NaN. */
+    SERIES_BLOCKED,
+    SERIES_LATE,    /* went to the late points; what it meets is seen by readers and checkpoint */
+    SERIES_CROWDED, /* more than SERIES_SAME_TS_MAX points of one timestamp */
+    /* Policy BLOCK and only the stored block covering ts can tell. Whoever finds no point there
+     * (series_read with start = end = ts) adds it with policy FIRST. */
+    SERIES_NEED_STORED,
 };
 
 struct series_key *series_key_create(struct arena *a);
+/* May come at any time: what a checkpoint under way has borrowed is freed by series_flush_done. */
 void series_key_destroy(struct arena *a, struct series_key **k);
 /* NULL = no points of this type. */
 struct series *series_find(const struct series_key *k, uint8_t type);
 struct series *series_get(struct arena *a, struct series_key *k, uint8_t type);
 
-/* Adds one point. Appending in order is the hot path: under 20 ns when the chunk has room. */
+/* Adds one point. Appending in order is the hot path: under 20 ns when the chunk has room.
+ *
+ * A point with a timestamp that is there meets, of several, the newest one. NaN as RedisTimeSeries
+ * has it: a number always wins over NaN, except that MIN, MAX and SUM refuse (SERIES_BLOCKED). */
 enum series_result series_add(struct arena *a, struct series_key *k, struct series *s,
                               const struct series_limits *lim, int64_t ts, double value,
                               uint8_t quality, enum duplicate_policy policy);
+/* Gives an empty series an open chunk of n points read from the store. */
+void series_restore_open(struct arena *a, struct series_key *k, struct series *s,
+                         const struct samples *in);
 
 /* First timestamp for which memory is authoritative; INT64_MAX when no chunk holds a point. */
 int64_t series_mem_first(const struct series *s);
-/* Newest point by time; false when none is in memory. */
+/* Newest point by time; false when there is none. */
 bool series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality);
+/* Points in memory, late ones included. */
 size_t series_memory_points(const struct series *s);
+/* Chunks from oldest to open: their number, and the i-th. */
+static inline uint32_t
+series_chunks(const struct series *s)
+{
+    return s->sealed_n + 1;
+}
+static inline const struct series_chunk *
+series_chunk_at(const struct series *s, uint32_t i)
+{
+    return i < s->sealed_n ? &s->sealed[i] : &s->open;
+}
 
-/* --- checkpoint: copy out (owner), write (helper), take over (owner) ----------------------------
- */
+/* --- checkpoint: copy out (owner), write (helper), take over (owner) -------------------------- */
 
-/* What one checkpoint takes of one series. Sealed chunks and late points are lent (frozen in the
- * series until series_flush_done); the open chunk is copied. */
+/* What one checkpoint takes of one series. Sealed points and late points are lent (frozen in the
+ * series until series_flush_done); chunk structs and the open chunk are copies. Every type of a key
+ * goes into the same checkpoint and batch, together with the key's main row (series_row.h). */
 struct series_flush {
-    const struct series_chunk *sealed;
+    struct series_chunk *sealed; /* malloc'd array, points lent */
     uint32_t sealed_n;
-    struct series_chunk open; /* copy, malloc'd; n may be 0 */
-    const struct late_point *late;
     uint32_t late_n;
-    int64_t stale_open_ts; /* row of an earlier open chunk to delete unless rewritten */
+    struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
+    const struct late_point *late; /* lent, sorted by ts */
+    int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
+    uint64_t as_of_lsn;
+    uint32_t late_gen;
+    uint32_t block_points_max;
+    uint8_t type;
     bool has_stale_open;
     bool has_stored_blocks;
-    uint8_t type;
-    uint64_t as_of_lsn;
-    uint32_t block_points_max;
+    struct series_frozen *frozen;
 };
-void series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
-                        struct series_flush *ret_f);
-/* After the checkpoint is on disk: frees frozen sealed chunks and late points. Failed: thaws them.
- */
-void series_flush_done(struct arena *a, struct series_key *k, struct series *s,
-                       const struct series_flush *f, bool ok);
-void series_flush_fini(struct series_flush *f);
+/* No other checkpoint of the series may be under way. */
+void series_flush_begin(struct series_key *k, struct series *s, const struct series_limits *lim,
+                        uint64_t as_of_lsn, struct series_flush *ret_f);
+/* After the checkpoint is on disk (ok): the series forgets the frozen chunks and late points.
+ * Failed: they are its own again. If the key was destroyed meanwhile: frees what was lent. Then
+ * frees what `f` itself holds. Exactly once for every series_flush_begin, by the owner. */
+void series_flush_done(struct arena *a, struct series_flush *f, bool ok);
 
-/* --- merging, shared by readers and the checkpoint -----------------------------------------------
- */
+/* --- merging, shared by readers and the checkpoint -------------------------------------------- */
 
 /* Merges late points (sorted by ts, arrival order within a ts) into sorted samples, applying each
- * point's policy. `out` is malloc'd by the callee (p, quality); returns 0 or -ENOMEM. */
+ * point's policy. `out` is malloc'd by the callee (p, quality; to be freed by the caller); returns
+ * 0 or -ENOMEM. `base` may be empty. */
 int series_merge_late(const struct samples *base, const struct late_point *late, uint32_t late_n,
                       struct samples *out);
 

@@ -1,0 +1,356 @@
+/* Where a new point goes.
+ *
+ *   after the newest point            appended to the open chunk; full chunks are sealed
+ *   into a chunk that is not frozen   put in its place, or meets the point that is there
+ *   before the first chunk            into that chunk, when nothing older is stored or frozen
+ *   anywhere else                     to the late points: what is there is in the store, or being
+ *                                     written and must not change
+ */
+#include "shards/series/series_priv.h"
+
+#include <stdlib.h>
+
+#define TYPES_CAP_FIRST 1
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+struct series_key *
+series_key_create(struct arena *a)
+{
+    struct series_key *k = arena_alloc(a, sizeof(*k));
+
+    *k = (struct series_key){0};
+    return k;
+}
+
+/* What a checkpoint has borrowed stays behind; the struct series_frozen takes it over. */
+static void
+series_destroy(struct arena *a, struct series_key *k, struct series *s)
+{
+    uint32_t i, lent = 0;
+
+    if (s->frozen) {
+        lent = s->frozen->sealed_n;
+        s->frozen->s = NULL;
+        s->frozen->k = NULL;
+    }
+    for (i = lent; i < s->sealed_n; i++)
+        chunk_free(a, k, &s->sealed[i]);
+    series_free(a, k, s->sealed, s->sealed_cap * sizeof(*s->sealed));
+    chunk_free(a, k, &s->open);
+    late_free(a, k, &s->late);
+    series_free(a, k, s, sizeof(*s));
+}
+
+/* Room of the array of types: powers of two. */
+static uint32_t
+types_cap(uint32_t n)
+{
+    return n <= 1 ? n : 1u << (32 - __builtin_clz(n - 1));
+}
+
+void
+series_key_destroy(struct arena *a, struct series_key **k)
+{
+    uint32_t i;
+
+    if (!*k)
+        return;
+    for (i = 0; i < (*k)->n; i++)
+        series_destroy(a, *k, (*k)->types[i]);
+    series_free(a, *k, (*k)->types, types_cap((*k)->n) * sizeof(*(*k)->types));
+    arena_free(a, *k, sizeof(**k));
+    *k = NULL;
+}
+
+/* First place whose type is >= type. */
+static uint32_t
+type_place(const struct series_key *k, uint8_t type)
+{
+    uint32_t lo = 0, hi = k->n;
+
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (k->types[mid]->type < type)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct series *
+series_find(const struct series_key *k, uint8_t type)
+{
+    uint32_t at = type_place(k, type);
+
+    return at < k->n && k->types[at]->type == type ? k->types[at] : NULL;
+}
+
+struct series *
+series_get(struct arena *a, struct series_key *k, uint8_t type)
+{
+    uint32_t at = type_place(k, type), cap = types_cap(k->n);
+    struct series *s;
+
+    if (at < k->n && k->types[at]->type == type)
+        return k->types[at];
+    s = series_alloc(a, k, sizeof(*s));
+    *s = (struct series){.type = type};
+    if (k->n == cap)
+        k->types = series_realloc(a, k, k->types, cap * sizeof(*k->types),
+                                  types_cap(k->n + 1) * sizeof(*k->types));
+    memmove(k->types + at + 1, k->types + at, (k->n - at) * sizeof(*k->types));
+    k->types[at] = s;
+    k->n++;
+    return s;
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+int64_t
+series_mem_first(const struct series *s)
+{
+    if (s->sealed_n)
+        return s->sealed[0].p[0].ts;
+    return s->open.n ? s->open.p[0].ts : INT64_MAX;
+}
+
+bool
+series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality)
+{
+    uint32_t n = s->open.n;
+
+    if (n == 0)
+        return false;
+    *ret_sample = s->open.p[n - 1];
+    *ret_quality = s->open.quality ? s->open.quality[n - 1] : 0;
+    return true;
+}
+
+size_t
+series_memory_points(const struct series *s)
+{
+    size_t n = s->late.n + (s->frozen ? s->frozen->late.n : 0);
+    uint32_t i;
+
+    for (i = 0; i < series_chunks(s); i++)
+        n += series_chunk_at(s, i)->n;
+    return n;
+}
+
+/* --- sealing -----------------------------------------------------------------------------------
+ */
+
+/* Makes room for a chunk at place i of the sealed ones. */
+static void
+sealed_insert(struct arena *a, struct series_key *k, struct series *s, uint32_t i,
+              struct series_chunk c)
+{
+    if (s->sealed_n == s->sealed_cap) {
+        uint32_t cap = s->sealed_cap ? 2 * s->sealed_cap : 1;
+        s->sealed = series_realloc(a, k, s->sealed, s->sealed_cap * sizeof(c), cap * sizeof(c));
+        s->sealed_cap = cap;
+    }
+    memmove(s->sealed + i + 1, s->sealed + i, (s->sealed_n - i) * sizeof(c));
+    s->sealed[i] = c;
+    s->sealed_n++;
+}
+
+/* Where to cut the open chunk, 0 = not yet. */
+static uint32_t
+seal_point(const struct series_chunk *c, const struct series_limits *lim)
+{
+    uint32_t cut = c->n - lim->block_points;
+    uint64_t span = (uint64_t)c->p[cut - 1].ts - (uint64_t)c->p[0].ts;
+
+    if (c->n >= lim->block_points_max + lim->block_points)
+        return chunk_boundary(c, lim->block_points_max);
+    if (span < (uint64_t)lim->block_span)
+        return 0;
+    return chunk_boundary(c, cut);
+}
+
+static void
+seal(struct arena *a, struct series_key *k, struct series *s, const struct series_limits *lim)
+{
+    uint32_t cut = seal_point(&s->open, lim);
+    struct series_chunk rest;
+
+    if (cut == 0)
+        return;
+    /* Room for what comes before the next sealing, so that the chunk need not grow on the way. */
+    rest = chunk_split(a, k, &s->open, cut, 2 * lim->block_points);
+    sealed_insert(a, k, s, s->sealed_n, s->open);
+    s->open = rest;
+}
+
+/* A sealed chunk grows by points that come late; at twice the size it becomes two. */
+static void
+split_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t i,
+             const struct series_limits *lim)
+{
+    struct series_chunk rest;
+    uint32_t cut;
+
+    if (s->sealed[i].n < 2 * lim->block_points_max)
+        return;
+    cut = chunk_boundary(&s->sealed[i], s->sealed[i].n / 2);
+    if (cut == 0)
+        return;
+    rest = chunk_split(a, k, &s->sealed[i], cut, 0);
+    sealed_insert(a, k, s, i + 1, rest);
+}
+
+/* --- adding ------------------------------------------------------------------------------------
+ */
+
+/* A point into a chunk, wherever its time says. */
+static enum series_result
+add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c, struct sample p,
+             uint8_t quality, enum duplicate_policy policy)
+{
+    uint32_t at = samples_upper(c->p, c->n, p.ts);
+    enum series_result r;
+    uint8_t old_quality;
+
+    if (at > 0 && c->p[at - 1].ts == p.ts) {
+        if (policy != DUPLICATE_KEEP) {
+            old_quality = c->quality ? c->quality[at - 1] : 0;
+            r = point_meet(&c->p[at - 1].value, &old_quality, p.value, quality, policy);
+            if (unlikely(old_quality && !c->quality)) {
+                c->quality = series_alloc(a, k, c->cap);
+                memset(c->quality, 0, c->n);
+            }
+            if (c->quality)
+                c->quality[at - 1] = old_quality;
+            return r;
+        }
+        if (at >= SERIES_SAME_TS_MAX && c->p[at - SERIES_SAME_TS_MAX].ts == p.ts)
+            return SERIES_CROWDED;
+    }
+    chunk_insert(a, k, c, at, p, quality);
+    return SERIES_ADDED;
+}
+
+/* The last chunk whose first ts is <= ts; 0 when all are later. */
+static uint32_t
+chunk_of(const struct series *s, int64_t ts)
+{
+    uint32_t lo = 0, hi = s->sealed_n;
+
+    if (s->open.p[0].ts <= ts)
+        return s->sealed_n;
+    while (hi - lo > 1) {
+        uint32_t mid = (lo + hi) / 2;
+        if (s->sealed[mid].p[0].ts <= ts)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static uint32_t
+frozen_chunks(const struct series *s)
+{
+    return s->frozen ? s->frozen->sealed_n : 0;
+}
+
+/* BLOCK among the late points: what is stored is not known here unless memory covers the time. */
+static enum series_result
+block_late(const struct series *s, uint32_t chunk, int64_t ts)
+{
+    const struct series_chunk *c = series_chunk_at(s, chunk);
+    uint32_t at = samples_lower(c->p, c->n, ts);
+
+    if ((at < c->n && c->p[at].ts == ts) || late_has(&s->late, ts) ||
+        (s->frozen && late_has(&s->frozen->late, ts)))
+        return SERIES_BLOCKED;
+    return ts < series_mem_first(s) && s->has_stored_blocks ? SERIES_NEED_STORED : SERIES_LATE;
+}
+
+static enum series_result
+add_late(struct arena *a, struct series_key *k, struct series *s, uint32_t chunk, struct sample p,
+         uint8_t quality, enum duplicate_policy policy)
+{
+    struct late_point late = {p.ts, p.value, quality, (uint8_t)policy, 0};
+
+    if (policy == DUPLICATE_BLOCK) {
+        enum series_result r = block_late(s, chunk, p.ts);
+        if (r != SERIES_LATE)
+            return r;
+        late.policy = DUPLICATE_FIRST;
+    }
+    late_add(a, k, &s->late, &late);
+    return SERIES_LATE;
+}
+
+/* Anything but an append in order. */
+static enum series_result
+add_out_of_order(struct arena *a, struct series_key *k, struct series *s,
+                 const struct series_limits *lim, struct sample p, uint8_t quality,
+                 enum duplicate_policy policy)
+{
+    uint32_t i = chunk_of(s, p.ts), frozen = frozen_chunks(s);
+    bool before_all = p.ts < series_mem_first(s);
+    enum series_result r;
+
+    /* A gap between two chunks belongs to the one before it; behind frozen chunks, to the next. */
+    if (i < frozen && i + 1 == frozen && p.ts > s->sealed[i].p[s->sealed[i].n - 1].ts)
+        i = frozen;
+    if (i < frozen || (before_all && (frozen > 0 || s->has_stored_blocks)))
+        return add_late(a, k, s, i, p, quality, policy);
+    if (i < s->sealed_n) {
+        r = add_to_chunk(a, k, &s->sealed[i], p, quality, policy);
+        split_sealed(a, k, s, i, lim);
+        return r;
+    }
+    r = add_to_chunk(a, k, &s->open, p, quality, policy);
+    if (s->open.n >= 2 * lim->block_points)
+        seal(a, k, s, lim);
+    return r;
+}
+
+enum series_result
+series_add(struct arena *a, struct series_key *k, struct series *s, const struct series_limits *lim,
+           int64_t ts, double value, uint8_t quality, enum duplicate_policy policy)
+{
+    struct series_chunk *c = &s->open;
+    uint32_t n = c->n;
+
+    if (unlikely(n > 0 && ts <= c->p[n - 1].ts) &&
+        !(ts == c->p[n - 1].ts && policy == DUPLICATE_KEEP && n < SERIES_SAME_TS_MAX))
+        return add_out_of_order(a, k, s, lim, (struct sample){ts, value}, quality, policy);
+    if (likely(n < c->cap && !quality && !c->quality)) {
+        c->p[n] = (struct sample){ts, value};
+        c->n = n + 1;
+    } else {
+        chunk_insert(a, k, c, n, (struct sample){ts, value}, quality);
+    }
+    if (unlikely(n + 1 >= 2 * lim->block_points))
+        seal(a, k, s, lim);
+    return SERIES_ADDED;
+}
+
+void
+series_restore_open(struct arena *a, struct series_key *k, struct series *s,
+                    const struct samples *in)
+{
+    struct series_chunk *c = &s->open;
+    uint32_t i;
+    uint8_t any = 0;
+
+    ASSERT(c->n == 0 && s->sealed_n == 0 && in->n > 0);
+    chunk_reserve(a, k, c, in->n);
+    memcpy(c->p, in->p, in->n * sizeof(*c->p));
+    for (i = 0; in->quality && i < in->n; i++)
+        any |= in->quality[i];
+    if (any) {
+        c->quality = series_alloc(a, k, c->cap);
+        memcpy(c->quality, in->quality, in->n);
+    }
+    c->n = in->n;
+}

@@ -1,0 +1,133 @@
+/* Chunks of raw points: growing, inserting, cutting. */
+#include "shards/series/series_priv.h"
+
+void *
+series_alloc(struct arena *a, struct series_key *k, size_t n)
+{
+    k->bytes += arena_usable(n);
+    return arena_alloc(a, n);
+}
+
+void *
+series_realloc(struct arena *a, struct series_key *k, void *p, size_t old_n, size_t new_n)
+{
+    if (!p)
+        return series_alloc(a, k, new_n);
+    k->bytes += arena_usable(new_n) - arena_usable(old_n);
+    return arena_realloc(a, p, old_n, new_n);
+}
+
+void
+series_free(struct arena *a, struct series_key *k, void *p, size_t n)
+{
+    if (!p)
+        return;
+    k->bytes -= arena_usable(n);
+    arena_free(a, p, n);
+}
+
+uint32_t
+samples_lower(const struct sample *p, uint32_t n, int64_t ts)
+{
+    uint32_t at = 0;
+
+    while (n > 0) {
+        uint32_t half = n / 2;
+        if (p[at + half].ts < ts) {
+            at += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return at;
+}
+
+uint32_t
+samples_upper(const struct sample *p, uint32_t n, int64_t ts)
+{
+    return ts == INT64_MAX ? n : samples_lower(p, n, ts + 1);
+}
+
+void
+chunk_reserve(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t cap)
+{
+    c->p = series_realloc(a, k, c->p, c->cap * sizeof(*c->p), cap * sizeof(*c->p));
+    if (c->quality)
+        c->quality = series_realloc(a, k, c->quality, c->cap, cap);
+    c->cap = cap;
+}
+
+/* Room for the first quality that is not 0. */
+static void
+quality_start(struct arena *a, struct series_key *k, struct series_chunk *c)
+{
+    c->quality = series_alloc(a, k, c->cap);
+    memset(c->quality, 0, c->n);
+}
+
+/* One point first: many a series has no more; then room for a few, then doubling. */
+static uint32_t
+next_cap(uint32_t cap)
+{
+    return cap == 0 ? 1 : cap == 1 ? 4 : 2 * cap;
+}
+
+void
+chunk_insert(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at,
+             struct sample p, uint8_t quality)
+{
+    ASSERT(at <= c->n && c->n < BLOCK_POINTS_MAX);
+    if (c->n == c->cap)
+        chunk_reserve(a, k, c, next_cap(c->cap));
+    if (unlikely(quality && !c->quality))
+        quality_start(a, k, c);
+    memmove(c->p + at + 1, c->p + at, (c->n - at) * sizeof(*c->p));
+    c->p[at] = p;
+    if (c->quality) {
+        memmove(c->quality + at + 1, c->quality + at, c->n - at);
+        c->quality[at] = quality;
+    }
+    c->n++;
+}
+
+struct series_chunk
+chunk_split(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at,
+            uint32_t cap)
+{
+    struct series_chunk rest = {.n = c->n - at, .cap = MAX(cap, c->n - at)};
+
+    ASSERT(at > 0 && at < c->n);
+    rest.p = series_alloc(a, k, rest.cap * sizeof(*rest.p));
+    memcpy(rest.p, c->p + at, rest.n * sizeof(*rest.p));
+    if (c->quality) {
+        rest.quality = series_alloc(a, k, rest.cap);
+        memcpy(rest.quality, c->quality + at, rest.n);
+    }
+    c->n = at;
+    chunk_reserve(a, k, c, at);
+    return rest;
+}
+
+void
+chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c)
+{
+    series_free(a, k, c->p, c->cap * sizeof(*c->p));
+    series_free(a, k, c->quality, c->cap);
+    *c = (struct series_chunk){0};
+}
+
+uint32_t
+chunk_boundary(const struct series_chunk *c, uint32_t at)
+{
+    int64_t ts = c->p[at].ts;
+    uint32_t below, above;
+
+    if (c->p[0].ts == c->p[c->n - 1].ts)
+        return 0;
+    below = samples_lower(c->p, at, ts);
+    if (below > 0)
+        return below;
+    above = at + samples_upper(c->p + at, c->n - at, ts);
+    return above < c->n ? above : 0;
+}

@@ -1,0 +1,44 @@
+/* What the files of the series in memory share. */
+#ifndef SHARDS_SERIES_SERIES_PRIV_H
+#define SHARDS_SERIES_SERIES_PRIV_H
+
+#include "shards/series/series.h"
+
+/* Arena memory counted in k->bytes. */
+void *series_alloc(struct arena *a, struct series_key *k, size_t n);
+void *series_realloc(struct arena *a, struct series_key *k, void *p, size_t old_n, size_t new_n);
+void series_free(struct arena *a, struct series_key *k, void *p, size_t n);
+
+/* First index whose ts is >= ts (lower) or > ts (upper). */
+uint32_t samples_lower(const struct sample *p, uint32_t n, int64_t ts);
+uint32_t samples_upper(const struct sample *p, uint32_t n, int64_t ts);
+
+/* Chunks. */
+void chunk_reserve(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t cap);
+void chunk_insert(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at,
+                  struct sample p, uint8_t quality);
+/* Moves the points from `at` on into a new chunk; the old one is cut to size. */
+struct series_chunk chunk_split(struct arena *a, struct series_key *k, struct series_chunk *c,
+                                uint32_t at, uint32_t cap);
+void chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c);
+/* The index nearest to `at` at which cutting separates no equal timestamps, 0 if there is none;
+ * below `at` before above. */
+uint32_t chunk_boundary(const struct series_chunk *c, uint32_t at);
+
+/* A new point meets one of the same timestamp. Changes *old and *old_quality as the policy (not
+ * KEEP) says. */
+enum series_result point_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
+                              enum duplicate_policy policy);
+
+/* Late points. */
+void late_add(struct arena *a, struct series_key *k, struct late_list *l,
+              const struct late_point *p);
+bool late_has(const struct late_list *l, int64_t ts);
+/* Sorts the whole list. */
+void late_settle(struct late_list *l);
+void late_free(struct arena *a, struct series_key *k, struct late_list *l);
+/* Puts `earlier`, settled, before everything in l, and settles the result. */
+void late_prepend(struct arena *a, struct series_key *k, struct late_list *l,
+                  struct late_list *earlier);
+
+#endif
