@@ -1,0 +1,301 @@
+/* From the open batch to the disk.
+ *
+ * A sealed batch goes through steps, each of which may find nothing to do:
+ *
+ *   settle   mode no left something unsynced, and this batch is to be durable or begins a segment:
+ *            sync first. So a durable batch, and a segment, prove that all before them is on disk.
+ *   segment  no room in this one: take a spare, or wait until the helper has made one (state FULL
+ * if it cannot for want of room) header   a new segment's header is durable before its first batch
+ * is written batch    one transfer, in pieces of JOURNAL_WRITE_BYTES_MAX
+ *
+ * advance() walks on from wherever it stands, and completions call it again. Only seal touches the
+ * open batch; everything else works on the sealed one, so the open batch may be another core's. */
+#include "shards/journal/journal_writer.h"
+
+#include <stdlib.h>
+
+static void advance(struct journal_writer *w);
+
+/* ---- telling the owner ---- */
+
+static void
+tell(struct journal_writer *w)
+{
+    if (w->j->on_progress)
+        w->j->on_progress(w->j->arg);
+}
+
+static void
+set_state(struct journal_writer *w, enum journal_state state, int error)
+{
+    if (w->j->state == state)
+        return;
+    w->j->state = state;
+    w->j->error = error;
+    tell(w);
+}
+
+static void
+fail(struct journal_writer *w, int error)
+{
+    w->step = JOURNAL_STEP_DEAD;
+    set_state(w, JOURNAL_FAILED, error);
+}
+
+/* ---- transfers ---- */
+
+static void
+transfer_go(struct journal_writer *w)
+{
+    struct journal_transfer *t = &w->transfer;
+    struct io *io = w->reactor->io;
+
+    t->syncing = t->done == t->n;
+    if (t->syncing)
+        io_fdatasync(io, &t->op, t->fd);
+    else
+        io_write(io, &t->op, t->fd, t->p + t->done, MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX),
+                 t->offset + t->done);
+}
+
+/* Durable unless lazy. */
+static void
+transfer_start(struct journal_writer *w, const char *p, uint64_t n, uint64_t offset, bool lazy)
+{
+    struct journal_transfer *t = &w->transfer;
+    bool direct = !lazy && w->file.direct_fd >= 0;
+
+    t->p = p;
+    t->n = n;
+    t->done = 0;
+    t->offset = offset;
+    t->fd = direct ? w->file.direct_fd : w->file.plain_fd;
+    t->then_sync = !direct && !lazy;
+    t->tries = 0;
+    transfer_go(w);
+}
+
+/* The first failure is answered by trying again: a write from the piece that failed; a sync from
+ * the beginning, since after a failed fdatasync the kernel takes the pages for clean. */
+static void
+transfer_failed(struct journal_writer *w, int error)
+{
+    struct journal_transfer *t = &w->transfer;
+
+    w->j->stats.errors++;
+    if (t->tries++) {
+        fail(w, error);
+        return;
+    }
+    w->j->stats.retries++;
+    if (t->syncing)
+        t->done = 0;
+    transfer_go(w);
+}
+
+/* ---- the sealed batch ---- */
+
+/* A buffer that one huge batch blew up is not kept. */
+static void
+trim_flight(struct journal_writer *w)
+{
+    if (w->flight.cap > 2 * w->batch_bytes)
+        buf_fini(&w->flight);
+}
+
+static void
+count_batch(struct journal_writer *w)
+{
+    struct journal_stats *st = &w->j->stats;
+    uint64_t ns = clock_now_ns() - w->flight_start_ns;
+
+    st->batches++;
+    st->bytes += w->flight_extent;
+    st->records += w->flight_records;
+    st->write_ns += ns;
+    st->write_ns_max = MAX(st->write_ns_max, ns);
+}
+
+static void
+batch_done(struct journal_writer *w)
+{
+    struct journal *j = w->j;
+
+    count_batch(w);
+    w->offset += w->flight_extent;
+    w->step = JOURNAL_STEP_IDLE;
+    j->durable_lsn = w->flight_first_lsn + w->flight_records - 1;
+    j->durable_seq = w->flight_seq;
+    if (w->flight_lazy)
+        w->unsynced_bytes += w->flight_extent;
+    else
+        j->synced_lsn = j->durable_lsn;
+    trim_flight(w);
+    tell(w);
+}
+
+static void
+batch_start(struct journal_writer *w)
+{
+    struct journal_batch b = {.segment = w->file.number,
+                              .first_lsn = w->flight_first_lsn,
+                              .incarnation = w->incarnation,
+                              .records = w->flight_records,
+                              .flags = journal_writer_settled(w) ? JOURNAL_BATCH_AFTER_SYNC : 0};
+
+    w->step = JOURNAL_STEP_BATCH;
+    journal_batch_seal(w->flight.p, w->flight.n, w->file.salt, &b);
+    transfer_start(w, w->flight.p, w->flight_extent, w->offset, w->flight_lazy);
+}
+
+static void
+header_start(struct journal_writer *w)
+{
+    struct journal_segment_header h = {.number = w->file.number,
+                                       .first_lsn = w->flight_first_lsn,
+                                       .capacity = w->file.capacity,
+                                       .incarnation = w->incarnation,
+                                       .salt = w->file.salt,
+                                       .state = JOURNAL_SEGMENT_ACTIVE};
+
+    w->step = JOURNAL_STEP_HEADER;
+    w->file_first_lsn = w->flight_first_lsn;
+    w->offset = JOURNAL_BLOCK_BYTES;
+    journal_segment_encode(w->header_block, &h);
+    transfer_start(w, w->header_block, JOURNAL_BLOCK_BYTES, 0, false);
+}
+
+static bool
+is_no_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT;
+}
+
+/* No spare is there. The helper may be at it, or may have failed and try again in a second. */
+static void
+wait_for_segment(struct journal_writer *w)
+{
+    int err = w->segments.err;
+
+    w->step = JOURNAL_STEP_SEGMENT;
+    if (is_no_room(err))
+        set_state(w, JOURNAL_FULL, -err);
+    else if (w->segments.failures > 1)
+        fail(w, -err);
+}
+
+static void
+next_segment(struct journal_writer *w)
+{
+    struct journal_file file;
+
+    if (!journal_segments_take(&w->segments, JOURNAL_BLOCK_BYTES + w->flight_extent, &file)) {
+        wait_for_segment(w);
+        return;
+    }
+    journal_segments_put(&w->segments, &w->file, w->file_first_lsn, w->flight_first_lsn - 1,
+                         w->offset);
+    w->file = file;
+    header_start(w);
+    set_state(w, JOURNAL_OK, 0);
+}
+
+static void
+advance(struct journal_writer *w)
+{
+    bool new_segment = w->flight_extent > w->file.capacity - w->offset;
+
+    w->flight_lazy = w->j->mode == JOURNAL_NO;
+    if ((new_segment || !w->flight_lazy) && !journal_writer_settled(w)) {
+        w->step = JOURNAL_STEP_SETTLE;
+        if (!w->sync_op.busy)
+            journal_writer_sync(w);
+    } else if (new_segment) {
+        next_segment(w);
+    } else {
+        batch_start(w);
+    }
+}
+
+void
+journal_writer_seal(struct journal_writer *w)
+{
+    struct journal *j = w->j;
+    struct buf sealed = j->open;
+
+    ASSERT(w->step == JOURNAL_STEP_IDLE && sealed.n > JOURNAL_BATCH_HEADER_BYTES);
+    j->open = w->flight;
+    w->flight = sealed;
+    journal_buf_grow(&j->open, JOURNAL_BATCH_HEADER_BYTES);
+    j->open.n = JOURNAL_BATCH_HEADER_BYTES;
+    w->flight_first_lsn = j->open_first_lsn;
+    w->flight_records = (uint32_t)(j->next_lsn - j->open_first_lsn);
+    w->flight_extent = journal_batch_extent(sealed.n - JOURNAL_BATCH_HEADER_BYTES);
+    w->flight_seq = j->open_seq++;
+    w->flight_start_ns = clock_now_ns();
+    j->open_first_lsn = j->next_lsn;
+    advance(w);
+}
+
+/* ---- completions ---- */
+
+void
+journal_writer_transferred(struct io_op *op, int res, int buf, bool more)
+{
+    struct journal_writer *w = container_of(op, struct journal_writer, transfer.op);
+    struct journal_transfer *t = &w->transfer;
+    uint64_t asked = t->syncing ? 0 : MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX);
+
+    if (w->step == JOURNAL_STEP_DEAD)
+        return;
+    if (res < 0 || (uint64_t)res != asked) {
+        transfer_failed(w, res < 0 ? -res : EIO);
+        return;
+    }
+    t->done += asked;
+    if (t->done < t->n || (t->then_sync && !t->syncing))
+        transfer_go(w);
+    else if (w->step == JOURNAL_STEP_HEADER)
+        advance(w);
+    else
+        batch_done(w);
+}
+
+void
+journal_writer_sync(struct journal_writer *w)
+{
+    w->sync_lsn = w->j->durable_lsn;
+    w->unsynced_bytes = 0;
+    io_fdatasync(w->reactor->io, &w->sync_op, w->file.plain_fd);
+}
+
+/* A failure is final: what was acknowledged in mode no may be lost, and the kernel will not say
+ * which pages. */
+void
+journal_writer_synced(struct io_op *op, int res, int buf, bool more)
+{
+    struct journal_writer *w = container_of(op, struct journal_writer, sync_op);
+
+    if (w->step == JOURNAL_STEP_DEAD)
+        return;
+    if (res < 0) {
+        w->j->stats.errors++;
+        fail(w, -res);
+        return;
+    }
+    w->j->synced_lsn = w->sync_lsn;
+    if (w->step == JOURNAL_STEP_SETTLE)
+        advance(w);
+    tell(w);
+}
+
+void
+journal_writer_segments_changed(struct journal_segments *s)
+{
+    struct journal_writer *w = container_of(s, struct journal_writer, segments);
+
+    w->j->stats.segments_created = s->created;
+    w->j->stats.segments_recycled = s->recycled;
+    if (w->step == JOURNAL_STEP_SEGMENT)
+        advance(w);
+}
