@@ -3,14 +3,16 @@
  * Layout. A key is one allocation, its entry (entry.h): 24 bytes, expiry if any, key, value. The
  * directory points to it with 8 bytes:
  *
- *     bucket, one cache line:  [tag:16 entry:48] x 7, overflow
+ *     bucket, one cache line:  slot x 7, overflow
+ *     slot, from the top:      hash 31..16 | address of the entry, 47..4 | hash 15..12
  *
  * All of the directory works on the upper half of the hash, which the entry remembers: the lowest
  * bits of it choose the bucket, the upper 16 are the tag. A lookup reads one line, compares seven
  * tags at once, and goes to an entry only if its tag is right; with 2^k buckets and k > 16 the tag
  * repeats k - 16 bits of the index, so 2^25 buckets (180 M keys) leave 7 bits to tell the entries
- * of a bucket apart, and one lookup in fifty looks at an entry in vain. In return the tag names the
- * half an entry goes to when the table doubles, and a rehash reads no entry at all.
+ * of a bucket apart, and one lookup in fifty looks at an entry in vain. In return the slot knows
+ * the half an entry goes to when the table doubles, and a rehash of 2^12 buckets or more reads no
+ * entry.
  *
  * A bucket is filled from the front and an overflow bucket (64 bytes of the shard's arena) stands
  * only behind a full one. The table doubles at 5.5 entries per bucket on average and is quartered

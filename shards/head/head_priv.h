@@ -23,13 +23,16 @@
 /* Granule in which an emptying table goes back to the system. */
 #define HEAD_RELEASE_BYTES (2 * MIB)
 
-#define HEAD_SLOT_PTR_BITS 48
-#define HEAD_SLOT_PTR_MASK ((1UL << HEAD_SLOT_PTR_BITS) - 1)
-/* The lowest bit of hash_hi that a tag holds. */
-#define HEAD_TAG_SHIFT 16
+/* A slot: the upper 20 bits of hash_hi around the address of the entry, of which the lowest four
+ * bits are known to be zero. The 16 uppermost are what a lookup compares. */
+#define HEAD_SLOT_TAG_AT 48
+#define HEAD_SLOT_TAG_SHIFT 16 /* the bit of hash_hi that stands at HEAD_SLOT_TAG_AT */
+#define HEAD_SLOT_LOW_SHIFT 12 /* the bit of hash_hi that stands at 0 */
+#define HEAD_SLOT_LOW_MASK 15UL
+#define HEAD_SLOT_PTR_MASK (((1UL << HEAD_SLOT_TAG_AT) - 1) & ~HEAD_SLOT_LOW_MASK)
 
 struct head_bucket {
-    uint64_t slot[HEAD_BUCKET_SLOTS]; /* tag:16 entry:48; filled from the front, 0 = free */
+    uint64_t slot[HEAD_BUCKET_SLOTS]; /* filled from the front, 0 = free */
     struct head_bucket *next;         /* overflow; only behind a full bucket */
 };
 static_assert(sizeof(struct head_bucket) == CACHE_LINE, "a lookup touches one line");
@@ -41,15 +44,27 @@ hash_hi_of(uint64_t hash)
 }
 
 static inline uint64_t
-slot_make(struct entry *e)
+slot_make(const struct entry *e)
 {
-    return (uint64_t)(uintptr_t)e | (uint64_t)(e->hash_hi >> HEAD_TAG_SHIFT) << HEAD_SLOT_PTR_BITS;
+    uint64_t p = (uintptr_t)e;
+
+    ASSERT((p & ~HEAD_SLOT_PTR_MASK) == 0);
+    return p | (uint64_t)(e->hash_hi >> HEAD_SLOT_TAG_SHIFT) << HEAD_SLOT_TAG_AT |
+           (e->hash_hi >> HEAD_SLOT_LOW_SHIFT & HEAD_SLOT_LOW_MASK);
 }
 
 static inline struct entry *
 slot_entry(uint64_t slot)
 {
     return (struct entry *)(uintptr_t)(slot & HEAD_SLOT_PTR_MASK);
+}
+
+/* Bits 12 and up of hash_hi, the lower ones zero. */
+static inline uint32_t
+slot_hash_bits(uint64_t slot)
+{
+    return (uint32_t)(slot >> HEAD_SLOT_TAG_AT << HEAD_SLOT_TAG_SHIFT | (slot & HEAD_SLOT_LOW_MASK)
+                                                                            << HEAD_SLOT_LOW_SHIFT);
 }
 
 /* The one bucket an entry of this hash can be in: old buckets move in order, so the old index says
@@ -70,7 +85,7 @@ head_bucket_match(const struct head_bucket *b, uint32_t hash_hi)
 {
 #if defined(__SSE2__)
     const __m128i *v = (const __m128i *)b;
-    __m128i tag = _mm_set1_epi32((int)(hash_hi >> HEAD_TAG_SHIFT));
+    __m128i tag = _mm_set1_epi32((int)(hash_hi >> HEAD_SLOT_TAG_SHIFT));
     __m128 s0 = _mm_castsi128_ps(_mm_loadu_si128(v)), s1 = _mm_castsi128_ps(_mm_loadu_si128(v + 1));
     __m128 s2 = _mm_castsi128_ps(_mm_loadu_si128(v + 2));
     __m128 s3 = _mm_castsi128_ps(_mm_loadu_si128(v + 3));
@@ -82,11 +97,11 @@ head_bucket_match(const struct head_bucket *b, uint32_t hash_hi)
     m |= (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(hi, tag))) << 4;
     return m & ((1u << HEAD_BUCKET_SLOTS) - 1);
 #else
-    uint64_t tag = hash_hi >> HEAD_TAG_SHIFT;
+    uint64_t tag = hash_hi >> HEAD_SLOT_TAG_SHIFT;
     unsigned i, m = 0;
 
     for (i = 0; i < HEAD_BUCKET_SLOTS; i++)
-        m |= (unsigned)(b->slot[i] >> HEAD_SLOT_PTR_BITS == tag) << i;
+        m |= (unsigned)(b->slot[i] >> HEAD_SLOT_TAG_AT == tag) << i;
     return m;
 #endif
 }

@@ -5,8 +5,8 @@
  * which, so no operation looks twice. Growing doubles, so old bucket i feeds i and i + N only;
  * shrinking divides, so it feeds i mod N'.
  *
- * Which half an entry goes to is one more bit of hash_hi. From 2^16 buckets on that bit stands in
- * the tag: moving then reads buckets alone and never waits for an entry. */
+ * Which half an entry goes to is one more bit of hash_hi. From 2^12 buckets on that bit stands in
+ * the slot: moving then reads buckets alone and never waits for an entry. */
 #include "shards/head/head_priv.h"
 
 #include <sys/mman.h>
@@ -92,19 +92,20 @@ set_grow_at(struct head *h, const struct head_table *t)
         table_log2(t) == HEAD_BUCKETS_LOG2_MAX ? UINT64_MAX : (t->mask + 1) * HEAD_GROW_HALVES / 2;
 }
 
+static struct head_bucket *
+bucket_extend(struct head *h, struct head_bucket *b)
+{
+    b->next = arena_alloc(h->arena, sizeof(*b));
+    return memset(b->next, 0, sizeof(*b));
+}
+
 static void
 bucket_append(struct head *h, struct head_bucket *b, uint64_t slot)
 {
     unsigned i;
 
-    while (b->slot[HEAD_BUCKET_SLOTS - 1]) {
-        if (!b->next) {
-            b->next = arena_alloc(h->arena, sizeof(*b));
-            *b->next = (struct head_bucket){.slot = {slot}};
-            return;
-        }
-        b = b->next;
-    }
+    while (b->slot[HEAD_BUCKET_SLOTS - 1])
+        b = b->next ? b->next : bucket_extend(h, b);
     for (i = 0; b->slot[i]; i++)
         ;
     b->slot[i] = slot;
@@ -198,28 +199,51 @@ head_bucket_free_chain(struct head *h, struct head_bucket *b)
     b->next = NULL;
 }
 
-/* The index in the new table of what old bucket i holds in this slot. */
-static inline uint64_t
-target_of(uint64_t slot, uint64_t i, unsigned old_log2, uint64_t new_mask)
+/* Growing: old bucket i splits into i and i + N, both empty until now. */
+static void
+split_bucket(struct head *h, uint64_t i)
 {
-    if (new_mask >> old_log2 == 0)
-        return i & new_mask;
-    if (old_log2 < HEAD_TAG_SHIFT)
-        return slot_entry(slot)->hash_hi & new_mask;
-    return i | (slot >> (HEAD_SLOT_PTR_BITS + old_log2 - HEAD_TAG_SHIFT) & 1) << old_log2;
+    struct head_bucket *b,
+        *to[2] = {h->table[1].buckets + i, h->table[1].buckets + i + h->table[0].mask + 1};
+    unsigned s, log2 = table_log2(&h->table[0]), n[2] = {0, 0}, half;
+    uint64_t slot;
+
+    for (b = h->table[0].buckets + i; b; b = b->next)
+        for (s = 0; s < HEAD_BUCKET_SLOTS && b->slot[s]; s++) {
+            slot = b->slot[s];
+            half =
+                (log2 < HEAD_SLOT_LOW_SHIFT ? slot_entry(slot)->hash_hi : slot_hash_bits(slot)) >>
+                    log2 &
+                1;
+            if (n[half] == HEAD_BUCKET_SLOTS) {
+                to[half] = bucket_extend(h, to[half]);
+                n[half] = 0;
+            }
+            to[half]->slot[n[half]++] = slot;
+        }
+}
+
+/* Shrinking: several old buckets meet in one. */
+static void
+fold_bucket(struct head *h, uint64_t i)
+{
+    struct head_bucket *b, *to = h->table[1].buckets + (i & h->table[1].mask);
+    unsigned s;
+
+    for (b = h->table[0].buckets + i; b; b = b->next)
+        for (s = 0; s < HEAD_BUCKET_SLOTS && b->slot[s]; s++)
+            bucket_append(h, to, b->slot[s]);
 }
 
 static void
 move_bucket(struct head *h, uint64_t i)
 {
-    struct head_bucket *b, *from = h->table[0].buckets + i;
-    const struct head_table *to = &h->table[1];
-    unsigned s, old_log2 = table_log2(&h->table[0]);
+    struct head_bucket *from = h->table[0].buckets + i;
 
-    for (b = from; b; b = b->next)
-        for (s = 0; s < HEAD_BUCKET_SLOTS && b->slot[s]; s++)
-            bucket_append(h, to->buckets + target_of(b->slot[s], i, old_log2, to->mask),
-                          b->slot[s]);
+    if (h->table[1].mask > h->table[0].mask)
+        split_bucket(h, i);
+    else
+        fold_bucket(h, i);
     if (from->next)
         head_bucket_free_chain(h, from);
 }
