@@ -134,7 +134,7 @@ def write_json(path, document):
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
-PLOT = """set terminal pngcairo size 1400,{height} font 'sans,10'
+PLOT = """set terminal pngcairo size 1400,{height} noenhanced font 'sans,10'
 set output {png}
 set multiplot layout {rows},1
 set style data histograms
