@@ -6,12 +6,11 @@
  *   'text'       knows \' only
  *
  * After a closing quote the argument is over and a blank or the end of the line must follow. The
- * result is never longer than the source, so it is written over it. */
+ * result is never longer than the source, so it is written over it, each argument in its place. */
 #include "net/resp_priv.h"
 
 struct cursor {
-    const char *in, *end;
-    char *out;
+    char *in, *end, *out;
 };
 
 /* isspace() of the C locale: what may stand between arguments and after a closing quote. */
@@ -111,7 +110,7 @@ take_argument(struct cursor *c)
 bool
 resp_split_inline(struct resp_parser *p, char *line, size_t n, uint32_t *ret_argc)
 {
-    struct cursor c = {.in = line, .end = line + n, .out = line};
+    struct cursor c = {.in = line, .end = line + n};
     uint32_t argc = 0;
     char *start;
 
@@ -120,7 +119,7 @@ resp_split_inline(struct resp_parser *p, char *line, size_t n, uint32_t *ret_arg
             c.in++;
         if (c.in == c.end)
             break;
-        start = c.out;
+        start = c.out = c.in;
         if (!take_argument(&c))
             return false;
         resp_push_arg(p, argc++, (uintptr_t)start, (size_t)(c.out - start));
