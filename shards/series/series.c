@@ -24,22 +24,19 @@ series_key_create(struct arena *a)
     return k;
 }
 
-/* What a checkpoint has borrowed stays behind; the struct series_frozen takes it over. */
 static void
 series_destroy(struct arena *a, struct series_key *k, struct series *s)
 {
-    uint32_t i, lent = 0;
+    uint32_t i;
 
-    if (s->frozen) {
-        lent = s->frozen->sealed_n;
-        s->frozen->s = NULL;
-        s->frozen->k = NULL;
-    }
-    for (i = lent; i < s->sealed_n; i++)
+    for (i = 0; i < s->sealed_n; i++)
         chunk_free(a, k, &s->sealed[i]);
     series_free(a, k, s->sealed, s->sealed_cap * sizeof(*s->sealed));
     chunk_free(a, k, &s->open);
     late_free(a, k, &s->late);
+    if (s->frozen)
+        late_free(a, k, &s->frozen->late);
+    free(s->frozen);
     series_free(a, k, s, sizeof(*s));
 }
 

@@ -60,8 +60,6 @@ struct late_list {
 
 /* What of a series is in the checkpoint under way, and must stay as it is. */
 struct series_frozen {
-    struct series *s;     /* NULL: the key was destroyed meanwhile */
-    struct series_key *k; /* as s */
     struct late_list late;
     uint32_t sealed_n; /* the first so many sealed chunks */
     uint32_t late_gen; /* the main row's, once these late points are in the stored blocks */
@@ -105,7 +103,8 @@ enum series_result {
 };
 
 struct series_key *series_key_create(struct arena *a);
-/* May come at any time: what a checkpoint under way has borrowed is freed by series_flush_done. */
+/* No checkpoint may be reading what it has borrowed of the key; one that is through with reading
+ * may still be settling (series_flush_fini only). */
 void series_key_destroy(struct arena *a, struct series_key **k);
 /* NULL = no points of this type. */
 struct series *series_find(const struct series_key *k, uint8_t type);
@@ -149,24 +148,24 @@ struct series_flush {
     struct series_chunk *sealed; /* malloc'd array, points lent */
     uint32_t sealed_n;
     uint32_t late_n;
-    struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
     const struct late_point *late; /* lent, sorted by ts */
+    struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
     int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
     uint64_t as_of_lsn;
-    uint32_t late_gen;
     uint32_t block_points_max;
     uint8_t type;
     bool has_stale_open;
     bool has_stored_blocks;
-    struct series_frozen *frozen;
 };
 /* No other checkpoint of the series may be under way. */
-void series_flush_begin(struct series_key *k, struct series *s, const struct series_limits *lim,
-                        uint64_t as_of_lsn, struct series_flush *ret_f);
+void series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
+                        struct series_flush *ret_f);
 /* After the checkpoint is on disk (ok): the series forgets the frozen chunks and late points.
- * Failed: they are its own again. If the key was destroyed meanwhile: frees what was lent. Then
- * frees what `f` itself holds. Exactly once for every series_flush_begin, by the owner. */
-void series_flush_done(struct arena *a, struct series_flush *f, bool ok);
+ * Failed: they are its own again. */
+void series_flush_done(struct arena *a, struct series_key *k, struct series *s,
+                       const struct series_flush *f, bool ok);
+/* Frees what `f` itself holds. */
+void series_flush_fini(struct series_flush *f);
 
 /* --- merging, shared by readers and the checkpoint -------------------------------------------- */
 

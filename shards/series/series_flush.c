@@ -35,46 +35,47 @@ copy_structs(const struct series *s)
 }
 
 static struct series_frozen *
-freeze(struct series_key *k, struct series *s, const struct series_limits *lim)
+freeze(struct series *s, const struct series_limits *lim)
 {
-    struct series_frozen *f = malloc(sizeof(*f));
+    struct series_frozen *z = malloc(sizeof(*z));
 
-    ASSERT(f && !s->frozen);
+    ASSERT(z && !s->frozen);
     late_settle(&s->late);
     if (s->late.n)
         s->late_gen++;
-    *f = (struct series_frozen){.s = s,
-                                .k = k,
-                                .late = s->late,
-                                .sealed_n = s->sealed_n,
-                                .late_gen = s->late_gen,
-                                .limits = *lim};
+    *z = (struct series_frozen){
+        .late = s->late, .sealed_n = s->sealed_n, .late_gen = s->late_gen, .limits = *lim};
     s->late = (struct late_list){0};
-    return f;
+    return z;
 }
 
 void
-series_flush_begin(struct series_key *k, struct series *s, const struct series_limits *lim,
-                   uint64_t as_of_lsn, struct series_flush *ret_f)
+series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
+                   struct series_flush *ret_f)
 {
-    struct series_frozen *frozen = freeze(k, s, lim);
-
-    s->frozen = frozen;
+    s->frozen = freeze(s, lim);
     *ret_f = (struct series_flush){
         .sealed = copy_structs(s),
         .sealed_n = s->sealed_n,
+        .late = s->frozen->late.p,
+        .late_n = s->frozen->late.n,
         .open = chunk_copy(&s->open),
-        .late = frozen->late.p,
-        .late_n = frozen->late.n,
         .stale_open_ts = s->stored_open_ts,
-        .has_stale_open = s->has_stored_open,
         .as_of_lsn = as_of_lsn,
-        .late_gen = frozen->late_gen,
         .block_points_max = lim->block_points_max,
         .type = s->type,
+        .has_stale_open = s->has_stored_open,
         .has_stored_blocks = s->has_stored_blocks,
-        .frozen = frozen,
     };
+}
+
+void
+series_flush_fini(struct series_flush *f)
+{
+    free(f->sealed);
+    free(f->open.p);
+    free(f->open.quality);
+    *f = (struct series_flush){0};
 }
 
 static void
@@ -95,15 +96,14 @@ forget_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t 
 
 /* It is in the store now. */
 static void
-take_over(struct arena *a, struct series *s, const struct series_flush *f)
+take_over(struct arena *a, struct series_key *k, struct series *s, struct series_frozen *z,
+          const struct series_flush *f)
 {
-    struct series_key *k = f->frozen->k;
-
-    if (f->sealed_n || f->late_n)
+    if (z->sealed_n || z->late.n)
         s->has_stored_blocks = true;
-    if (f->sealed_n)
-        forget_sealed(a, k, s, f->sealed_n);
-    late_free(a, k, &f->frozen->late);
+    if (z->sealed_n)
+        forget_sealed(a, k, s, z->sealed_n);
+    late_free(a, k, &z->late);
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
     s->as_of_lsn = f->as_of_lsn;
@@ -112,53 +112,34 @@ take_over(struct arena *a, struct series *s, const struct series_flush *f)
 /* The checkpoint failed. Late points whose chunks were frozen go where they belong: were they left
  * beside, they would be applied again after points that come later. What is still late stays so. */
 static void
-take_back(struct arena *a, struct series *s, const struct series_flush *f)
+take_back(struct arena *a, struct series_key *k, struct series *s, struct series_frozen *z)
 {
-    struct series_frozen *z = f->frozen;
     struct late_list all;
     uint32_t i;
 
-    late_prepend(a, z->k, &s->late, &z->late);
+    late_prepend(a, k, &s->late, &z->late);
     all = s->late;
     s->late = (struct late_list){0};
     for (i = 0; i < all.n; i++) {
         const struct late_point *l = &all.p[i];
-        if (series_add(a, z->k, s, &z->limits, l->ts, l->value, l->quality, l->policy) ==
+        if (series_add(a, k, s, &z->limits, l->ts, l->value, l->quality, l->policy) ==
             SERIES_CROWDED)
-            late_add(a, z->k, &s->late, l);
+            late_add(a, k, &s->late, l);
     }
-    late_free(a, z->k, &all);
-}
-
-/* The key went away in the meantime: nobody else knows what was lent. */
-static void
-free_lent(struct arena *a, struct series_flush *f)
-{
-    struct series_key nobody = {0};
-    uint32_t i;
-
-    for (i = 0; i < f->sealed_n; i++)
-        chunk_free(a, &nobody, &f->sealed[i]);
-    late_free(a, &nobody, &f->frozen->late);
+    late_free(a, k, &all);
 }
 
 void
-series_flush_done(struct arena *a, struct series_flush *f, bool ok)
+series_flush_done(struct arena *a, struct series_key *k, struct series *s,
+                  const struct series_flush *f, bool ok)
 {
-    struct series *s = f->frozen->s;
+    struct series_frozen *z = s->frozen;
 
-    if (!s) {
-        free_lent(a, f);
-    } else {
-        s->frozen = NULL;
-        if (ok)
-            take_over(a, s, f);
-        else
-            take_back(a, s, f);
-    }
-    free(f->frozen);
-    free(f->sealed);
-    free(f->open.p);
-    free(f->open.quality);
-    *f = (struct series_flush){0};
+    ASSERT(z && z->sealed_n == f->sealed_n && z->late.n == f->late_n);
+    s->frozen = NULL;
+    if (ok)
+        take_over(a, k, s, z, f);
+    else
+        take_back(a, k, s, z);
+    free(z);
 }
