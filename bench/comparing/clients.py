@@ -98,8 +98,8 @@ class Load:
         self.time_base = TIME_BASE_MS
 
     def run(self, server, *options, limit_s=120):
-        """One run; an error reply ends everything. Returns the generator's JSON. Ordered times go on
-        where no earlier run has been, so that they are in order for the server too."""
+        """One run; an error reply ends everything. Returns the generator's JSON. Ordered times go
+        on where no earlier run has been, so that they are in order for the server too."""
         self.time_base += TIME_SPAN_MS
         argv = [self.binary, "--port", server.port, "--check-errors", "--quiet", "--json", "-",
                 "--time-base", self.time_base, *options]
