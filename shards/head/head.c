@@ -18,27 +18,21 @@
  * only behind a full one. The table doubles at 5.5 entries per bucket on average and is quartered
  * under 0.5; see head_table.c for the move.
  *
- * Dirty list. A vector of entries and in each entry its place; removing moves the last one into the
- * hole, so there is nothing to compact. dirty_bytes is the weight (entry_bytes, and the capacity of
- * a long string) of the entries in it and follows each change of shape.
+ * Dirty entries stand in one of two lists (head_dirty.c); dirty_bytes is their weight (entry_bytes,
+ * and the buffer of a long string) and follows each change of shape.
  *
  * Failure. Memory is not asked for twice: running out of address space aborts (arena.h), a database
  * is kept within maxmemory by its engine. If only a bigger table cannot be mapped the present one
  * stays and its chains grow.
  *
  * Limits. Keys up to ENTRY_KEY_BYTES_MAX; 2^HEAD_BUCKETS_LOG2_MAX buckets, 23 thousand million
- * keys; as many dirty entries as 32 bits count. No call moves more than HEAD_REHASH_PER_CALL
- * buckets or gives back more than one granule of HEAD_RELEASE_BYTES, except head_fini. Two things
- * do take longer than their share: the dirty vector is copied when it doubles (8 bytes an entry),
- * and a long string when it is moved to grow. */
+ * keys; HEAD_DIRTY_MAX entries in a dirty list. No call moves more than HEAD_SHRINK_PER_CALL
+ * buckets or gives back more than one granule of HEAD_RELEASE_BYTES, except head_fini. One thing
+ * takes as long as it is big: a long string that is copied to grow. */
 #include "shards/head/head_priv.h"
-
-#include <stdlib.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-#define DIRTY_CAP_MIN 64
 
 void
 head_init(struct head *h, struct arena *a, void (*free_value)(struct head *, struct entry *))
@@ -170,7 +164,8 @@ head_resize(struct head *h, struct entry *e, enum entry_type type, uint32_t len,
         memcpy(e, old, sizeof(*e));
         memcpy(e->data + new_at, old->data + entry_key_offset(old), e->key_len + keep);
         arena_free(h->arena, old, old_bytes);
-        head_relocate(h, old, e);
+        head_relink(h, old, e);
+        head_dirty_relocate(h, e);
     } else {
         shift_data(e, new_at, keep);
     }
@@ -273,53 +268,6 @@ head_set_store(struct head *h, struct entry *e, unsigned flag)
     h->maybe_store += flag == ENTRY_MAYBE_STORE;
 }
 
-void
-head_mark_dirty(struct head *h, struct entry *e)
-{
-    if (e->dirty_pos)
-        return;
-    if (h->dirty_n == h->dirty_cap) {
-        h->dirty_cap = MAX(h->dirty_cap * 2, DIRTY_CAP_MIN);
-        ASSERT(h->dirty_cap > h->dirty_n);
-        h->dirty = realloc(h->dirty, h->dirty_cap * sizeof(*h->dirty));
-        ASSERT(h->dirty); /* out of address space */
-    }
-    h->dirty[h->dirty_n++] = e;
-    e->dirty_pos = h->dirty_n;
-    h->dirty_count++;
-    h->dirty_bytes += head_entry_weight(e);
-}
-
-void
-head_mark_clean(struct head *h, struct entry *e)
-{
-    struct entry *last;
-
-    if (!e->dirty_pos)
-        return;
-    last = h->dirty[--h->dirty_n];
-    last->dirty_pos = e->dirty_pos;
-    h->dirty[e->dirty_pos - 1] = last;
-    e->dirty_pos = 0;
-    h->dirty_count--;
-    h->dirty_bytes -= head_entry_weight(e);
-}
-
-struct entry **
-head_take_dirty(struct head *h, uint32_t *ret_n)
-{
-    struct entry **list = h->dirty;
-    uint32_t i;
-
-    for (i = 0; i < h->dirty_n; i++)
-        list[i]->dirty_pos = 0;
-    *ret_n = h->dirty_n;
-    h->dirty = NULL;
-    h->dirty_n = h->dirty_cap = 0;
-    h->dirty_count = h->dirty_bytes = 0;
-    return list;
-}
-
 /* Frees what hangs under one bucket of the table that is being released. */
 static void
 bucket_release(struct head *h, struct head_bucket *b)
@@ -351,7 +299,7 @@ head_release_slice(struct head *h, uint32_t budget)
     if (h->table[0].bytes)
         return false;
     ASSERT(h->used == 0 && h->keys == 0 && h->expires == 0 && h->dirty_count == 0);
-    free(h->dirty);
+    head_dirty_fini(h);
     head_init(h, h->arena, h->free_value);
     return true;
 }

@@ -6,7 +6,7 @@
  * (zero pages on demand) and goes back in pieces as the old table empties.
  *
  * Entries come from the shard's arena. Entries are clean or dirty (not yet in the store in their
- * present form); dirty ones stand in a list that a checkpoint takes. Tombstones are entries too,
+ * present form); dirty ones stand in a list that a checkpoint empties. Tombstones are entries too,
  * but do not count as keys. Owner: the shard's owner. */
 #ifndef SHARDS_HEAD_HEAD_H
 #define SHARDS_HEAD_HEAD_H
@@ -22,6 +22,13 @@ struct head_table {
     uint64_t bytes; /* mapped */
 };
 
+/* What became dirty before the checkpoint under way began, and what did since. */
+#define HEAD_DIRTY_LISTS 2
+struct head_dirty_list {
+    struct entry **p;
+    uint32_t n, cap;
+};
+
 struct head {
     struct arena *arena;
     struct head_table table[2]; /* [1] is the target while rehashing, else empty */
@@ -32,11 +39,11 @@ struct head {
     uint64_t in_store;          /* entries with ENTRY_IN_STORE */
     uint64_t maybe_store;       /* entries with ENTRY_MAYBE_STORE */
     uint64_t grow_at;           /* entries at which the directory must grow */
-    struct entry **dirty;       /* dirty list; removed places are NULL */
-    uint32_t dirty_n, dirty_cap;
-    uint64_t dirty_count; /* entries in it */
-    uint64_t dirty_bytes;
-    uint64_t clock_hand; /* CLOCK eviction position */
+    struct head_dirty_list dirty[HEAD_DIRTY_LISTS];
+    unsigned dirty_now;   /* the list that takes new ones */
+    uint64_t dirty_count; /* entries in both */
+    uint64_t dirty_bytes; /* their size, long strings included */
+    uint64_t clock_hand;  /* CLOCK eviction position */
     /* Frees what the value pointer of a non-string entry owns; set by the engine. */
     void (*free_value)(struct head *h, struct entry *e);
 };
@@ -83,9 +90,13 @@ struct entry *head_string_patch(struct head *h, uint64_t hash, struct entry *e, 
 
 void head_mark_dirty(struct head *h, struct entry *e);
 void head_mark_clean(struct head *h, struct entry *e);
-/* Takes the whole dirty list away (entries keep dirty_pos 0 afterwards); the caller owns and frees
- * (free()) the array; NULL places are possible. */
-struct entry **head_take_dirty(struct head *h, uint32_t *ret_n);
+/* Begins the head's part of a checkpoint: what is dirty now is to be popped, what gets dirty from
+ * here on (a popped entry again, too) waits for the next. The previous round must be through. O(1).
+ */
+void head_flush_begin(struct head *h);
+/* Takes one entry of the round off the list, clean afterwards; in no order; NULL when the round is
+ * through. An entry that changed since the round began and was not popped yet is still in it. */
+struct entry *head_flush_pop(struct head *h);
 
 /* Store flags with their counters. */
 void head_set_store(struct head *h, struct entry *e, unsigned flag /* 0, IN_STORE or MAYBE */);
@@ -106,7 +117,7 @@ unsigned head_clock(struct head *h, uint32_t budget, bool (*evict)(void *arg, st
 /* Rehashing work for a poller: moves up to `budget` buckets; returns buckets moved. */
 unsigned head_rehash_step(struct head *h, uint32_t budget);
 
-/* Bytes of the tables (not in the arena's count). */
+/* Bytes of tables and dirty lists (not in the arena's count). */
 size_t head_table_bytes(const struct head *h);
 /* Walks everything and asserts the invariants; for tests. */
 void head_check(const struct head *h);

@@ -29,7 +29,6 @@ check_entry(const struct head *h, const struct head_bucket *home, const struct e
     ASSERT((e->flags & (ENTRY_IN_STORE | ENTRY_MAYBE_STORE)) !=
            (ENTRY_IN_STORE | ENTRY_MAYBE_STORE));
     if (e->dirty_pos) {
-        ASSERT(e->dirty_pos <= h->dirty_n && h->dirty[e->dirty_pos - 1] == e);
         t->dirty++;
         t->dirty_bytes += head_entry_weight(e);
     }
@@ -74,5 +73,6 @@ head_check(const struct head *h)
         ASSERT(h->moved == 0);
     ASSERT(t.used == h->used && t.keys == h->keys && t.expires == h->expires);
     ASSERT(t.in_store == h->in_store && t.maybe_store == h->maybe_store);
-    ASSERT(t.dirty == h->dirty_count && t.dirty_bytes == h->dirty_bytes);
+    ASSERT(t.dirty == h->dirty_count && head_dirty_check(h) == t.dirty &&
+           t.dirty_bytes == h->dirty_bytes);
 }

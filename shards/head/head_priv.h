@@ -23,6 +23,7 @@
 /* Granule in which an emptying table goes back to the system. */
 #define HEAD_RELEASE_BYTES (2 * MIB)
 
+#define HEAD_DIRTY_MAX (1u << 30) /* entries in one dirty list */
 /* A slot: the upper 20 bits of hash_hi around the address of the entry, of which the lowest four
  * bits are known to be zero. The 16 uppermost are what a lookup compares. */
 #define HEAD_SLOT_TAG_AT 48
@@ -114,11 +115,18 @@ void head_table_unmap(struct head_table *t, uint64_t from);
 void head_table_release(const struct head_table *t, uint64_t n);
 void head_link(struct head *h, struct entry *e);
 void head_unlink(struct head *h, struct entry *e);
-/* Points the directory and the dirty list, which hold `old`, to where the entry is now. */
-void head_relocate(struct head *h, const struct entry *old, struct entry *e);
+/* Points the directory, which holds `old`, to where the entry is now. */
+void head_relink(struct head *h, const struct entry *old, struct entry *e);
 void head_bucket_free_chain(struct head *h, struct head_bucket *b);
 /* Starts a rehash if the fill asks for one, or does a call's share of the one under way. */
 void head_rehash_tick(struct head *h);
+
+/* head_dirty.c */
+/* The entry moved to `e`: its place in the dirty list follows. */
+void head_dirty_relocate(struct head *h, struct entry *e);
+void head_dirty_fini(struct head *h);
+/* Walks both lists; returns the entries that point back at their place. */
+uint64_t head_dirty_check(const struct head *h);
 
 /* head.c */
 /* What the entry counts for in dirty_bytes. */

@@ -171,13 +171,11 @@ head_unlink(struct head *h, struct entry *e)
 }
 
 void
-head_relocate(struct head *h, const struct entry *old, struct entry *e)
+head_relink(struct head *h, const struct entry *old, struct entry *e)
 {
     struct head_bucket *b;
     unsigned i;
 
-    if (e->dirty_pos)
-        h->dirty[e->dirty_pos - 1] = e;
     for (b = head_bucket_of(h, e->hash_hi); b; b = b->next)
         for (i = 0; i < HEAD_BUCKET_SLOTS; i++)
             if (slot_entry(b->slot[i]) == old) {
@@ -317,5 +315,6 @@ head_table_bytes(const struct head *h)
 
     if (h->moved) /* granules below the one being emptied are gone */
         start = granule_of(t, (char *)(t->buckets + h->moved));
-    return t->bytes - (size_t)(start - (char *)t->buckets) + h->table[1].bytes;
+    return t->bytes - (size_t)(start - (char *)t->buckets) + h->table[1].bytes +
+           h->dirty_count * sizeof(struct entry *);
 }

@@ -303,24 +303,25 @@ step_live(struct model *m, unsigned i, struct model_key *k)
     }
 }
 
+/* A checkpoint in the middle of everything: every entry dirty at its start comes once. */
 static void
-take_dirty(struct model *m)
+flush_some(struct model *m, unsigned *ret_popped)
 {
-    struct entry **list;
-    uint32_t n, i, left = 0, dirty = 0;
+    struct head *h = &m->f.head;
+    struct entry *e;
+    unsigned n = 1 + (unsigned)(next_random(&m->seed) % 50);
 
-    for (i = 0; i < MODEL_KEYS; i++) {
-        dirty += m->key[i].present && m->key[i].dirty;
-        m->key[i].dirty = false;
+    while (n-- > 0 && (e = head_flush_pop(h))) {
+        cr_assert_eq(e->dirty_pos, 0u);
+        cr_assert(m->key[e->seq].present && m->key[e->seq].dirty);
+        m->key[e->seq].dirty = false;
+        ++*ret_popped;
     }
-    list = head_take_dirty(&m->f.head, &n);
-    for (i = 0; i < n; i++) {
-        left += list[i] != NULL;
-        cr_assert(!list[i] || list[i]->dirty_pos == 0);
+    if (h->dirty[!h->dirty_now].n == 0) {
+        cr_assert_null(head_flush_pop(h));
+        head_flush_begin(h);
+        cr_assert_eq(h->dirty[h->dirty_now].n, 0u);
     }
-    cr_assert_eq(left, dirty);
-    cr_assert_eq(m->f.head.dirty_bytes, 0u);
-    free(list);
 }
 
 static void
@@ -339,6 +340,10 @@ model_step(struct model *m, unsigned keys)
     } else {
         step_live(m, i, k);
     }
+    if (k->present && next_random(&m->seed) % 2) {
+        head_mark_dirty(&m->f.head, find(&m->f.head, i));
+        k->dirty = true;
+    }
     compare(&m->f.head, i, k);
 }
 
@@ -346,10 +351,11 @@ Test(head, agrees_with_a_model_over_random_sequences)
 {
     static char values[MODEL_KEYS][MODEL_VALUE_MAX];
     static struct model m;
-    unsigned i, step, keys;
+    unsigned i, step, keys, popped;
 
     for (uint64_t seed = 1; seed <= 12; seed++) {
         memset(&m, 0, sizeof(m));
+        popped = 0;
         m.seed = seed;
         for (i = 0; i < MODEL_KEYS; i++)
             m.key[i].value = values[i];
@@ -362,9 +368,10 @@ Test(head, agrees_with_a_model_over_random_sequences)
                     compare(&m.f.head, i, &m.key[i]);
                 head_check(&m.f.head);
             }
-            if (step % 3000 == 2999)
-                take_dirty(&m);
+            if (step % 40 == 39)
+                flush_some(&m, &popped);
         }
+        cr_assert_geq(popped, 1000u);
         teardown(&m.f);
     }
 }
@@ -788,9 +795,8 @@ Test(head, dirty_list_survives_removal_in_any_order)
 {
     enum { N = 3000 };
     struct fixture f;
-    struct entry **list;
     uint64_t seed = 5;
-    uint32_t n, i, left = 0;
+    uint32_t i, left = 0;
 
     setup(&f);
     for (i = 0; i < N; i++)
@@ -811,14 +817,74 @@ Test(head, dirty_list_survives_removal_in_any_order)
     }
     head_check(&f.head);
     cr_assert_eq(f.head.dirty_count, left);
-    list = head_take_dirty(&f.head, &n);
-    for (i = 0; i < n; i++)
-        left -= list[i] != NULL;
-    cr_assert_eq(left, 0u);
-    free(list);
+    teardown(&f);
+}
+
+/* Three keys in four change while the round runs: some before their turn, some after it. */
+Test(head, flush_round_takes_what_was_dirty_and_leaves_what_came_after)
+{
+    enum { N = 10000 };
+    struct fixture f;
+    struct entry *e;
+    unsigned i, popped = 0, second = 0;
+    static uint8_t count[2 * N];
+
+    setup(&f);
+    cr_assert_null(head_flush_pop(&f.head));
     for (i = 0; i < N; i++)
-        if (find(&f.head, i))
-            head_mark_dirty(&f.head, find(&f.head, i));
+        head_mark_dirty(&f.head, insert(&f.head, i));
+    head_flush_begin(&f.head);
+    cr_assert_eq(f.head.dirty_count, (uint64_t)N);
+    for (i = 0; (e = head_flush_pop(&f.head)); i++) {
+        count[get_le32(entry_inline(e))]++;
+        popped++;
+        head_mark_dirty(&f.head, insert(&f.head, N + i));
+        e = find(&f.head, i); /* popped or not */
+        e = head_reshape(&f.head, hash_of(e), e, ENTRY_STRING, 100, 0);
+        head_mark_dirty(&f.head, e);
+    }
+    cr_assert_eq(popped, (unsigned)N);
+    for (i = 0; i < 2 * N; i++)
+        cr_assert_eq(count[i], i < N, "key %u", i);
     head_check(&f.head);
+    head_flush_begin(&f.head);
+    while (head_flush_pop(&f.head))
+        second++;
+    cr_assert(second > N && second < 2 * N, "%u", second);
+    cr_assert_eq(f.head.dirty_count, 0u);
+    cr_assert_eq(f.head.dirty_bytes, 0u);
+    teardown(&f);
+}
+
+static size_t
+resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long total, resident;
+
+    cr_assert_eq(fscanf(f, "%lu %lu", &total, &resident), 2);
+    fclose(f);
+    return resident * 4096;
+}
+
+/* A list of a million goes back while it is popped, not at the end. */
+Test(head, popped_dirty_list_gives_its_memory_back)
+{
+    enum { N = 1000000 };
+    struct fixture f;
+    unsigned i;
+    size_t full;
+
+    setup(&f);
+    for (i = 0; i < N; i++)
+        head_mark_dirty(&f.head, insert(&f.head, i));
+    full = resident_bytes();
+    head_flush_begin(&f.head);
+    for (i = 0; i < N / 10 * 9; i++)
+        cr_assert_not_null(head_flush_pop(&f.head));
+    cr_assert_leq(resident_bytes() + 4 * MIB, full);
+    while (head_flush_pop(&f.head))
+        ;
+    cr_assert_eq(f.head.dirty[!f.head.dirty_now].cap, 0u);
     teardown(&f);
 }
