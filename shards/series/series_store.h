@@ -1,42 +1,55 @@
-/* Series and the store: writing a checkpoint's part of a series, reading across memory and store,
- * loading. Rows: shards/store/row.h; main row: series_row.h. */
+/* Series between memory and store: what a checkpoint writes, what readers see, what a key that is
+ * fetched back begins with.
+ *
+ * Rows of a key: its main row (series_row.h), and for each data type block rows named by their
+ * first timestamp: sealed blocks, disjoint in time, and after them one copy of the open chunk.
+ *
+ * Threads: series_flush_write, series_warm_* and everything with cached_only false block on the
+ * disk. series_read and series_load touch memory of the shard: owner only. */
 #ifndef SHARDS_SERIES_SERIES_STORE_H
 #define SHARDS_SERIES_SERIES_STORE_H
 
 #include "shards/series/series.h"
 #include "shards/store/store.h"
 
-/* Helper thread. Adds to the batch: sealed chunks and the open copy as blocks, the late points
- * merged into the stored (or just flushed) blocks they belong to, deletions of rows that are
- * superseded. 0, -EIO, -EBADMSG, -ENOMEM; err says what. */
+/* Adds to the batch what one data type of a key contributes to a checkpoint: its sealed chunks and
+ * open chunk as block rows, and every stored block that late points fall into, merged with them.
+ * 0, -EIO, -EBADMSG (a stored block is damaged; err names it).
+ * Points of one timestamp beyond BLOCK_POINTS_MAX, which only late points under KEEP can make, are
+ * given up and counted in f->dropped. */
 int series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t slot,
-                       struct slice key, const struct series_flush *f, struct store_error *err);
+                       struct slice key, struct series_flush *f, struct store_error *err);
 
+/* Which points: start <= ts <= end, at most `limit` of them, oldest or (reverse) newest first. */
 struct series_query {
-    int64_t start, end; /* inclusive */
-    uint64_t limit;     /* points at most */
-    bool reverse;       /* newest first */
+    int64_t start, end;
+    uint64_t limit;
+    bool reverse;
 };
+
+/* Takes n > 0 points in the order asked for; quality NULL = all 0. Both are valid during the call
+ * only. 0 = go on; > 0 = enough; < 0 = stop, series_read returns it. */
 typedef int (*series_emit_fn)(void *arg, const struct sample *p, const uint8_t *quality,
                               uint32_t n);
 
-/* Owner. Points of one data type in time order (reverse: newest first), in runs. s NULL = memory
- * only. quality may be NULL = all 0. emit returning non-zero stops the read and is returned.
- * 0; -EAGAIN: cached_only and a block is not in the cache (discard what was emitted); -EIO;
- * -EBADMSG. */
+/* Reads points wherever they are: stored blocks and late points merged, then the chunks in memory.
+ * s NULL: memory only. 0; -EAGAIN: cached_only and a block is not in the cache (what was emitted so
+ * far is to be thrown away; series_warm_range helps); -EIO; -EBADMSG: a block is damaged. */
 int series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct slice key,
                 const struct series *mem, const struct series_query *q, series_emit_fn emit,
                 void *arg);
-/* Any thread, blocking: reads the stored blocks a query needs, so that a cached_only read succeeds
- * afterwards. 0, -EIO, -EBADMSG. */
+
+/* Helper: brings every row into the block cache that series_read of this query may touch. 0 or
+ * -EIO. */
 int series_warm_range(struct store *s, uint8_t db, uint16_t slot, struct slice key, uint8_t type,
                       const struct series_query *q);
-/* Any thread, blocking: reads the open block rows of a main row, for series_load afterwards. */
+/* Helper: the same for what series_load of this main row needs. */
 int series_warm_open(struct store *s, uint8_t db, uint16_t slot, struct slice key,
                      struct slice main_row);
 
-/* Owner. Builds the part in memory from the main row and the open blocks. 0, -EAGAIN (cached_only),
- * -EIO, -EBADMSG. */
+/* Rebuilds the part of a series key that is in memory from its main row (head included) and each
+ * type's open row. The key must not be part of a checkpoint under way.
+ * 0, -EAGAIN (cached_only), -EIO, -EBADMSG. */
 int series_load(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct slice key,
                 struct slice main_row, struct arena *a, struct series_key **ret_k);
 

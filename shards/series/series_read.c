@@ -1,0 +1,353 @@
+/* The reader. See series_store.h.
+ *
+ * Points come from runs: stored blocks and chunks in memory, each sorted, disjoint in time. Late
+ * points are dealt out to the runs as they pass: what lies before a run is a run of its own, what
+ * lies in it is merged. Backward the same from the other end; a run is turned round when emitted.
+ *
+ * A checkpoint may have committed late points while the series still holds them as frozen. The main
+ * row of the same snapshot tells (late_gen); then stored blocks must not get them a second time.
+ * Chunks in memory are raw and always get theirs. */
+#include "shards/series/series_priv.h"
+#include "shards/series/series_row.h"
+#include "shards/series/series_rows.h"
+#include "shards/series/series_store.h"
+
+#include <stdlib.h>
+
+#define EMIT_BATCH 1024 /* points turned round at a time */
+
+struct reader {
+    const struct series *mem;
+    const struct series_query *q;
+    int64_t mem_first;
+    series_emit_fn emit;
+    void *arg;
+    uint64_t left; /* of the limit */
+    bool enough;   /* limit reached, or emit said so */
+    /* late points of the part being read, not yet dealt out: [late_lo, late_hi) */
+    struct late_point *late;
+    uint32_t late_lo, late_hi;
+};
+
+/* --- emitting ----------------------------------------------------------------------------------
+ */
+
+static int
+emit_run(struct reader *r, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    int rc = r->emit(r->arg, p, quality, n);
+
+    r->left -= n;
+    if (rc > 0 || r->left == 0)
+        r->enough = true;
+    return MIN(rc, 0);
+}
+
+static int
+emit_reversed(struct reader *r, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    struct sample turned[EMIT_BATCH];
+    uint8_t turned_quality[EMIT_BATCH];
+    uint32_t i, k;
+    int rc = 0;
+
+    while (n > 0 && rc == 0 && !r->enough) {
+        k = MIN(n, (uint32_t)EMIT_BATCH);
+        for (i = 0; i < k; i++) {
+            turned[i] = p[n - 1 - i];
+            turned_quality[i] = quality ? quality[n - 1 - i] : 0;
+        }
+        rc = emit_run(r, turned, quality ? turned_quality : NULL, k);
+        n -= k;
+    }
+    return rc;
+}
+
+/* Emits what of a run the query asks for. */
+static int
+emit_samples(struct reader *r, const struct samples *in)
+{
+    uint32_t from = samples_lower(in->p, in->n, r->q->start);
+    uint32_t to = samples_upper(in->p, in->n, r->q->end), n;
+
+    if (r->enough || to <= from)
+        return 0;
+    n = (uint32_t)MIN((uint64_t)(to - from), r->left);
+    if (!r->q->reverse)
+        return emit_run(r, in->p + from, in->quality ? in->quality + from : NULL, n);
+    return emit_reversed(r, in->p + to - n, in->quality ? in->quality + to - n : NULL, n);
+}
+
+static int
+emit_merged(struct reader *r, const struct samples *base, const struct late_point *late, uint32_t n)
+{
+    struct samples merged;
+    int rc;
+
+    if (n == 0)
+        return base->n ? emit_samples(r, base) : 0;
+    rc = series_merge_late(base, late, n, &merged);
+    if (rc < 0)
+        return rc;
+    rc = emit_samples(r, &merged);
+    free(merged.p);
+    free(merged.quality);
+    return rc;
+}
+
+/* --- dealing out late points --------------------------------------------------------------------
+ */
+
+/* Late points before (forward) or after (backward) the run that spans [first, last], then the run
+ * with its own. */
+static int
+visit_forward(struct reader *r, const struct samples *base, int64_t first, int64_t last)
+{
+    static const struct samples nothing;
+    const struct late_point *late = r->late;
+    uint32_t a = r->late_lo, b;
+    int rc;
+
+    while (a < r->late_hi && late[a].ts < first)
+        a++;
+    rc = emit_merged(r, &nothing, late + r->late_lo, a - r->late_lo);
+    for (b = a; b < r->late_hi && late[b].ts <= last; b++)
+        ;
+    r->late_lo = b;
+    return rc < 0 ? rc : emit_merged(r, base, late + a, b - a);
+}
+
+static int
+visit_backward(struct reader *r, const struct samples *base, int64_t first, int64_t last)
+{
+    static const struct samples nothing;
+    const struct late_point *late = r->late;
+    uint32_t b = r->late_hi, a;
+    int rc;
+
+    while (b > r->late_lo && late[b - 1].ts > last)
+        b--;
+    rc = emit_merged(r, &nothing, late + b, r->late_hi - b);
+    for (a = b; a > r->late_lo && late[a - 1].ts >= first; a--)
+        ;
+    r->late_hi = a;
+    return rc < 0 ? rc : emit_merged(r, base, late + a, b - a);
+}
+
+static int
+visit(struct reader *r, const struct samples *base, int64_t first, int64_t last)
+{
+    return r->q->reverse ? visit_backward(r, base, first, last)
+                         : visit_forward(r, base, first, last);
+}
+
+/* Those that no run claimed. */
+static int
+visit_rest(struct reader *r)
+{
+    static const struct samples nothing;
+
+    return emit_merged(r, &nothing, r->late + r->late_lo, r->late_hi - r->late_lo);
+}
+
+static int
+compare_late(const void *a, const void *b)
+{
+    const struct late_point *x = a, *y = b;
+
+    if (x->ts != y->ts)
+        return x->ts < y->ts ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static void
+collect(struct reader *r, const struct late_list *l, int64_t from, int64_t to)
+{
+    uint32_t i;
+
+    for (i = 0; i < l->n; i++) {
+        if (l->p[i].ts < from || l->p[i].ts > to)
+            continue;
+        r->late[r->late_hi] = l->p[i];
+        r->late[r->late_hi].order = r->late_hi;
+        r->late_hi++;
+    }
+}
+
+/* Late points with times in [from, to], in order; the frozen ones came first. */
+static void
+gather_late(struct reader *r, bool with_frozen, int64_t from, int64_t to)
+{
+    const struct late_list *frozen = r->mem->frozen ? &r->mem->frozen->late : NULL;
+    uint32_t n = r->mem->late.n + (frozen ? frozen->n : 0);
+
+    r->late_lo = r->late_hi = 0;
+    if (n == 0)
+        return;
+    r->late = realloc(r->late, n * sizeof(*r->late));
+    ASSERT(r->late);
+    if (frozen && with_frozen)
+        collect(r, frozen, from, to);
+    collect(r, &r->mem->late, from, to);
+    qsort(r->late, r->late_hi, sizeof(*r->late), compare_late);
+}
+
+/* --- memory ------------------------------------------------------------------------------------
+ */
+
+static int
+read_memory(struct reader *r)
+{
+    uint32_t i, chunks = series_chunks(r->mem);
+    int rc = 0;
+
+    gather_late(r, true, MAX(r->q->start, r->mem_first), r->q->end);
+    for (i = 0; i < chunks && rc == 0 && !r->enough; i++) {
+        const struct series_chunk *c = series_chunk_at(r->mem, r->q->reverse ? chunks - 1 - i : i);
+        struct samples base = {c->p, c->quality, c->n};
+        if (c->n == 0 || c->p[0].ts > r->q->end || c->p[c->n - 1].ts < r->q->start)
+            continue;
+        rc = visit(r, &base, c->p[0].ts, c->p[c->n - 1].ts);
+    }
+    return rc < 0 || r->enough ? rc : visit_rest(r);
+}
+
+/* --- store -------------------------------------------------------------------------------------
+ */
+
+/* The row to begin with: 1, 0 = none, or a negative errno. */
+static int
+stored_begin(struct series_rows *rows, bool reverse, int64_t from, int64_t to)
+{
+    int rc;
+
+    if (reverse)
+        return series_rows_at(rows, to);
+    rc = series_rows_at(rows, from);
+    return rc == 0 ? series_rows_first(rows) : rc;
+}
+
+static int
+stored_move(struct series_rows *rows, bool reverse)
+{
+    return reverse ? series_rows_prev(rows) : series_rows_next(rows);
+}
+
+/* Blocks with points in [from, to]; `to` is before mem_first. */
+static int
+read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
+{
+    struct samples block = {0};
+    int rc = stored_begin(rows, r->q->reverse, from, to), on;
+
+    for (on = rc; on == 1 && rc >= 0 && !r->enough; on = stored_move(rows, r->q->reverse)) {
+        bool overlaps = rows->ts <= to && rows->info.last_ts >= from;
+        if (!overlaps && (r->q->reverse ? rows->info.last_ts < from : rows->ts > to))
+            break;
+        if (!overlaps)
+            continue;
+        rc = series_rows_decode(rows, &block);
+        if (rc == 0)
+            rc = visit(r, &block, rows->info.first_ts, rows->info.last_ts);
+        if (rc < 0 || r->enough)
+            break;
+    }
+    free(block.p);
+    free(block.quality);
+    if (rc < 0 || on < 0)
+        return rc < 0 ? rc : on;
+    return r->enough ? 0 : visit_rest(r);
+}
+
+/* Are the frozen late points in the rows of this snapshot? */
+static int
+frozen_is_stored(const struct reader *r, struct series_rows *rows, bool *ret)
+{
+    uint32_t gen = 0;
+    int rc = 0;
+
+    *ret = false;
+    if (!r->mem->frozen || r->mem->frozen->late.n == 0)
+        return 0;
+    rc = series_rows_late_gen(rows, &gen);
+    *ret = rc == 0 && gen >= r->mem->frozen->late_gen;
+    return rc;
+}
+
+/* What is before mem_first. */
+static int
+read_old(struct reader *r, struct store *s, const struct series_id *id, bool cached_only)
+{
+    int64_t to = MIN(r->q->end, r->mem_first == INT64_MIN ? INT64_MIN : r->mem_first - 1);
+    struct series_rows rows;
+    bool stored;
+    int rc;
+
+    if (r->mem_first == INT64_MIN || r->q->start > to)
+        return 0;
+    if (!s || !r->mem->has_stored_blocks) {
+        gather_late(r, true, r->q->start, to);
+        return visit_rest(r);
+    }
+    series_rows_open(&rows, s, id, cached_only, true);
+    rc = frozen_is_stored(r, &rows, &stored);
+    if (rc == 0) {
+        gather_late(r, !stored, r->q->start, to);
+        rc = read_rows(r, &rows, r->q->start, to);
+    }
+    series_rows_close(&rows);
+    return rc;
+}
+
+int
+series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct slice key,
+            const struct series *mem, const struct series_query *q, series_emit_fn emit, void *arg)
+{
+    struct series_id id = {db, slot, key, mem->type};
+    struct reader r = {.mem = mem,
+                       .q = q,
+                       .mem_first = series_mem_first(mem),
+                       .emit = emit,
+                       .arg = arg,
+                       .left = q->limit,
+                       .enough = q->limit == 0};
+    int rc = 0;
+
+    if (!q->reverse)
+        rc = r.enough ? 0 : read_old(&r, s, &id, cached_only);
+    if (rc == 0 && !r.enough)
+        rc = read_memory(&r);
+    if (rc == 0 && q->reverse && !r.enough)
+        rc = read_old(&r, s, &id, cached_only);
+    free(r.late);
+    return rc;
+}
+
+/* --- warming -----------------------------------------------------------------------------------
+ */
+
+/* Walks as read_rows does with the same query. Points are counted by whole blocks, and not those of
+ * the first, of which the query may want only one end: rather a block too many than one too few. */
+int
+series_warm_range(struct store *s, uint8_t db, uint16_t slot, struct slice key, uint8_t type,
+                  const struct series_query *q)
+{
+    struct series_id id = {db, slot, key, type};
+    struct series_rows rows;
+    uint64_t points = 0;
+    uint32_t gen;
+    int rc;
+
+    series_rows_open(&rows, s, &id, false, true);
+    series_rows_late_gen(&rows, &gen);
+    rc = stored_begin(&rows, q->reverse, q->start, q->end);
+    for (; rc == 1; rc = stored_move(&rows, q->reverse)) {
+        if (q->reverse ? rows.info.last_ts < q->start : rows.ts > q->end)
+            break;
+        if (points > q->limit)
+            break;
+        points += points ? rows.info.count : 1;
+    }
+    series_rows_close(&rows);
+    return rc == -EIO ? rc : 0;
+}

@@ -1,0 +1,121 @@
+#include "shards/series/series_row.h"
+
+#include "shards/series/varint.h"
+
+enum series_row_flag {
+    TYPE_HAS_OPEN = 1 << 0,
+    TYPE_HAS_BLOCKS = 1 << 1,
+    TYPE_FLAGS_USED = 0x03,
+};
+
+void
+row_head_write(struct buf *out, uint8_t type, int64_t expire_ms)
+{
+    buf_put_u8(out, ROW_FORMAT_VERSION);
+    buf_put_u8(out, type);
+    buf_put_u8(out, expire_ms ? ROW_HAS_EXPIRE : 0);
+    if (expire_ms)
+        buf_put_u64(out, (uint64_t)expire_ms);
+}
+
+bool
+row_head_parse(struct slice row, struct row_head *ret_head, struct slice *ret_payload)
+{
+    struct cursor c = cursor_of(row);
+    struct row_head head;
+    uint8_t version, flags;
+    uint64_t expire = 0;
+
+    if (!cursor_u8(&c, &version) || version != ROW_FORMAT_VERSION)
+        return false;
+    if (!cursor_u8(&c, &head.type) || !cursor_u8(&c, &flags) || flags & ~ROW_HAS_EXPIRE)
+        return false;
+    if (flags & ROW_HAS_EXPIRE && !cursor_u64(&c, &expire))
+        return false;
+    head.expire_ms = (int64_t)expire;
+    *ret_head = head;
+    *ret_payload = (struct slice){(const char *)c.p, cursor_left(&c)};
+    return true;
+}
+
+static void
+write_open(struct buf *out, const struct series *s)
+{
+    struct sample last;
+    uint8_t quality;
+    uint64_t bits;
+
+    if (!series_last(s, &last, &quality))
+        return;
+    memcpy(&bits, &last.value, sizeof(bits));
+    varint_put(out, zigzag(s->open.p[0].ts));
+    varint_put(out, (uint64_t)last.ts - (uint64_t)s->open.p[0].ts);
+    buf_put_u64(out, bits);
+    buf_put_u8(out, quality);
+}
+
+void
+series_row_write(struct buf *out, const struct series_key *k, uint64_t as_of_lsn)
+{
+    uint32_t i;
+
+    varint_put(out, k->n);
+    for (i = 0; i < k->n; i++) {
+        const struct series *s = k->types[i];
+        const struct series_frozen *z = s->frozen;
+        bool has_blocks;
+        ASSERT(z);
+        has_blocks = s->has_stored_blocks || z->sealed_n || z->late.n;
+        buf_put_u8(out, s->type);
+        buf_put_u8(out,
+                   (uint8_t)((s->open.n ? TYPE_HAS_OPEN : 0) | (has_blocks ? TYPE_HAS_BLOCKS : 0)));
+        varint_put(out, as_of_lsn);
+        varint_put(out, z->late_gen);
+        write_open(out, s);
+    }
+}
+
+static bool
+parse_open(struct cursor *c, struct series_row_type *t)
+{
+    uint64_t span, bits;
+
+    if (!varint_get_signed(c, &t->open_ts) || !varint_get(c, &span) || !cursor_u64(c, &bits) ||
+        !cursor_u8(c, &t->last_quality))
+        return false;
+    t->last.ts = (int64_t)((uint64_t)t->open_ts + span);
+    memcpy(&t->last.value, &bits, sizeof(bits));
+    return t->last.ts >= t->open_ts;
+}
+
+static bool
+parse_type(struct cursor *c, struct series_row_type *t)
+{
+    uint64_t late_gen;
+    uint8_t flags;
+
+    *t = (struct series_row_type){0};
+    if (!cursor_u8(c, &t->type) || !cursor_u8(c, &flags) || flags & ~TYPE_FLAGS_USED)
+        return false;
+    if (!varint_get(c, &t->as_of_lsn) || !varint_get(c, &late_gen) || late_gen > UINT32_MAX)
+        return false;
+    t->has_open = flags & TYPE_HAS_OPEN;
+    t->has_blocks = flags & TYPE_HAS_BLOCKS;
+    t->late_gen = (uint32_t)late_gen;
+    return t->has_open ? parse_open(c, t) : !t->has_blocks;
+}
+
+bool
+series_row_parse(struct slice payload, struct series_row_type *ret_types, uint32_t *ret_n)
+{
+    struct cursor c = cursor_of(payload);
+    uint64_t n, i;
+
+    if (!varint_get(&c, &n) || n > SERIES_TYPES_MAX)
+        return false;
+    for (i = 0; i < n; i++)
+        if (!parse_type(&c, &ret_types[i]) || (i && ret_types[i].type <= ret_types[i - 1].type))
+            return false;
+    *ret_n = (uint32_t)n;
+    return c.p == c.end;
+}

@@ -1,0 +1,223 @@
+/* The checkpoint's helper side. See series_store.h. */
+#include "shards/series/series_priv.h"
+#include "shards/series/series_rows.h"
+#include "shards/series/series_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct writer {
+    struct store *s;
+    struct store_batch *batch;
+    struct series_id id;
+    struct series_flush *f;
+    struct store_error *err;
+    struct buf row;
+    char *name; /* room for one row key */
+};
+
+static struct slice
+block_name(struct writer *w, int64_t ts)
+{
+    const struct series_id *id = &w->id;
+
+    return (struct slice){w->name, row_block(w->name, id->db, id->slot, id->key, id->type, ts)};
+}
+
+static int
+fail(struct writer *w, int rc, int64_t ts)
+{
+    if (rc == -EBADMSG)
+        snprintf(w->err->text, sizeof(w->err->text),
+                 "the block of '%.*s' type %02x at %ld is damaged", (int)MIN(w->id.key.n, 64),
+                 w->id.key.p, w->id.type, (long)ts);
+    return rc;
+}
+
+/* --- putting -----------------------------------------------------------------------------------
+ */
+
+static void
+put_block(struct writer *w, const struct samples *in)
+{
+    w->row.n = 0;
+    block_encode(in, &w->row);
+    store_batch_put(w->batch, block_name(w, in->p[0].ts), (struct slice){w->row.p, w->row.n});
+}
+
+/* How many points the next block takes: an equal share, but no timestamp is divided. */
+static uint32_t
+next_share(const struct samples *in, uint32_t points_max)
+{
+    uint32_t blocks = (in->n + points_max - 1) / points_max, share;
+    struct series_chunk all = {.p = in->p, .n = in->n};
+
+    if (blocks < 2)
+        return in->n;
+    share = chunk_boundary(&all, in->n / blocks);
+    return share ? share : in->n;
+}
+
+static void
+put_blocks(struct writer *w, struct samples in)
+{
+    while (in.n > 0) {
+        uint32_t share = next_share(&in, w->f->block_points_max);
+        struct samples part = {in.p, in.quality, MIN(share, (uint32_t)BLOCK_POINTS_MAX)};
+        put_block(w, &part);
+        w->f->dropped += share - part.n;
+        in.p += share;
+        in.quality = in.quality ? in.quality + share : NULL;
+        in.n -= share;
+    }
+}
+
+static int
+put_merged(struct writer *w, const struct samples *base, const struct late_point *late, uint32_t n)
+{
+    struct samples merged;
+    int rc = series_merge_late(base, late, n, &merged);
+
+    if (rc < 0)
+        return rc;
+    put_blocks(w, merged);
+    free(merged.p);
+    free(merged.quality);
+    return 0;
+}
+
+/* --- late points into stored blocks ------------------------------------------------------------
+ */
+
+static uint32_t
+late_before(const struct late_point *late, uint32_t n, int64_t ts)
+{
+    uint32_t i = 0;
+
+    while (i < n && late[i].ts < ts)
+        i++;
+    return i;
+}
+
+/* Merges the first of n late points, and all others of the same block, into that block. Returns how
+ * many those are, or a negative errno. `end`: blocks from there on are not stored ones. */
+static int64_t
+merge_into_row(struct writer *w, struct series_rows *rows, const struct late_point *late,
+               uint32_t n, int64_t end)
+{
+    struct samples base = {0};
+    int64_t row_ts;
+    int rc = series_rows_at(rows, late->ts);
+
+    if (rc == 0)
+        rc = series_rows_first(rows); /* before all blocks: the first one grows */
+    if (rc < 0)
+        return fail(w, rc, late->ts);
+    if (rc == 0 || rows->ts >= end) {
+        rc = put_merged(w, &base, late, n);
+        return rc < 0 ? rc : (int64_t)n;
+    }
+    row_ts = rows->ts;
+    rc = series_rows_decode(rows, &base);
+    if (rc == 0)
+        rc = series_rows_next(rows);
+    if (rc >= 0) {
+        n = late_before(late, n, rc == 1 ? MIN(rows->ts, end) : end);
+        if (late->ts < row_ts) /* its first time changes; a part of it may get this one back */
+            store_batch_delete(w->batch, block_name(w, row_ts));
+        rc = put_merged(w, &base, late, n);
+    }
+    free(base.p);
+    free(base.quality);
+    return rc < 0 ? fail(w, rc, row_ts) : (int64_t)n;
+}
+
+static int
+write_late(struct writer *w, const struct late_point *late, uint32_t n, int64_t end)
+{
+    struct samples nothing = {0};
+    struct series_rows rows;
+    int64_t took = 0;
+
+    if (n == 0)
+        return 0;
+    if (!w->f->has_stored_blocks)
+        return put_merged(w, &nothing, late, n);
+    series_rows_open(&rows, w->s, &w->id, false, false);
+    for (; n > 0 && took >= 0; late += took, n -= (uint32_t)took) {
+        took = merge_into_row(w, &rows, late, n, end);
+        if (took < 0)
+            break;
+    }
+    series_rows_close(&rows);
+    return took < 0 ? (int)took : 0;
+}
+
+/* --- chunks ------------------------------------------------------------------------------------
+ */
+
+/* Sealed chunks, with late points that belong to them: those of a checkpoint that failed. */
+static int
+write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
+{
+    const struct series_flush *f = w->f;
+    uint32_t i, mine;
+    int rc = 0;
+
+    for (i = 0; i < f->sealed_n && rc == 0; i++) {
+        const struct series_chunk *c = &f->sealed[i];
+        struct samples base = {c->p, c->quality, c->n};
+        mine = i + 1 < f->sealed_n ? late_before(late, n, f->sealed[i + 1].p[0].ts) : n;
+        if (mine)
+            rc = put_merged(w, &base, late, mine);
+        else
+            put_blocks(w, base);
+        late += mine;
+        n -= mine;
+    }
+    ASSERT(rc < 0 || n == 0);
+    return rc;
+}
+
+static void
+write_open(struct writer *w)
+{
+    const struct series_chunk *c = &w->f->open;
+    struct samples in = {c->p, c->quality, c->n};
+
+    if (c->n)
+        put_block(w, &in);
+}
+
+static int64_t
+first_of(const struct series_flush *f)
+{
+    if (f->sealed_n)
+        return f->sealed[0].p[0].ts;
+    return f->open.n ? f->open.p[0].ts : INT64_MAX;
+}
+
+int
+series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t slot,
+                   struct slice key, struct series_flush *f, struct store_error *err)
+{
+    struct writer *w = malloc(sizeof(*w));
+    uint32_t stored_late = late_before(f->late, f->late_n, first_of(f));
+    int rc;
+
+    ASSERT(w);
+    *w = (struct writer){s, b, {db, slot, key, f->type}, f, err, {0}, NULL};
+    w->name = malloc(row_key_room(key));
+    ASSERT(w->name);
+    if (f->has_stale_open && !(f->open.n && f->open.p[0].ts == f->stale_open_ts))
+        store_batch_delete(b, block_name(w, f->stale_open_ts));
+    rc = write_late(w, f->late, stored_late, first_of(f));
+    if (rc == 0)
+        rc = write_sealed(w, f->late + stored_late, f->late_n - stored_late);
+    if (rc == 0)
+        write_open(w);
+    buf_fini(&w->row);
+    free(w->name);
+    free(w);
+    return rc;
+}
