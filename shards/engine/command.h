@@ -17,10 +17,30 @@ struct core;
 struct session;
 struct shard;
 
+/* What a handler found missing from memory: it appends no reply, sets ctx->need and returns; it is
+ * run again from its start when a helper has fetched it. Nothing may have been changed before. */
+enum need_kind {
+    NEED_NOTHING,
+    NEED_KEY,   /* the key's main row (found missing by the dispatcher, not by handlers) */
+    NEED_RANGE, /* stored blocks of a series between two times */
+    NEED_COUNT, /* which keys the store has, of those nobody looked up yet */
+};
+struct need {
+    enum need_kind kind;
+    struct shard *sh;
+    struct slice key;
+    uint8_t db;
+    uint8_t type;
+    bool reverse;
+    int64_t start, end;
+    uint64_t limit;
+};
+
 struct ctx {
     struct core *core;       /* the core it runs on */
     struct shard *sh;        /* the one shard of the request, NULL when it spans several */
     struct session *session; /* the client; NULL when it runs for a client of another core */
+    uint64_t client_id;
     const struct command *cmd;
     struct buf *out;
     struct slice *argv;      /* argv[0] = command name as sent */
@@ -28,11 +48,14 @@ struct ctx {
     uint8_t db;
     uint8_t proto;           /* 2 or 3 */
     bool in_exec;
+    bool probe;              /* CMD_RANGES: find out what is needed, change and reply nothing */
     bool hash_known;         /* key_hash is the hash of the first key */
     uint64_t key_hash;
     /* set by keyspace.h: the reply shows or made a change that journal batch hold_seq carries */
     bool hold;
     uint32_t hold_seq;
+    uint32_t attempts;       /* how often it was fetched for and run again */
+    struct need need;
 };
 
 typedef void (*command_fn)(struct ctx *c);
@@ -51,6 +74,11 @@ enum command_flag {
     CMD_NOSCRIPT = 1 << 10,
     CMD_BLOCKING = 1 << 11, /* answers later: the handler pauses the session itself */
     CMD_COUNT_KEYS = 1 << 12, /* needs exact key counts (DBSIZE) */
+    CMD_ALONE = 1 << 13,    /* runs when every earlier reply is there, never inside a round */
+    CMD_RANGES = 1 << 14,   /* may set ctx->need; with ctx->probe it only finds that out */
+    CMD_HIDDEN = 1 << 15,   /* internal: clients cannot name it */
+    CMD_MULTI_CONTROL = 1 << 16, /* acts at once inside MULTI instead of being queued */
+    CMD_WATCHES = 1 << 17,  /* registers its keys for WATCH */
 };
 
 enum command_route {
@@ -61,7 +89,7 @@ enum command_route {
 };
 
 struct command {
-    const char *name; /* lower case */
+    const char *name; /* lower case; a subcommand's is "client|list" */
     command_fn fn;
     int arity;        /* negative: at least */
     uint32_t flags;
@@ -81,6 +109,10 @@ struct command {
 const struct command *command_table(uint32_t *ret_n);
 /* By name, any case. NULL = unknown. Hot path: one hash probe. */
 const struct command *command_find(struct slice name);
+/* The same, tried first on `prev`: pipelines repeat themselves. */
+const struct command *command_find_near(const struct command *prev, struct slice name);
+/* Which core a SCAN cursor stands on (0 for text that is no cursor). */
+uint32_t scan_cursor_core(struct slice cursor);
 /* The row that applies: the subcommand's when cmd is a container and argv[1] names one, cmd itself
  * when it is no container; NULL = unknown subcommand. */
 const struct command *command_resolve(const struct command *cmd, const struct slice *argv,

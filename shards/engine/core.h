@@ -9,7 +9,11 @@
 #include "core/metrics.h"
 #include "core/reactor.h"
 #include "net/conn.h"
+#include "shards/engine/checkpoint.h"
 #include "shards/engine/shard.h"
+
+/* How long a stopping core waits for requests under way before it gives them up. */
+#define CORE_DRAIN_NS (10 * 1000000000ULL)
 
 struct node;
 struct listener;
@@ -39,9 +43,15 @@ struct core {
     struct poller poller;
     struct listener *listeners;
     struct core_published published;
+    uint64_t points_read;
     uint64_t next_client_id;    /* id of a client = counter * ncores + core id */
-    bool accepting;
     bool everysec_ack;          /* replies do not wait for the journal */
+    enum journal_state journal_state_seen;
+    struct io_fault fault;      /* DEBUG FAULT */
+    /* stopping */
+    int stop_step;
+    uint64_t stop_deadline_ns;
+    struct checkpoint_waiter stop_waiter;
 };
 
 /* One process: all cores and what they share. Read-only after start, but for the atomics. */
@@ -56,10 +66,24 @@ struct node {
     uint64_t started_ns;
     _Atomic uint32_t clients;   /* of all cores, for maxclients */
     _Atomic int64_t last_save_s;
-    _Atomic bool stopping;
-    _Atomic int exit_code;
-    char recovery[256];         /* what recovery found, one line for INFO */
+    _Atomic bool stopping, stop_without_checkpoint;
+    _Atomic uint32_t drained;
+    struct reactor **peers;     /* by core */
+    uint64_t recovered_records;
+    double recovery_seconds;
 };
+
+/* Takes its place in the node; no thread yet. */
+void core_init(struct core *c, struct node *node, unsigned id);
+/* On its own thread, recovered: opens the journal / starts periodic work. */
+int core_open_journal(struct core *c, const char *dir, const struct journal_tail *tail,
+                      uint64_t next_lsn, struct journal_error *err);
+void core_start(struct core *c);
+void core_fini(struct core *c);
+/* New settings for this core (own thread). */
+void core_apply_config(struct core *c, const struct config *config);
+/* Every turn: moves a stop on once node.stopping is set. */
+unsigned core_stop_poll(struct core *c);
 
 static inline struct shard *
 core_shard(struct core *c, uint32_t id)

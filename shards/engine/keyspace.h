@@ -51,10 +51,17 @@ void keyspace_flush(struct ctx *c, int db /* -1 = all */);
 /* Live keys of a database on one shard, in memory or not; exact once maybes are resolved. */
 uint64_t keyspace_keys(const struct shard *sh, uint8_t db);
 
-/* A whole value as one run of bytes, and back: COPY, RENAME, between any two shards. The buffer is
- * valid only inside the process. */
-void key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
+/* Frees heads of flushed databases, up to `budget` buckets; returns work done. */
+unsigned keyspace_release_detached(struct shard *sh, uint32_t budget);
+
+/* Gives `to` (absent, any shard of the request) the value of `from`: COPY, RENAME. The stored blocks
+ * of a series must be in the block cache (ctx->need says so before anything is changed; see
+ * key_copy_ready). 0 or -EIO. */
+int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
                     int64_t expire_ms);
+
+/* False: blocks of the series must be fetched first; ctx->need is set, the handler returns. */
+bool key_copy_ready(struct ctx *c, struct key *from, struct entry *e);
 
 /* Time of the request, ms since the epoch. */
 int64_t ctx_now_ms(const struct ctx *c);

@@ -13,6 +13,7 @@
 #include "net/resp.h"
 #include "shards/engine/command.h"
 #include "shards/engine/core.h"
+#include "shards/engine/exec.h"
 
 #define SESSION_NAME_BYTES_MAX 256
 #define SESSION_MULTI_COMMANDS_MAX 1000000
@@ -26,13 +27,16 @@ struct queued_command {
     const struct command *cmd;
     uint32_t argc;
     struct slice *argv; /* points into the same allocation */
+    size_t bytes;       /* of the allocation */
     struct queued_command *next;
 };
 struct queued_command *queued_command_create(const struct command *cmd, const struct slice *argv,
                                              uint32_t argc);
 
+/* A point of BATCH_SET: key, value and timestamp as the arguments of the write they become. */
 struct batch_point {
-    struct slice key; /* own copy */
+    char *key;
+    uint32_t key_n;
     double value;
     int64_t ts;
 };
@@ -59,24 +63,36 @@ struct session {
     uint32_t queue_n;
     size_t queue_bytes;
     /* WATCH: keys by shard are registered at their owners under this session's id */
-    uint32_t watching; /* keys watched */
-    struct watch_list *watch;
+    uint64_t watch_shards[MESH_CORES_MAX / 64];
+    bool watching;
     /* BATCH_SET */
     struct batch_point *batch;
     uint32_t batch_n, batch_cap;
     /* last write of this client, for WAITAOF: per shard LSN */
     uint64_t *wrote_lsn; /* ncores entries, NULL = nothing written */
-    /* a command that answers later */
-    struct queued_command *parked; /* its copy: to run again, or for its arguments */
-    void (*on_resume)(struct session *s);
+    /* a local command that could not run yet: its copy, run again by `waiter` */
+    struct queued_command *parked;
+    struct exec_waiter waiter;
+    uint32_t attempts;
+    bool hold;                 /* replies of this run wait for hold_seq */
+    uint32_t hold_seq;
+    bool blocked;              /* a command will answer later */
+    bool output_paused;        /* in core.paused_output: the client does not read */
+    bool stop_run;             /* leave the rest of the run for later */
     struct timer timer;        /* DEBUG SLEEP, WAITAOF timeout */
-    void *pending;             /* what the command waits for: its own structure */
-    void (*pending_cancel)(struct session *s); /* the client went away meanwhile */
-    struct list wait_node;     /* in a core's waiting list */
+    struct ack_waiter ack;     /* WAITAOF */
+    struct list wait_node;     /* in core.paused_output */
 };
 
 /* A client was accepted on this core. Takes the descriptor. */
 void session_create(struct core *core, int fd);
+
+/* Runs a command for the client as if it had sent it, with these arguments (copied when it cannot
+ * run at once): BATCH_FLUSH, EXEC. The reply goes where the client's next reply belongs. */
+void session_dispatch(struct session *s, const struct command *cmd, struct slice *argv,
+                      uint32_t argc);
+/* Where the reply of the command that runs now goes. */
+struct buf *session_out(struct session *s);
 
 /* For commands that answer later: pauses the client until session_continue, which is called with
  * the reply appended to conn.out. */
@@ -86,7 +102,17 @@ void session_continue(struct session *s);
 struct session *session_find(struct core *core, uint64_t id);
 void session_reset(struct session *s); /* RESET */
 void session_discard_multi(struct session *s);
+/* Forgets the keys it watches, on whichever shards. */
 void session_unwatch(struct session *s);
+/* Drops what BATCH_SET gathered. */
+void session_drop_batch(struct session *s);
+
+/* Must a reply that shows batch seq of this core's journal wait for it? */
+static inline bool
+session_must_hold(const struct session *s, uint32_t seq)
+{
+    return !s->core->everysec_ack && shard_seq_pending(&s->core->shard, seq);
+}
 
 static inline struct session *
 session_of(struct conn *c)

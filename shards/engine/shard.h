@@ -20,7 +20,9 @@
 #define SHARD_DBS 16
 
 struct core;
+struct shard;
 struct checkpoint;
+struct checkpoint_control;
 
 /* Somebody who wants to touch a shard that is leased, or to lease it. Runs once, in order. */
 struct shard_waiter {
@@ -44,6 +46,8 @@ struct shard_group {
 
 struct shard_db {
     struct head head;
+    struct shard *sh;
+    uint32_t flushes;     /* how often it was flushed */
     uint64_t stored_keys; /* main rows in the store that count as keys */
     bool hidden;          /* flushed: what the store has is not there any more */
 };
@@ -62,8 +66,10 @@ struct shard {
     struct list detached;     /* heads of flushed databases, freed in slices */
     struct watch_table *watches;
     uint64_t expired, evicted, hits, misses, points;
-    uint64_t delete_lsn;      /* last record that removed a key */
-    uint32_t delete_seq;
+    uint64_t series_keys;     /* series keys in memory */
+    uint32_t delete_seq;      /* batch that last removed a key, 0 = none did */
+    uint64_t expire_cursor[SHARD_DBS]; /* where the active expiry walk stands */
+    uint8_t expire_db;
 
     /* lease: the owner's, changed by messages */
     bool leased;
@@ -72,10 +78,13 @@ struct shard {
     /* I/O half: always the owner core's */
     struct core *core;
     struct store *store;
-    struct checkpoint *checkpoint;
+    struct checkpoint *checkpoint; /* under way, else NULL */
+    struct checkpoint_control *checkpoint_control;
+    uint64_t replayed_lsn;    /* recovering: last record applied */
     uint32_t acked_seq;
     struct list groups;       /* unresolved, oldest first */
     struct list ack_waiters;  /* ascending seq */
+    struct list durable_waiters;
     uint64_t checkpoint_lsn;  /* replay starts after it */
 };
 
@@ -115,6 +124,8 @@ void shard_unlease(struct shard *sh);
 
 /* Runs w when batch seq is acknowledged (at once when it is already). Owner core. */
 void shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq);
+/* Runs w when batch seq is durable in this journal, whatever groups are unresolved. Owner core. */
+void shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq);
 /* A group's part was written into this journal / all its parts are durable. Owner core. */
 void shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn);
 void shard_group_resolved(struct shard *sh, struct shard_group *g);

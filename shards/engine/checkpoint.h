@@ -1,0 +1,69 @@
+/* Checkpoint: brings what changed since the last one from memory into the store, so that the journal
+ * before it can be recycled. Fuzzy, in slices, without stopping anything:
+ *
+ *   gather   on the loop, a slice a turn: takes entries off the dirty list and copies them as rows
+ *            (series lend their frozen chunks). The LSN noted before the first is where replay will
+ *            start; later changes that slip in do no harm, records are absolute or carry their LSN.
+ *   wait     until every record the copies may show is on disk, and every cross-shard group among
+ *            them is durable everywhere (the write-ahead rule).
+ *   write    on the helper: encode blocks, merge late points, one atomic commit that also holds the
+ *            new LSN and the key counts.
+ *   settle   on the loop, a slice a turn: entries that did not change meanwhile are clean now,
+ *            tombstones go, the journal is released.
+ *
+ * A failure leaves everything dirty; it is tried again after CHECKPOINT_RETRY_NS. */
+#ifndef SHARDS_ENGINE_CHECKPOINT_H
+#define SHARDS_ENGINE_CHECKPOINT_H
+
+#include "shards/engine/shard.h"
+
+#define CHECKPOINT_SLICE_ENTRIES 256
+#define CHECKPOINT_SLICE_BYTES (256 * KIB)
+#define CHECKPOINT_RETRY_NS 1000000000ULL
+#define CHECKPOINT_FORMAT_VERSION 1
+
+/* Wants to know when a checkpoint that began after it asked is done. */
+struct checkpoint_waiter {
+    struct list node;
+    void (*done)(struct checkpoint_waiter *w, int rc);
+};
+
+/* Starts one soon (after the one under way, if any). */
+void checkpoint_request(struct shard *sh);
+void checkpoint_wait(struct shard *sh, struct checkpoint_waiter *w);
+/* Every turn: starts one when limits say so, and moves the one under way on. Returns work done. */
+unsigned checkpoint_poll(struct shard *sh);
+/* Blocking and complete, for a shard whose loop does not run (recovery, resharding). */
+int checkpoint_now(struct shard *sh, struct store_error *err);
+
+/* What the store says about itself. */
+struct checkpoint_state {
+    uint64_t lsn;
+    uint64_t keys[SHARD_DBS];
+};
+/* 0 (zeros when the store is new), -EBADMSG or -EIO with err. Blocking. */
+int checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state,
+                          struct store_error *err);
+
+/* Adds that row to a batch: LSN and keys per database (SHARD_DBS of them). */
+void checkpoint_put_state(struct store_batch *b, uint64_t lsn, const uint64_t *keys);
+
+/* A series is destroyed while a checkpoint reads its chunks: keeps it until then. False: nothing
+ * reads it, destroy it now. */
+bool checkpoint_keep(struct shard *sh, struct entry *e);
+
+/* For INFO. */
+struct checkpoint_stats {
+    uint64_t count, failures, rows, bytes;
+    uint64_t last_ns;     /* duration of the last one */
+    int64_t last_unix_s;  /* when it completed */
+    bool running;
+    int last_error;
+};
+const struct checkpoint_stats *checkpoint_stats(const struct shard *sh);
+
+/* The compaction filter of our rows: the value of an expired string shrinks to nothing. */
+int checkpoint_filter(void *arg, struct slice key, struct slice value, char *ret_value,
+                      size_t *ret_n);
+
+#endif

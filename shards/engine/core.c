@@ -1,0 +1,347 @@
+/* What a core does besides running commands: the end of each turn, periodic work, stopping. */
+#include "shards/engine/core.h"
+
+#include "core/log.h"
+#include "shards/engine/checkpoint.h"
+#include "shards/engine/evict.h"
+#include "shards/engine/exec.h"
+#include "shards/engine/expire.h"
+#include "shards/engine/keyspace.h"
+#include "shards/engine/listener.h"
+#include "shards/engine/round.h"
+#include "shards/engine/session.h"
+
+#define RELEASE_BUCKETS_PER_TURN 256
+#define REHASH_BUCKETS_PER_TURN 128
+
+/* --- end of turn --------------------------------------------------------------------------------- */
+
+static void
+publish(struct core *c)
+{
+    struct shard *sh = &c->shard;
+    struct core_published *p = &c->published;
+    uint64_t dirty = 0;
+
+    for (unsigned i = 0; i < SHARD_DBS; i++) {
+        metrics_store(&p->keys[i], keyspace_keys(sh, (uint8_t)i));
+        metrics_store(&p->expires[i], sh->db[i].head.expires);
+        dirty += sh->db[i].head.dirty_count;
+    }
+    metrics_store(&p->dirty_keys, dirty);
+    metrics_store(&p->memory_bytes, shard_memory(sh));
+    metrics_store(&p->journal_lsn, journal_last_lsn(&sh->journal));
+    metrics_store(&p->durable_lsn, sh->journal.durable_lsn);
+    metrics_store(&p->series, sh->series_keys);
+    atomic_store_explicit(&p->clients, c->conns.count, memory_order_relaxed);
+    atomic_store_explicit(&p->journal_state, sh->journal.state, memory_order_relaxed);
+}
+
+static void
+publish_metrics(struct core *c)
+{
+    struct shard *sh = &c->shard;
+    struct metrics *m = &c->metrics;
+
+    metrics_set(m, keyspace_hits, sh->hits);
+    metrics_set(m, keyspace_misses, sh->misses);
+    metrics_set(m, expired_keys, sh->expired);
+    metrics_set(m, evicted_keys, sh->evicted);
+    metrics_set(m, points_written, sh->points);
+    metrics_set(m, points_read, c->points_read);
+    metrics_set(m, net_input_bytes, c->conns.bytes_in);
+    metrics_set(m, net_output_bytes, c->conns.bytes_out);
+    metrics_set(m, recv_nobufs, c->conns.nobufs);
+    metrics_set(m, journal_batches, sh->journal.stats.batches);
+    metrics_set(m, journal_records, sh->journal.stats.records);
+    metrics_set(m, journal_bytes, sh->journal.stats.bytes);
+    metrics_set(m, journal_write_ns, sh->journal.stats.write_ns);
+    metrics_set(m, journal_errors, sh->journal.stats.errors);
+    metrics_set(m, loop_turns, atomic_load_explicit(&c->reactor.stats.turns, memory_order_relaxed));
+}
+
+static void
+end_of_turn(void *arg)
+{
+    struct core *c = arg;
+    struct shard *sh = &c->shard;
+
+    if (shard_available(sh)) {
+        journal_flush(&sh->journal);
+        publish(c);
+    }
+    conn_set_flush(&c->conns);
+    scratch_reset(&c->scratch);
+}
+
+/* --- every turn ---------------------------------------------------------------------------------- */
+
+static unsigned
+rehash(struct shard *sh)
+{
+    unsigned work = 0;
+
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        if (sh->db[i].head.table[1].buckets)
+            work += head_rehash_step(&sh->db[i].head, REHASH_BUCKETS_PER_TURN);
+    return work;
+}
+
+static unsigned
+every_turn(struct poller *p)
+{
+    struct core *c = container_of(p, struct core, poller);
+    struct shard *sh = &c->shard;
+    unsigned work = core_stop_poll(c);
+
+    if (!shard_available(sh))
+        return work;
+    sh->now_s = (uint32_t)(c->reactor.clock.wall_us / 1000000);
+    work += checkpoint_poll(sh);
+    work += keyspace_release_detached(sh, RELEASE_BUCKETS_PER_TURN);
+    work += rehash(sh);
+    return work;
+}
+
+/* --- periodic -------------------------------------------------------------------------------------- */
+
+static void
+close_idle(struct core *c)
+{
+    int64_t limit_ms = (int64_t)c->config.timeout_s * 1000;
+    int64_t now = clock_wall_ms(&c->reactor.clock);
+
+    if (limit_ms == 0)
+        return;
+    list_each_safe(it, &c->conns.all)
+    {
+        struct session *s = session_of(list_entry(it, struct conn, all_node));
+
+        if (s->blocked || s->parked || s->round || s->conn.closing || now - s->last_ms < limit_ms)
+            continue;
+        metrics_inc(&c->metrics, connections_timed_out);
+        conn_close(&s->conn);
+    }
+}
+
+static void
+cron(struct timer *t)
+{
+    struct core *c = container_of(t, struct core, cron);
+
+    publish_metrics(c);
+    if (shard_available(&c->shard)) {
+        expire_cycle(&c->shard);
+        if (c->config.maxmemory)
+            evict_make_room(c, &c->shard);
+    }
+    close_idle(c);
+    listener_rearm_all(c);
+    if (!list_empty(&c->journal_waiters))
+        exec_wake(c);
+    timer_arm(&c->reactor.timers, t, c->reactor.clock.mono_ns + 1000000000ULL / c->config.hz);
+}
+
+/* --- journal --------------------------------------------------------------------------------------- */
+
+static void
+journal_moved(void *arg)
+{
+    struct core *c = arg;
+    struct shard *sh = &c->shard;
+
+    if (sh->journal.state != c->journal_state_seen) {
+        c->journal_state_seen = sh->journal.state;
+        if (sh->journal.state == JOURNAL_OK)
+            log_info("core %u: the journal writes again", c->id);
+        else
+            log_error("core %u: journal %s: %s; writes are refused", c->id,
+                      sh->journal.state == JOURNAL_FULL ? "has no room for a new segment" : "failed",
+                      strerror(sh->journal.error));
+    }
+    shard_progress(sh);
+    if (!list_empty(&c->journal_waiters) &&
+        (sh->journal.state != JOURNAL_OK || journal_has_room(&sh->journal)))
+        exec_wake(c);
+}
+
+static enum journal_mode
+journal_mode_of(const struct config *config)
+{
+    switch (config->appendfsync) {
+    case CONFIG_FSYNC_ALWAYS:
+        return JOURNAL_ALWAYS;
+    case CONFIG_FSYNC_EVERYSEC:
+        return JOURNAL_EVERYSEC;
+    default:
+        return JOURNAL_NO;
+    }
+}
+
+void
+core_apply_config(struct core *c, const struct config *config)
+{
+    enum journal_mode mode = journal_mode_of(config);
+
+    c->config = *config;
+    c->everysec_ack = mode != JOURNAL_ALWAYS;
+    c->shard.lru_touch = true;
+    if (c->shard.journal.w && mode != c->shard.journal.mode)
+        journal_set_mode(&c->shard.journal, mode);
+}
+
+int
+core_open_journal(struct core *c, const char *dir, const struct journal_tail *tail,
+                  uint64_t next_lsn, struct journal_error *err)
+{
+    struct shard *sh = &c->shard;
+    struct journal_options opt = {
+        .dir = dir,
+        .segment_bytes = ALIGN_UP(c->config.journal_segment_bytes, 4096UL),
+        .batch_bytes = c->config.journal_batch_bytes,
+        .spare_segments = (unsigned)c->config.journal_spare_segments,
+        .mode = journal_mode_of(&c->config),
+    };
+    int rc = journal_open(&sh->journal, &c->reactor, &opt, tail, next_lsn, err);
+
+    if (rc < 0)
+        return rc;
+    sh->journal.on_progress = journal_moved;
+    sh->journal.arg = c;
+    sh->acked_seq = sh->journal.durable_seq;
+    return 0;
+}
+
+/* --- start and stop --------------------------------------------------------------------------------- */
+
+void
+core_init(struct core *c, struct node *node, unsigned id)
+{
+    const struct config *config = &node->config;
+    int64_t unit = config->timestamp_unit == CONFIG_TIME_S    ? 1
+                   : config->timestamp_unit == CONFIG_TIME_MS ? 1000
+                   : config->timestamp_unit == CONFIG_TIME_US ? 1000000
+                                                              : 1000000000;
+
+    c->node = node;
+    c->id = id;
+    c->ncores = node->ncores;
+    shard_init(&c->shard, (uint16_t)id, c);
+    c->shard.series_limits = (struct series_limits){
+        .block_points = (uint32_t)config->block_points,
+        .block_points_max = (uint32_t)config->block_points_max,
+        .block_span = (int64_t)config->block_seconds * unit,
+    };
+    scratch_init(&c->scratch);
+    list_init(&c->round_pool);
+    list_init(&c->paused_output);
+    list_init(&c->journal_waiters);
+    core_apply_config(c, config);
+}
+
+void
+core_start(struct core *c)
+{
+    struct reactor *r = &c->reactor;
+
+    conn_set_init(&c->conns, r);
+    clock_update(&r->clock);
+    c->shard.now_s = (uint32_t)(r->clock.wall_us / 1000000);
+    c->poller.fn = every_turn;
+    reactor_add_poller(r, &c->poller);
+    reactor_add_flush(r, end_of_turn, c);
+    c->cron.fn = cron;
+    timer_arm(&r->timers, &c->cron, r->clock.mono_ns);
+    publish(c);
+}
+
+void
+core_fini(struct core *c)
+{
+    round_pool_fini(c);
+    scratch_fini(&c->scratch);
+    shard_fini(&c->shard);
+}
+
+/* Stopping, step by step; each core at its own pace, in step where they depend on each other. */
+enum stop_step { STOP_NOT, STOP_DRAIN, STOP_DRAINED, STOP_CHECKPOINT, STOP_DONE };
+
+static void
+stop_listening(struct core *c)
+{
+    log_debug("core %u: stopping", c->id);
+    listener_close_all(c);
+    list_each_safe(it, &c->conns.all) conn_pause(list_entry(it, struct conn, all_node));
+}
+
+static bool
+core_is_drained(struct core *c)
+{
+    list_each(it, &c->conns.all)
+    {
+        struct session *s = session_of(list_entry(it, struct conn, all_node));
+
+        if (s->round || s->parked || (s->blocked && !timer_armed(&s->timer)))
+            return false;
+    }
+    return shard_available(&c->shard) && journal_idle(&c->shard.journal);
+}
+
+static void
+stop_checkpointed(struct checkpoint_waiter *w, int rc)
+{
+    struct core *c = container_of(w, struct core, stop_waiter);
+
+    if (rc < 0)
+        log_warn("core %u: the last checkpoint failed; the journal holds what it would have stored",
+                 c->id);
+    c->stop_step = STOP_DONE;
+}
+
+static void
+stop_finish(struct core *c)
+{
+    list_each_safe(it, &c->conns.all) conn_close(list_entry(it, struct conn, all_node));
+    reactor_stop(&c->reactor);
+}
+
+unsigned
+core_stop_poll(struct core *c)
+{
+    struct node *node = c->node;
+
+    if (likely(!atomic_load_explicit(&node->stopping, memory_order_relaxed)))
+        return 0;
+    switch (c->stop_step) {
+    case STOP_NOT:
+        stop_listening(c);
+        c->stop_deadline_ns = c->reactor.clock.mono_ns + CORE_DRAIN_NS;
+        c->stop_step = STOP_DRAIN;
+        return 1;
+    case STOP_DRAIN:
+        if (!core_is_drained(c) && c->reactor.clock.mono_ns < c->stop_deadline_ns) {
+            if (shard_available(&c->shard))
+                journal_want_durable(&c->shard.journal, journal_last_lsn(&c->shard.journal));
+            return 1;
+        }
+        atomic_fetch_add(&node->drained, 1);
+        c->stop_step = STOP_DRAINED;
+        return 1;
+    case STOP_DRAINED:
+        if (atomic_load(&node->drained) < node->ncores)
+            return 1;
+        c->stop_step = STOP_CHECKPOINT;
+        c->stop_waiter.done = stop_checkpointed;
+        if (atomic_load(&node->stop_without_checkpoint) || c->shard.journal.state != JOURNAL_OK)
+            c->stop_step = STOP_DONE;
+        else
+            checkpoint_wait(&c->shard, &c->stop_waiter);
+        return 1;
+    case STOP_CHECKPOINT:
+        return 1;
+    case STOP_DONE:
+        stop_finish(c);
+        return 0;
+    }
+    return 0;
+}

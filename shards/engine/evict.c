@@ -1,0 +1,53 @@
+#include "shards/engine/evict.h"
+
+#include "shards/engine/checkpoint.h"
+#include "shards/engine/core.h"
+
+#define EVICT_BUCKETS_PER_CALL 512 /* CLOCK steps a request may cost */
+
+struct evict_from {
+    struct shard *sh;
+    struct head *head;
+};
+
+static bool
+evict_entry(void *arg, struct entry *e)
+{
+    struct evict_from *from = arg;
+
+    if (!(e->flags & ENTRY_IN_STORE) || (e->flags & (ENTRY_FLUSHING | ENTRY_TOMBSTONE)))
+        return false;
+    head_remove(from->head, head_hash(entry_key(e)), e);
+    from->sh->evicted++;
+    return true;
+}
+
+static bool
+over_limit(const struct core *core, const struct shard *sh)
+{
+    return shard_memory(sh) > core->config.maxmemory / core->ncores;
+}
+
+enum evict_result
+evict_make_room(struct core *core, struct shard *sh)
+{
+    bool clean = false, dirty = false;
+
+    if (likely(!over_limit(core, sh)))
+        return EVICT_ROOM;
+    for (unsigned i = 0; i < SHARD_DBS; i++) {
+        struct head *h = &sh->db[i].head;
+        struct evict_from from = {sh, h};
+
+        if (h->used == 0)
+            continue;
+        head_clock(h, EVICT_BUCKETS_PER_CALL, evict_entry, &from);
+        clean = clean || h->in_store > 0;
+        dirty = dirty || h->dirty_count > 0;
+        if (!over_limit(core, sh))
+            return EVICT_ROOM;
+    }
+    if (dirty || sh->checkpoint)
+        checkpoint_request(sh);
+    return clean || dirty || sh->checkpoint ? EVICT_LATER : EVICT_NEVER;
+}

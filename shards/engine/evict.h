@@ -1,0 +1,18 @@
+/* maxmemory: clean entries leave memory and stay in the store. Each core minds its share
+ * (maxmemory / cores). When nothing clean is left a checkpoint is asked for, which makes dirty
+ * entries clean; only what could not be held even then is refused. */
+#ifndef SHARDS_ENGINE_EVICT_H
+#define SHARDS_ENGINE_EVICT_H
+
+#include "shards/engine/shard.h"
+
+enum evict_result {
+    EVICT_ROOM,  /* within the limit */
+    EVICT_LATER, /* a checkpoint is under way or asked for: room will come */
+    EVICT_NEVER, /* everything in memory is clean or unevictable and still too much */
+};
+
+/* Bounded work. */
+enum evict_result evict_make_room(struct core *core, struct shard *sh);
+
+#endif

@@ -1,0 +1,179 @@
+#include "shards/engine/exec.h"
+
+#include "shards/engine/core.h"
+#include "shards/engine/evict.h"
+#include "shards/engine/keyspace.h"
+
+/* --- gates ----------------------------------------------------------------------------------- */
+
+static bool
+gate_journal(struct ctx *c, enum exec_result *ret, bool *ret_refused)
+{
+    struct journal *j = &c->sh->journal;
+
+    if (likely(!(c->cmd->flags & CMD_WRITE) || journal_has_room(j)))
+        return true;
+    if (j->state == JOURNAL_OK) {
+        *ret = EXEC_WAIT_JOURNAL;
+        return false;
+    }
+    if (j->state == JOURNAL_FULL)
+        resp_error(c->out, ERR_DISK_FULL);
+    else
+        resp_errorf(c->out, "READONLY core %u stopped writing: its journal failed (%s)",
+                    c->sh->id, strerror(j->error));
+    *ret_refused = true;
+    return false;
+}
+
+static bool
+gate_memory(struct ctx *c, enum exec_result *ret, bool *ret_refused)
+{
+    if (likely(!(c->cmd->flags & CMD_DENYOOM) || c->core->config.maxmemory == 0))
+        return true;
+    switch (evict_make_room(c->core, c->sh)) {
+    case EVICT_ROOM:
+        return true;
+    case EVICT_LATER:
+        *ret = EXEC_WAIT_MEMORY;
+        return false;
+    case EVICT_NEVER:
+        break;
+    }
+    resp_error(c->out, ERR_OOM);
+    *ret_refused = true;
+    return false;
+}
+
+struct gate_keys {
+    struct ctx *c;
+    bool open;
+};
+
+static void
+gate_key(void *arg, uint32_t index)
+{
+    struct gate_keys *g = arg;
+    struct ctx *c = g->c;
+    struct slice name = c->argv[index];
+
+    if (!g->open || name.n > ENTRY_KEY_BYTES_MAX)
+        return;
+    if (load_key_now(c->sh, c->db, name, head_hash(name)))
+        return;
+    c->need = (struct need){.kind = NEED_KEY, .sh = c->sh, .key = name, .db = c->db};
+    g->open = false;
+}
+
+static bool
+store_has_cold_keys(const struct shard *sh, uint8_t db)
+{
+    const struct shard_db *d = &sh->db[db];
+
+    return !d->hidden && d->stored_keys > d->head.in_store;
+}
+
+static bool
+gate_store(struct ctx *c)
+{
+    struct gate_keys g = {c, true};
+
+    if (likely(!store_has_cold_keys(c->sh, c->db)))
+        return true;
+    if ((c->cmd->flags & CMD_BLIND) && c->argc == 3)
+        return true;
+    if ((c->cmd->flags & CMD_COUNT_KEYS) && c->sh->db[c->db].head.maybe_store > 0) {
+        c->need = (struct need){.kind = NEED_COUNT, .sh = c->sh, .db = c->db};
+        return false;
+    }
+    command_keys(c->cmd, c->argc, gate_key, &g);
+    return g.open;
+}
+
+enum exec_result
+exec_gate(struct ctx *c, bool *ret_refused)
+{
+    enum exec_result r = EXEC_DONE;
+
+    *ret_refused = false;
+    if (unlikely(!gate_journal(c, &r, ret_refused)))
+        return r;
+    if (unlikely(!gate_memory(c, &r, ret_refused)))
+        return r;
+    if (unlikely(!gate_store(c)))
+        return EXEC_NEED;
+    return EXEC_DONE;
+}
+
+enum exec_result
+exec_run(struct ctx *c)
+{
+    size_t before = c->out->n;
+    enum exec_result r;
+    bool refused;
+
+    if (unlikely(!shard_available(c->sh)))
+        return EXEC_WAIT_LEASE;
+    r = exec_gate(c, &refused);
+    if (unlikely(r != EXEC_DONE || refused)) {
+        if (r != EXEC_NEED || c->attempts < EXEC_ATTEMPTS_MAX)
+            return r;
+        resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
+                            "(store-block-cache-bytes): ask for less at once", c->cmd->name);
+        return EXEC_DONE;
+    }
+    c->cmd->fn(c);
+    if (likely(c->need.kind == NEED_NOTHING))
+        return EXEC_DONE;
+    c->out->n = before;
+    if (c->attempts < EXEC_ATTEMPTS_MAX)
+        return EXEC_NEED;
+    resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
+                        "(store-block-cache-bytes): ask for less at once", c->cmd->name);
+    return EXEC_DONE;
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static void
+lease_ended(struct shard_waiter *lw, struct shard *sh)
+{
+    struct exec_waiter *w = container_of(lw, struct exec_waiter, lease);
+
+    w->again(w);
+}
+
+void
+exec_wait(struct ctx *c, enum exec_result result, struct exec_waiter *w)
+{
+    switch (result) {
+    case EXEC_WAIT_LEASE:
+        w->lease.run = lease_ended;
+        shard_wait(c->sh, &w->lease);
+        break;
+    case EXEC_WAIT_JOURNAL:
+    case EXEC_WAIT_MEMORY:
+        list_push_back(&c->sh->core->journal_waiters, &w->node);
+        break;
+    case EXEC_NEED:
+        load_start(c->sh->core, &c->need, w);
+        break;
+    case EXEC_DONE:
+        ASSERT(!"nothing to wait for");
+    }
+}
+
+void
+exec_wake(struct core *core)
+{
+    struct list woken;
+    struct list *node;
+
+    list_init(&woken);
+    list_splice(&woken, &core->journal_waiters);
+    while ((node = list_pop_front(&woken))) {
+        struct exec_waiter *w = list_entry(node, struct exec_waiter, node);
+
+        w->again(w);
+    }
+}

@@ -1,0 +1,45 @@
+/* Running one request on the shard that owns its keys, and what may stand in its way.
+ *
+ * exec_run passes the gates (lease, journal room, memory, keys that only the store has) and then the
+ * handler. When a gate is shut it says which; exec_wait registers an exec_waiter that is called once
+ * when trying again makes sense. The caller keeps the request's arguments alive meanwhile. */
+#ifndef SHARDS_ENGINE_EXEC_H
+#define SHARDS_ENGINE_EXEC_H
+
+#include "shards/engine/command.h"
+#include "shards/engine/shard.h"
+
+#define ERR_DISK_FULL                                                                              \
+    "ERR disk full: the journal has no room for a new segment, writes are refused"
+#define EXEC_ATTEMPTS_MAX 8 /* fetches for one request before it is refused */
+
+enum exec_result {
+    EXEC_DONE,         /* the reply is in ctx->out */
+    EXEC_WAIT_LEASE,   /* the shard is leased to a transaction */
+    EXEC_WAIT_JOURNAL, /* the open batch is full */
+    EXEC_WAIT_MEMORY,  /* over maxmemory, a checkpoint will make clean entries */
+    EXEC_NEED,         /* ctx->need says what a helper must fetch */
+};
+
+struct exec_waiter {
+    void (*again)(struct exec_waiter *w);
+    struct shard_waiter lease;
+    struct list node; /* in core.journal_waiters */
+};
+
+/* ctx->sh is the shard; every key of the request is its own. */
+enum exec_result exec_run(struct ctx *c);
+/* Only the gates of one command: EXEC_DONE = open. Errors the client must see are appended to out
+ * and *ret_refused set. */
+enum exec_result exec_gate(struct ctx *c, bool *ret_refused);
+/* `result` is what exec_run said. */
+void exec_wait(struct ctx *c, enum exec_result result, struct exec_waiter *w);
+/* The shard's journal or memory made room: lets the waiting requests try again. */
+void exec_wake(struct core *core);
+
+/* Fetches from the store on a helper, then calls w->again on the loop of the shard's core. */
+void load_start(struct core *core, const struct need *need, struct exec_waiter *w);
+/* Looks into what needs no disk: true = the key is in memory or certainly nowhere; false = fetch. */
+bool load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash);
+
+#endif

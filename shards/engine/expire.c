@@ -1,0 +1,75 @@
+#include "shards/engine/expire.h"
+
+#include "shards/engine/core.h"
+#include "shards/engine/keyspace.h"
+
+struct expire_found {
+    int64_t now_ms;
+    uint32_t n;
+    struct entry *e[EXPIRE_FOUND_MAX];
+};
+
+static void
+look(void *arg, struct entry *e)
+{
+    struct expire_found *f = arg;
+    int64_t at = entry_expire(e);
+
+    if (at != 0 && at <= f->now_ms && !(e->flags & ENTRY_TOMBSTONE) && f->n < EXPIRE_FOUND_MAX)
+        f->e[f->n++] = e;
+}
+
+/* Removing one entry may move others' places, never the entries themselves. */
+static void
+remove_found(struct shard *sh, uint8_t db, struct expire_found *f)
+{
+    static const struct command none = {.name = "expire"};
+    struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = db};
+
+    for (uint32_t i = 0; i < f->n; i++) {
+        struct slice name = entry_key(f->e[i]);
+        char *copy = scratch_alloc(&sh->core->scratch, name.n); /* outlives the entry */
+        struct key k;
+
+        memcpy(copy, name.p, name.n);
+        k = key_open_db(&c, (struct slice){copy, name.n}, db);
+        key_delete(&c, &k, f->e[i]);
+        sh->expired++;
+    }
+}
+
+static bool
+expire_db(struct shard *sh, uint8_t db, uint64_t until_ns)
+{
+    struct head *h = &sh->db[db].head;
+    struct expire_found f = {.now_ms = clock_wall_ms(&sh->core->reactor.clock)};
+
+    if (h->expires == 0)
+        return true;
+    do {
+        for (unsigned i = 0; i < 16 && f.n < EXPIRE_FOUND_MAX / 2; i++) {
+            sh->expire_cursor[db] = head_scan(h, sh->expire_cursor[db], look, &f);
+            if (sh->expire_cursor[db] == 0)
+                break;
+        }
+        remove_found(sh, db, &f);
+        f.n = 0;
+        if (!journal_has_room(&sh->journal) || clock_now_ns() > until_ns)
+            return false;
+    } while (sh->expire_cursor[db] != 0);
+    return true;
+}
+
+void
+expire_cycle(struct shard *sh)
+{
+    uint64_t until = clock_now_ns() + EXPIRE_CYCLE_NS * sh->core->config.active_expire_effort;
+
+    if (!journal_has_room(&sh->journal))
+        return;
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        if (!expire_db(sh, (uint8_t)((sh->expire_db + i) % SHARD_DBS), until)) {
+            sh->expire_db = (uint8_t)((sh->expire_db + i) % SHARD_DBS);
+            return;
+        }
+}

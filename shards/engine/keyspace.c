@@ -1,0 +1,502 @@
+/* Every change of data is made here, three steps each time: the head, the journal, the marks (batch
+ * number for readers, dirty for the checkpoint, watchers). Replay runs the same functions with the
+ * journal step left out (shard.recovering). */
+#include "shards/engine/keyspace.h"
+
+#include "shards/engine/core.h"
+#include "shards/engine/record.h"
+#include "shards/series/series_store.h"
+#include "shards/store/row.h"
+
+/* --- resolving ------------------------------------------------------------------------------- */
+
+static struct shard *
+ctx_shard_of(const struct ctx *c, struct slice name)
+{
+    uint32_t owner;
+
+    if (likely(c->sh != NULL))
+        return c->sh;
+    owner = shard_slot_owner(key_slot(name), c->core->ncores);
+    return core_shard(c->core, owner);
+}
+
+struct key
+key_open_db(struct ctx *c, struct slice name, uint8_t db)
+{
+    struct shard *sh = ctx_shard_of(c, name);
+    bool known = c->hash_known && name.p == c->argv[c->cmd->key_first].p;
+
+    return (struct key){
+        .name = name,
+        .hash = known ? c->key_hash : head_hash(name),
+        .sh = sh,
+        .head = &sh->db[db].head,
+        .db = db,
+    };
+}
+
+struct key
+key_open(struct ctx *c, struct slice name)
+{
+    return key_open_db(c, name, c->db);
+}
+
+uint32_t
+ctx_shards(const struct ctx *c)
+{
+    return c->sh ? 1 : c->core->ncores;
+}
+
+struct shard *
+ctx_shard_at(const struct ctx *c, uint32_t i)
+{
+    return c->sh ? c->sh : core_shard(c->core, i);
+}
+
+int64_t
+ctx_now_ms(const struct ctx *c)
+{
+    return clock_wall_ms(&c->core->reactor.clock);
+}
+
+int64_t
+ctx_now_us(const struct ctx *c)
+{
+    return c->core->reactor.clock.wall_us;
+}
+
+/* --- marks ----------------------------------------------------------------------------------- */
+
+/* The reply waits for this batch of the shard's journal. */
+static inline void
+ctx_hold(struct ctx *c, const struct shard *sh, uint32_t seq)
+{
+    if (!shard_seq_pending(sh, seq))
+        return;
+    if (!c->hold || (int32_t)(seq - c->hold_seq) > 0)
+        c->hold_seq = seq;
+    c->hold = true;
+}
+
+/* The entry changed: its record is in the open batch. */
+static inline void
+key_changed(struct ctx *c, struct key *k, struct entry *e)
+{
+    struct shard *sh = k->sh;
+
+    head_mark_dirty(k->head, e);
+    if (unlikely(sh->recovering))
+        return;
+    e->seq = sh->journal.open_seq;
+    ctx_hold(c, sh, e->seq);
+    if (unlikely(sh->watches != NULL))
+        shard_touch_watched(sh, k->db, k->name);
+}
+
+static inline void
+key_used(struct key *k, struct entry *e)
+{
+    e->access_s = k->sh->now_s;
+    e->flags |= ENTRY_REFERENCED;
+}
+
+/* May the store have a row of a key that is not in memory? */
+static bool
+store_may_have(const struct key *k)
+{
+    const struct shard_db *db = &k->sh->db[k->db];
+
+    return unlikely(!db->hidden && db->stored_keys > db->head.in_store);
+}
+
+struct series_key *
+entry_series(const struct entry *e)
+{
+    ASSERT(e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE));
+    return entry_ptr(e);
+}
+
+/* Does the store hold block rows below this key? */
+static bool
+entry_has_stored_blocks(const struct entry *e)
+{
+    const struct series_key *sk;
+
+    if (e->type != ENTRY_SERIES || (e->flags & ENTRY_TOMBSTONE))
+        return false;
+    sk = entry_series(e);
+    for (uint32_t i = 0; i < sk->n; i++)
+        if (sk->types[i]->has_stored_blocks || sk->types[i]->has_stored_open)
+            return true;
+    return (e->flags & ENTRY_FLUSHING) != 0;
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+static bool
+entry_expired(const struct ctx *c, const struct entry *e)
+{
+    int64_t at = entry_expire(e);
+
+    return unlikely(at != 0) && at <= ctx_now_ms(c);
+}
+
+struct entry *
+key_peek(struct ctx *c, struct key *k)
+{
+    struct entry *e = head_find(k->head, k->hash, k->name);
+
+    if (e == NULL || (e->flags & ENTRY_TOMBSTONE)) {
+        if (k->sh->delete_seq != 0)
+            ctx_hold(c, k->sh, e ? e->seq : k->sh->delete_seq);
+        return NULL;
+    }
+    if (entry_expired(c, e) && !k->sh->recovering) {
+        key_delete(c, k, e);
+        k->sh->expired++;
+        return NULL;
+    }
+    ctx_hold(c, k->sh, e->seq);
+    return e;
+}
+
+struct entry *
+key_find(struct ctx *c, struct key *k)
+{
+    struct entry *e = key_peek(c, k);
+
+    if (e == NULL) {
+        k->sh->misses++;
+        return NULL;
+    }
+    k->sh->hits++;
+    key_used(k, e);
+    return e;
+}
+
+struct entry *
+key_find_type(struct ctx *c, struct key *k, enum entry_type type, bool *ret_ok)
+{
+    struct entry *e = key_find(c, k);
+
+    *ret_ok = e == NULL || e->type == type;
+    if (*ret_ok)
+        return e;
+    ctx_error(c, ERR_WRONGTYPE);
+    return NULL;
+}
+
+/* --- strings --------------------------------------------------------------------------------- */
+
+/* A live entry loses its value because another takes its place under the same key. */
+static void
+entry_leave_type(struct key *k, struct entry *e)
+{
+    if (entry_has_stored_blocks(e))
+        e->flags |= ENTRY_PURGE;
+    head_drop_value(k->head, e);
+}
+
+static struct entry *
+key_new_entry(struct key *k, enum entry_type type, uint32_t len, int64_t expire_ms)
+{
+    struct entry *e = head_insert(k->head, k->hash, k->name, type, len, expire_ms);
+
+    if (store_may_have(k))
+        head_set_store(k->head, e, ENTRY_MAYBE_STORE);
+    return e;
+}
+
+static struct entry *
+string_make(struct key *k, struct entry *old, struct slice value, int64_t expire_ms)
+{
+    bool is_inline = value.n <= ENTRY_INLINE_MAX;
+    struct entry *e;
+
+    if (old == NULL && is_inline) {
+        e = key_new_entry(k, ENTRY_STRING, (uint32_t)value.n, expire_ms);
+        memcpy(entry_inline(e), value.p, value.n);
+        return e;
+    }
+    if (old == NULL)
+        e = key_new_entry(k, ENTRY_STRING, 0, expire_ms);
+    else if (old->flags & ENTRY_TOMBSTONE)
+        e = head_revive(k->head, k->hash, old, ENTRY_STRING, 0, expire_ms);
+    else if (old->type != ENTRY_STRING) {
+        entry_leave_type(k, old);
+        e = head_reshape(k->head, k->hash, old, ENTRY_STRING, 0, expire_ms);
+    } else if (entry_expire(old) != expire_ms)
+        e = head_reshape(k->head, k->hash, old, ENTRY_STRING, old->len, expire_ms);
+    else
+        e = old;
+    return head_string_set(k->head, k->hash, e, value);
+}
+
+struct entry *
+key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms)
+{
+    struct entry *e = head_find(k->head, k->hash, k->name);
+    bool live = e && !(e->flags & ENTRY_TOMBSTONE);
+
+    if (expire_ms == KEEP_EXPIRE)
+        expire_ms = live ? entry_expire(e) : 0;
+    if (likely(!k->sh->recovering))
+        record_set(&k->sh->journal, k->db, k->name, expire_ms, value);
+    if (live && e->type == ENTRY_STRING && !(e->flags & ENTRY_EXTERNAL) && e->len == value.n &&
+        entry_expire(e) == expire_ms)
+        memmove(entry_inline(e), value.p, value.n);
+    else
+        e = string_make(k, e, value, expire_ms);
+    key_used(k, e);
+    key_changed(c, k, e);
+    return e;
+}
+
+struct entry *
+key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes)
+{
+    struct entry *e = head_find(k->head, k->hash, k->name);
+
+    if (likely(!k->sh->recovering))
+        record_patch(&k->sh->journal, k->db, k->name, offset, bytes);
+    if (e == NULL)
+        e = key_new_entry(k, ENTRY_STRING, 0, 0);
+    else if (e->flags & ENTRY_TOMBSTONE)
+        e = head_revive(k->head, k->hash, e, ENTRY_STRING, 0, 0);
+    e = head_string_patch(k->head, k->hash, e, offset, bytes);
+    key_used(k, e);
+    key_changed(c, k, e);
+    return e;
+}
+
+/* --- removing and expiry --------------------------------------------------------------------- */
+
+void
+key_delete(struct ctx *c, struct key *k, struct entry *e)
+{
+    struct shard *sh = k->sh;
+    bool purge = entry_has_stored_blocks(e) || (e->flags & ENTRY_PURGE);
+
+    ASSERT(!(e->flags & ENTRY_TOMBSTONE));
+    if (likely(!sh->recovering)) {
+        record_del(&sh->journal, k->db, k->name);
+        sh->delete_seq = sh->journal.open_seq;
+        ctx_hold(c, sh, sh->delete_seq);
+    }
+    if (e->flags & (ENTRY_IN_STORE | ENTRY_MAYBE_STORE | ENTRY_FLUSHING)) {
+        e = head_bury(k->head, k->hash, e);
+        if (purge)
+            e->flags |= ENTRY_PURGE;
+        key_changed(c, k, e);
+        return;
+    }
+    if (unlikely(sh->watches != NULL) && !sh->recovering)
+        shard_touch_watched(sh, k->db, k->name);
+    head_remove(k->head, k->hash, e);
+}
+
+void
+key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms)
+{
+    if (expire_ms != 0 && expire_ms <= ctx_now_ms(c) && !k->sh->recovering) {
+        key_delete(c, k, e);
+        return;
+    }
+    if (likely(!k->sh->recovering))
+        record_expire(&k->sh->journal, k->db, k->name, expire_ms);
+    if (entry_expire(e) != expire_ms)
+        e = head_reshape(k->head, k->hash, e, e->type, e->len, expire_ms);
+    key_changed(c, k, e);
+}
+
+/* --- series ---------------------------------------------------------------------------------- */
+
+static struct entry *
+series_make(struct key *k)
+{
+    struct entry *e = head_find(k->head, k->hash, k->name);
+
+    if (e)
+        e = head_revive(k->head, k->hash, e, ENTRY_SERIES, sizeof(void *), 0);
+    else
+        e = key_new_entry(k, ENTRY_SERIES, sizeof(void *), 0);
+    entry_set_ptr(e, series_key_create(k->sh->arena));
+    k->sh->series_keys++;
+    return e;
+}
+
+enum series_result
+key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
+              double value, uint8_t quality, enum duplicate_policy policy)
+{
+    struct shard *sh = k->sh;
+    struct series_key *sk;
+    struct series *s;
+    enum series_result r;
+
+    if (unlikely(e == NULL))
+        e = series_make(k);
+    sk = entry_series(e);
+    s = series_get(sh->arena, sk, type);
+    r = series_add(sh->arena, sk, s, &sh->series_limits, ts, value, quality, policy);
+    if (r == SERIES_ADDED || r == SERIES_REPLACED || r == SERIES_LATE) {
+        if (likely(!sh->recovering))
+            record_point(&sh->journal, k->db, k->name, type, ts, value, quality, policy);
+        key_changed(c, k, e);
+        sh->points++;
+    }
+    return r;
+}
+
+/* --- whole databases --------------------------------------------------------------------------- */
+
+struct detached {
+    struct list node;
+    struct shard_db db;
+};
+
+static void
+db_flush(struct shard *sh, uint8_t db)
+{
+    struct shard_db *d = &sh->db[db];
+    struct detached *old = arena_alloc(sh->arena, sizeof(*old));
+
+    old->db = *d;
+    list_push_back(&sh->detached, &old->node);
+    head_init(&d->head, sh->arena, old->db.head.free_value);
+    d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL;
+    d->flushes++;
+    sh->flush_epoch++;
+    if (sh->watches && !sh->recovering)
+        shard_touch_watched(sh, db, (struct slice){NULL, 0});
+}
+
+void
+keyspace_flush(struct ctx *c, int db)
+{
+    for (uint32_t i = 0; i < ctx_shards(c); i++) {
+        struct shard *sh = ctx_shard_at(c, i);
+
+        if (!sh->recovering) {
+            record_flush(&sh->journal, db < 0 ? RECORD_DB_ALL : (uint8_t)db);
+            sh->delete_seq = sh->journal.open_seq;
+            ctx_hold(c, sh, sh->delete_seq);
+        }
+        for (uint8_t d = 0; d < SHARD_DBS; d++)
+            if (db < 0 || d == db)
+                db_flush(sh, d);
+    }
+}
+
+/* Frees flushed databases a little at a time; returns work done. */
+unsigned
+keyspace_release_detached(struct shard *sh, uint32_t budget)
+{
+    struct detached *old;
+
+    if (list_empty(&sh->detached))
+        return 0;
+    old = list_entry(sh->detached.next, struct detached, node);
+    if (head_release_slice(&old->db.head, budget)) {
+        list_remove(&old->node);
+        arena_free(sh->arena, old, sizeof(*old));
+    }
+    return 1;
+}
+
+uint64_t
+keyspace_keys(const struct shard *sh, uint8_t db)
+{
+    const struct shard_db *d = &sh->db[db];
+    uint64_t cold = d->hidden ? 0 : d->stored_keys - d->head.in_store;
+
+    return d->head.keys + cold;
+}
+
+/* --- copying --------------------------------------------------------------------------------- */
+
+struct copy_points {
+    struct ctx *c;
+    struct key *to;
+    uint8_t type;
+};
+
+static int
+copy_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    struct copy_points *cp = arg;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct entry *e = head_find(cp->to->head, cp->to->hash, cp->to->name);
+
+        if (e && (e->flags & ENTRY_TOMBSTONE))
+            e = NULL;
+        key_add_point(cp->c, cp->to, e, cp->type, p[i].ts, p[i].value, quality ? quality[i] : 0,
+                      DUPLICATE_KEEP);
+    }
+    return 0;
+}
+
+static int
+copy_series(struct ctx *c, struct key *from, const struct series_key *sk, struct key *to)
+{
+    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
+    struct store *store = from->sh->db[from->db].hidden ? NULL : from->sh->store;
+
+    for (uint32_t i = 0; i < sk->n; i++) {
+        struct copy_points cp = {c, to, sk->types[i]->type};
+        int rc = series_read(store, true, from->db, key_slot(from->name), from->name,
+                             sk->types[i], &all, copy_emit, &cp);
+
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int
+key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
+               int64_t expire_ms)
+{
+    struct entry *made;
+
+    if (e->type == ENTRY_STRING) {
+        key_set_string(c, to, entry_string(e), expire_ms);
+        return 0;
+    }
+    if (copy_series(c, from, entry_series(e), to) < 0)
+        return -EIO;
+    made = head_find(to->head, to->hash, to->name);
+    if (made && expire_ms)
+        key_set_expire(c, to, made, expire_ms);
+    return 0;
+}
+
+static int
+count_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    return 0;
+}
+
+bool
+key_copy_ready(struct ctx *c, struct key *from, struct entry *e)
+{
+    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
+    struct store *store = from->sh->db[from->db].hidden ? NULL : from->sh->store;
+    struct series_key *sk;
+
+    if (e->type != ENTRY_SERIES)
+        return true;
+    sk = entry_series(e);
+    for (uint32_t i = 0; i < sk->n; i++) {
+        if (series_read(store, true, from->db, key_slot(from->name), from->name, sk->types[i],
+                        &all, count_emit, NULL) != -EAGAIN)
+            continue;
+        c->need = (struct need){.kind = NEED_RANGE, .sh = from->sh, .key = from->name,
+                                .db = from->db, .type = sk->types[i]->type, .start = INT64_MIN,
+                                .end = INT64_MAX, .limit = UINT64_MAX};
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,259 @@
+#include "shards/engine/recovery.h"
+
+#include "core/clock.h"
+#include "shards/engine/core.h"
+#include "shards/engine/exec.h"
+#include "shards/engine/keyspace.h"
+#include "shards/engine/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct recovery_group {
+    uint64_t lsn;
+    uint32_t n;
+    char *parts; /* as in the record */
+};
+
+int
+recovery_begin(struct recovery_shard *r, struct store_error *err)
+{
+    struct shard *sh = r->sh;
+    int rc = checkpoint_read_state(sh->store, &r->state, err);
+
+    if (rc < 0)
+        return rc;
+    sh->recovering = true;
+    sh->checkpoint_lsn = sh->replayed_lsn = r->state.lsn;
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        sh->db[i].stored_keys = r->state.keys[i];
+    r->cut_lsn = UINT64_MAX;
+    return 0;
+}
+
+/* --- groups -------------------------------------------------------------------------------------- */
+
+static void
+group_add(struct recovery_shard *r, uint64_t lsn, const struct record *rec)
+{
+    struct recovery_group *g;
+
+    if (r->groups_n == r->groups_cap) {
+        r->groups_cap = r->groups_cap ? r->groups_cap * 2 : 64;
+        r->groups = realloc(r->groups, r->groups_cap * sizeof(*r->groups));
+        ASSERT(r->groups);
+    }
+    g = &r->groups[r->groups_n++];
+    g->lsn = lsn;
+    g->n = rec->parts_n;
+    g->parts = malloc(rec->parts_n * 10u + 1);
+    ASSERT(g->parts);
+    memcpy(g->parts, rec->parts, rec->parts_n * 10u);
+}
+
+static int
+scan_record(void *arg, uint64_t lsn, struct slice payload)
+{
+    struct recovery_shard *r = arg;
+    struct record rec;
+
+    if (payload.n && payload.p[0] != RECORD_GROUP)
+        return 0;
+    if (record_parse(payload, &rec))
+        group_add(r, lsn, &rec);
+    return 0;
+}
+
+int
+recovery_scan(struct recovery_shard *r, struct journal_error *err)
+{
+    int rc = journal_scan(r->dir, r->state.lsn, scan_record, r, &r->tail, err);
+
+    if (rc < 0)
+        return rc;
+    r->scanned = true;
+    r->cut_lsn = MAX(r->tail.last_lsn, r->state.lsn);
+    return 0;
+}
+
+static bool
+group_is_whole(const struct recovery_group *g, const struct recovery_shard *all, uint32_t n)
+{
+    struct record rec = {.parts_n = g->n, .parts = g->parts};
+
+    for (uint32_t i = 0; i < g->n; i++) {
+        uint16_t shard;
+        uint64_t lsn;
+
+        record_group_part(&rec, i, &shard, &lsn);
+        if (shard >= n || lsn > all[shard].cut_lsn)
+            return false;
+    }
+    return true;
+}
+
+static bool
+cut_once(struct recovery_shard *all, uint32_t n, struct recovery_shard *r)
+{
+    for (uint32_t i = 0; i < r->groups_n; i++) {
+        struct recovery_group *g = &r->groups[i];
+
+        if (g->lsn > r->cut_lsn)
+            return false;
+        if (group_is_whole(g, all, n))
+            continue;
+        r->cut_lsn = g->lsn - 1;
+        r->groups_dropped++;
+        return true;
+    }
+    return false;
+}
+
+void
+recovery_decide(struct recovery_shard *all, uint32_t n)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < n; i++)
+            again = cut_once(all, n, &all[i]) || again;
+    }
+}
+
+/* --- replay -------------------------------------------------------------------------------------- */
+
+static struct entry *
+live_entry(struct key *k)
+{
+    struct entry *e;
+
+    load_key_now(k->sh, k->db, k->name, k->hash);
+    e = head_find(k->head, k->hash, k->name);
+    return e && !(e->flags & ENTRY_TOMBSTONE) ? e : NULL;
+}
+
+static struct entry *
+entry_of_type(struct ctx *c, struct key *k, enum entry_type type)
+{
+    struct entry *e = live_entry(k);
+
+    if (e == NULL || e->type == type)
+        return e;
+    /* A later state is in the store already; records that follow lead to it. */
+    key_delete(c, k, e);
+    return NULL;
+}
+
+static void
+apply_point(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
+{
+    struct entry *e = entry_of_type(c, k, ENTRY_SERIES);
+    struct series *s = e ? series_find(entry_series(e), r->type) : NULL;
+
+    if (s && lsn <= s->as_of_lsn)
+        return;
+    key_add_point(c, k, e, r->type, r->ts, r->value, r->quality, r->policy);
+}
+
+static void
+apply(struct shard *sh, uint64_t lsn, const struct record *r)
+{
+    static const struct command none = {.name = "replay"};
+    struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = r->db};
+    struct key k;
+    struct entry *e;
+
+    if (r->op == RECORD_GROUP)
+        return;
+    if (r->op == RECORD_FLUSH) {
+        keyspace_flush(&c, r->db == RECORD_DB_ALL ? -1 : r->db);
+        return;
+    }
+    k = key_open_db(&c, r->key, r->db);
+    switch (r->op) {
+    case RECORD_SET:
+        key_set_string(&c, &k, r->bytes, r->expire_ms);
+        break;
+    case RECORD_PATCH:
+        entry_of_type(&c, &k, ENTRY_STRING);
+        key_patch_string(&c, &k, r->offset, r->bytes);
+        break;
+    case RECORD_DEL:
+        if ((e = live_entry(&k)))
+            key_delete(&c, &k, e);
+        break;
+    case RECORD_EXPIRE:
+        if ((e = live_entry(&k)))
+            key_set_expire(&c, &k, e, r->expire_ms);
+        break;
+    case RECORD_POINT:
+        apply_point(&c, &k, lsn, r);
+        break;
+    default:
+        break;
+    }
+}
+
+struct replay {
+    struct recovery_shard *r;
+    struct journal_error *err;
+};
+
+static int
+replay_record(void *arg, uint64_t lsn, struct slice payload)
+{
+    struct replay *rp = arg;
+    struct recovery_shard *r = rp->r;
+    struct record rec;
+
+    if (lsn > r->cut_lsn)
+        return 1;
+    if (!record_parse(payload, &rec) || (rec.db >= SHARD_DBS && rec.op != RECORD_FLUSH) ||
+        rec.policy > DUPLICATE_KEEP) {
+        snprintf(rp->err->text, sizeof(rp->err->text),
+                 "%.100s: record %llu has an unknown form (operation %d, %zu bytes): written by a "
+                 "newer version?", r->dir, (unsigned long long)lsn, payload.n ? payload.p[0] : -1,
+                 payload.n);
+        return -EBADMSG;
+    }
+    apply(r->sh, lsn, &rec);
+    r->sh->replayed_lsn = lsn;
+    r->applied++;
+    return 0;
+}
+
+int
+recovery_replay(struct recovery_shard *r, struct journal_error *err)
+{
+    struct replay rp = {r, err};
+    struct journal_tail tail;
+    uint64_t began = clock_now_ns();
+    int rc = journal_scan(r->dir, r->state.lsn, replay_record, &rp, &tail, err);
+
+    if (rc < 0)
+        return rc;
+    if (!r->scanned)
+        r->tail = tail;
+    r->seconds = (double)(clock_now_ns() - began) / 1e9;
+    return 0;
+}
+
+uint64_t
+recovery_next_lsn(const struct recovery_shard *r)
+{
+    uint64_t last = r->scanned ? MIN(r->cut_lsn, r->tail.last_lsn) : r->tail.last_lsn;
+
+    return MAX(last, r->state.lsn) + 1;
+}
+
+void
+recovery_end(struct recovery_shard *r)
+{
+    for (uint32_t i = 0; i < r->groups_n; i++)
+        free(r->groups[i].parts);
+    free(r->groups);
+    r->groups = NULL;
+    r->groups_n = r->groups_cap = 0;
+    r->sh->recovering = false;
+}

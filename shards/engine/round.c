@@ -1,0 +1,418 @@
+#include "shards/engine/round.h"
+
+#include <stdlib.h>
+
+#define ROUND_LOCAL 0xffff
+#define ROUND_POOL_MAX 1024
+#define ROUND_POOL_BUF_BYTES (256 * KIB)
+
+/* One request of the round, in order: who has its reply, and for local ones its length. */
+struct plan_step {
+    uint32_t bytes;
+    uint16_t source;
+};
+
+/* How a request stands in a batch: this, argc lengths, then the arguments, padded to 8. */
+struct remote_command {
+    uint64_t hash;
+    const struct command *cmd;
+    uint32_t argc;
+    uint32_t bytes; /* of the whole, to find the next one */
+    uint8_t db;
+};
+
+struct remote {
+    struct mesh_msg msg;
+    struct round *round;
+    struct core *sender;
+    struct mesh_waiter room;
+    struct list pool_node;
+    uint16_t target;
+    uint8_t proto;
+    uint64_t client_id;
+    struct buf requests;
+    uint32_t requests_n;
+    /* the target's, while the message is there */
+    size_t at;
+    struct buf replies;
+    struct buf lens; /* uint32 per reply */
+    struct exec_waiter waiter;
+    struct ack_waiter ack;
+    uint32_t attempts;
+    bool hold;
+    uint32_t hold_seq;
+    struct core *runner;
+    /* the sender's again: how far stitching has come */
+    size_t reply_at;
+    uint32_t len_at;
+};
+
+struct round {
+    struct session *session;
+    struct buf plan;  /* plan_step each */
+    struct buf local; /* replies of local requests */
+    struct remote **remotes; /* by core, NULL = none */
+    uint32_t pending;
+    bool sent, hold;
+    uint32_t hold_seq;
+};
+
+static void remote_continue(struct remote *m);
+static void remote_done(struct mesh_msg *msg);
+
+/* --- pool ------------------------------------------------------------------------------------ */
+
+static struct remote *
+remote_get(struct core *core)
+{
+    struct list *node = list_pop_front(&core->round_pool);
+    struct remote *m;
+
+    if (node)
+        return list_entry(node, struct remote, pool_node);
+    m = calloc(1, sizeof(*m));
+    ASSERT(m);
+    return m;
+}
+
+static void
+buf_recycle(struct buf *b)
+{
+    b->n = 0;
+    if (b->cap > ROUND_POOL_BUF_BYTES)
+        buf_fini(b);
+}
+
+static void
+remote_put(struct core *core, struct remote *m)
+{
+    buf_recycle(&m->requests);
+    buf_recycle(&m->replies);
+    buf_recycle(&m->lens);
+    m->round = NULL;
+    list_push_back(&core->round_pool, &m->pool_node);
+}
+
+void
+round_pool_fini(struct core *core)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&core->round_pool))) {
+        struct remote *m = list_entry(node, struct remote, pool_node);
+
+        buf_fini(&m->requests);
+        buf_fini(&m->replies);
+        buf_fini(&m->lens);
+        free(m);
+    }
+}
+
+/* --- filling ----------------------------------------------------------------------------------- */
+
+struct round *
+round_open(struct session *s)
+{
+    struct round *r = s->round;
+
+    if (r)
+        return r;
+    r = calloc(1, sizeof(*r));
+    ASSERT(r);
+    r->remotes = calloc(s->core->ncores, sizeof(*r->remotes));
+    ASSERT(r->remotes);
+    r->session = s;
+    s->round = r;
+    return r;
+}
+
+static void
+round_plan(struct round *r, uint16_t source, uint32_t bytes)
+{
+    struct plan_step step = {.bytes = bytes, .source = source};
+
+    buf_append(&r->plan, &step, sizeof(step));
+}
+
+struct buf *
+round_local(struct round *r)
+{
+    return &r->local;
+}
+
+void
+round_local_end(struct round *r, size_t before)
+{
+    round_plan(r, ROUND_LOCAL, (uint32_t)(r->local.n - before));
+}
+
+void
+round_hold(struct round *r, uint32_t seq)
+{
+    if (!r->hold || (int32_t)(seq - r->hold_seq) > 0)
+        r->hold_seq = seq;
+    r->hold = true;
+}
+
+static struct remote *
+round_remote_to(struct round *r, uint32_t target)
+{
+    struct remote *m = r->remotes[target];
+    struct session *s = r->session;
+
+    if (m)
+        return m;
+    m = remote_get(s->core);
+    m->round = r;
+    m->sender = s->core;
+    m->target = (uint16_t)target;
+    m->proto = s->proto;
+    m->client_id = s->id;
+    m->requests_n = 0;
+    r->remotes[target] = m;
+    r->pending++;
+    return m;
+}
+
+void
+round_remote(struct round *r, uint32_t core, const struct command *cmd, uint8_t db,
+             uint64_t hash, const struct slice *argv, uint32_t argc)
+{
+    struct remote *m = round_remote_to(r, core);
+    struct remote_command rc = {.hash = hash, .cmd = cmd, .argc = argc, .db = db};
+    size_t bytes = sizeof(rc) + argc * sizeof(uint32_t);
+    char *p;
+
+    for (uint32_t i = 0; i < argc; i++)
+        bytes += argv[i].n;
+    bytes = ALIGN_UP(bytes, 8UL);
+    rc.bytes = (uint32_t)bytes;
+    p = buf_reserve(&m->requests, bytes);
+    memcpy(p, &rc, sizeof(rc));
+    p += sizeof(rc);
+    for (uint32_t i = 0; i < argc; i++, p += 4)
+        put_le32(p, (uint32_t)argv[i].n);
+    for (uint32_t i = 0; i < argc; i++) {
+        memcpy(p, argv[i].p, argv[i].n);
+        p += argv[i].n;
+    }
+    m->requests.n += bytes;
+    m->requests_n++;
+    round_plan(r, (uint16_t)core, 0);
+}
+
+/* --- on the target ----------------------------------------------------------------------------- */
+
+static void
+remote_reply(struct remote *m)
+{
+    metrics_add(&m->runner->metrics, commands_remote_run, m->requests_n);
+    mesh_reply(m->runner->node->mesh, &m->msg);
+}
+
+static void
+remote_acked(struct ack_waiter *w)
+{
+    remote_reply(container_of(w, struct remote, ack));
+}
+
+static void
+remote_again(struct exec_waiter *w)
+{
+    remote_continue(container_of(w, struct remote, waiter));
+}
+
+/* Runs one request; EXEC_DONE when its reply is there. */
+static enum exec_result
+remote_one(struct remote *m, const struct remote_command *rc, struct ctx *c)
+{
+    const char *p = (const char *)(rc + 1);
+    const char *bytes = p + rc->argc * sizeof(uint32_t);
+    struct slice few[16];
+
+    c->argv = rc->argc <= ARRAY_SIZE(few)
+                  ? few
+                  : scratch_alloc(&m->runner->scratch, rc->argc * sizeof(struct slice));
+    c->argc = rc->argc;
+    for (uint32_t i = 0; i < rc->argc; i++) {
+        c->argv[i] = (struct slice){bytes, get_le32(p + 4 * i)};
+        bytes += c->argv[i].n;
+    }
+    return exec_run(c);
+}
+
+static void
+remote_count(struct remote *m, const struct ctx *c)
+{
+    if (!c->hold)
+        return;
+    if (!m->hold || (int32_t)(c->hold_seq - m->hold_seq) > 0)
+        m->hold_seq = c->hold_seq;
+    m->hold = true;
+}
+
+static void
+remote_continue(struct remote *m)
+{
+    struct shard *sh = &m->runner->shard;
+
+    while (m->at < m->requests.n) {
+        const struct remote_command *rc = (const void *)(m->requests.p + m->at);
+        size_t before = m->replies.n;
+        struct ctx c = {.core = m->runner, .sh = sh, .cmd = rc->cmd, .out = &m->replies,
+                        .db = rc->db, .proto = m->proto, .client_id = m->client_id,
+                        .hash_known = true, .key_hash = rc->hash, .attempts = m->attempts};
+        enum exec_result r = remote_one(m, rc, &c);
+        uint32_t len;
+
+        if (r != EXEC_DONE) {
+            m->attempts += r == EXEC_NEED;
+            m->waiter.again = remote_again;
+            exec_wait(&c, r, &m->waiter);
+            return;
+        }
+        remote_count(m, &c);
+        m->attempts = 0;
+        len = (uint32_t)(m->replies.n - before);
+        buf_append(&m->lens, &len, sizeof(len));
+        m->at += rc->bytes;
+    }
+    if (m->hold && !m->runner->everysec_ack) {
+        m->ack.run = remote_acked;
+        shard_when_acked(sh, &m->ack, m->hold_seq);
+    } else {
+        remote_reply(m);
+    }
+}
+
+static void
+remote_run(struct mesh_msg *msg)
+{
+    struct remote *m = container_of(msg, struct remote, msg);
+
+    m->runner = &m->sender->node->cores[m->target];
+    m->at = 0;
+    m->hold = false;
+    m->attempts = 0;
+    remote_continue(m);
+}
+
+/* --- sending and coming back --------------------------------------------------------------------- */
+
+static void remote_send(struct remote *m);
+
+static void
+remote_room(struct mesh_waiter *w)
+{
+    remote_send(container_of(w, struct remote, room));
+}
+
+static void
+remote_send(struct remote *m)
+{
+    struct core *core = m->sender;
+
+    m->msg.run = remote_run;
+    m->msg.done = remote_done;
+    if (mesh_send(core->node->mesh, core->id, m->target, &m->msg)) {
+        metrics_add(&core->metrics, commands_remote_sent, m->requests_n);
+        return;
+    }
+    metrics_inc(&core->metrics, mesh_no_credit);
+    m->room.room = remote_room;
+    mesh_wait(core->node->mesh, core->id, m->target, &m->room);
+}
+
+void
+round_send(struct session *s)
+{
+    struct round *r = s->round;
+
+    ASSERT(r && !r->sent);
+    r->sent = true;
+    conn_get(&s->conn);
+    conn_pause(&s->conn);
+    for (uint32_t i = 0; i < s->core->ncores; i++)
+        if (r->remotes[i])
+            remote_send(r->remotes[i]);
+}
+
+static void
+stitch_remote(struct remote *m, struct buf *out)
+{
+    uint32_t len = get_le32(m->lens.p + 4 * m->len_at++);
+
+    buf_append(out, m->replies.p + m->reply_at, len);
+    m->reply_at += len;
+}
+
+static void
+round_stitch(struct round *r)
+{
+    struct buf *out = &r->session->conn.out;
+    const struct plan_step *steps = (const void *)r->plan.p;
+    size_t local_at = 0;
+
+    for (size_t i = 0; i < r->plan.n / sizeof(*steps); i++) {
+        if (steps[i].source != ROUND_LOCAL) {
+            stitch_remote(r->remotes[steps[i].source], out);
+            continue;
+        }
+        buf_append(out, r->local.p + local_at, steps[i].bytes);
+        local_at += steps[i].bytes;
+    }
+}
+
+static void
+round_destroy(struct round *r)
+{
+    struct core *core = r->session->core;
+
+    for (uint32_t i = 0; i < core->ncores; i++)
+        if (r->remotes[i])
+            remote_put(core, r->remotes[i]);
+    free(r->remotes);
+    buf_fini(&r->plan);
+    buf_fini(&r->local);
+    free(r);
+}
+
+void
+round_abandon(struct session *s)
+{
+    if (s->round == NULL || s->round->sent)
+        return;
+    round_destroy(s->round);
+    s->round = NULL;
+}
+
+static void
+round_complete(struct round *r)
+{
+    struct session *s = r->session;
+    struct conn *conn = &s->conn;
+
+    s->round = NULL;
+    if (!conn->closing) {
+        round_stitch(r);
+        if (r->hold && session_must_hold(s, r->hold_seq))
+            conn_hold(conn, r->hold_seq);
+        conn_touch(conn);
+    }
+    round_destroy(r);
+    conn_resume(conn);
+    conn_put(conn);
+}
+
+static void
+remote_done(struct mesh_msg *msg)
+{
+    struct remote *m = container_of(msg, struct remote, msg);
+    struct round *r = m->round;
+
+    m->reply_at = 0;
+    m->len_at = 0;
+    ASSERT(r->pending > 0);
+    if (--r->pending == 0)
+        round_complete(r);
+}

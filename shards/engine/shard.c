@@ -1,0 +1,191 @@
+#include "shards/engine/shard.h"
+
+#include "shards/engine/checkpoint.h"
+#include "shards/engine/core.h"
+#include "shards/engine/watch.h"
+
+#include <stdlib.h>
+
+static bool
+seq_after(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+
+static void
+free_series_value(struct head *h, struct entry *e)
+{
+    struct shard_db *db = container_of(h, struct shard_db, head);
+    struct series_key *sk = entry_ptr(e);
+
+    db->sh->series_keys--;
+    if (!checkpoint_keep(db->sh, e))
+        series_key_destroy(h->arena, &sk);
+}
+
+void
+shard_init(struct shard *sh, uint16_t id, struct core *core)
+{
+    *sh = (struct shard){.id = id, .core = core};
+    ASSERT(arena_create(&sh->arena) == 0);
+    for (unsigned i = 0; i < SHARD_DBS; i++) {
+        sh->db[i].sh = sh;
+        head_init(&sh->db[i].head, sh->arena, free_series_value);
+    }
+    list_init(&sh->detached);
+    list_init(&sh->waiters);
+    list_init(&sh->groups);
+    list_init(&sh->ack_waiters);
+    list_init(&sh->durable_waiters);
+}
+
+void
+shard_fini(struct shard *sh)
+{
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        head_fini(&sh->db[i].head);
+    watch_table_destroy(&sh->watches);
+    free(sh->checkpoint_control);
+    arena_destroy(&sh->arena);
+}
+
+size_t
+shard_memory(const struct shard *sh)
+{
+    size_t bytes = arena_bytes(sh->arena);
+
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        bytes += head_table_bytes(&sh->db[i].head);
+    return bytes;
+}
+
+/* --- lease ----------------------------------------------------------------------------------- */
+
+void
+shard_wait(struct shard *sh, struct shard_waiter *w)
+{
+    if (!sh->leased && list_empty(&sh->waiters)) {
+        w->run(w, sh);
+        return;
+    }
+    list_push_back(&sh->waiters, &w->node);
+}
+
+void
+shard_lease(struct shard *sh)
+{
+    ASSERT(!sh->leased);
+    sh->leased = true;
+}
+
+void
+shard_unlease(struct shard *sh)
+{
+    struct list *node;
+
+    ASSERT(sh->leased);
+    sh->leased = false;
+    while (!sh->leased && (node = list_pop_front(&sh->waiters))) {
+        struct shard_waiter *w = list_entry(node, struct shard_waiter, node);
+
+        w->run(w, sh);
+    }
+}
+
+/* --- acknowledgement ------------------------------------------------------------------------- */
+
+/* Inserts by seq. Almost always the newest: looks for the place from the end. */
+static void
+waiter_insert(struct list *l, struct ack_waiter *w, uint32_t seq)
+{
+    struct list *at = l->prev;
+
+    w->seq = seq;
+    while (at != l && seq_after(list_entry(at, struct ack_waiter, node)->seq, seq))
+        at = at->prev;
+    list_push_back(at->next, &w->node);
+}
+
+static void
+waiters_run(struct list *l, uint32_t seq)
+{
+    while (!list_empty(l)) {
+        struct ack_waiter *w = list_entry(l->next, struct ack_waiter, node);
+
+        if (seq_after(w->seq, seq))
+            return;
+        list_remove(&w->node);
+        w->run(w);
+    }
+}
+
+void
+shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq)
+{
+    if (shard_seq_pending(sh, seq))
+        waiter_insert(&sh->ack_waiters, w, seq);
+    else
+        w->run(w);
+}
+
+void
+shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq)
+{
+    if (seq_after(seq, sh->journal.durable_seq))
+        waiter_insert(&sh->durable_waiters, w, seq);
+    else
+        w->run(w);
+}
+
+void
+shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn)
+{
+    g->seq = seq;
+    g->lsn = lsn;
+    list_push_back(&sh->groups, &g->node);
+}
+
+void
+shard_group_resolved(struct shard *sh, struct shard_group *g)
+{
+    list_remove(&g->node);
+    shard_progress(sh);
+}
+
+/* The last batch whose replies may leave: the durable one, or the one before the oldest group that
+ * is not known to be durable everywhere. */
+static uint32_t
+shard_ackable(const struct shard *sh)
+{
+    uint32_t seq = sh->journal.durable_seq;
+
+    if (!list_empty(&sh->groups)) {
+        uint32_t before = list_entry(sh->groups.next, struct shard_group, node)->seq - 1;
+
+        if (seq_after(seq, before))
+            seq = before;
+    }
+    return seq;
+}
+
+void
+shard_progress(struct shard *sh)
+{
+    uint32_t seq;
+
+    waiters_run(&sh->durable_waiters, sh->journal.durable_seq);
+    seq = shard_ackable(sh);
+    if (seq == sh->acked_seq)
+        return;
+    sh->acked_seq = seq;
+    conn_set_release(&sh->core->conns, seq);
+    waiters_run(&sh->ack_waiters, seq);
+}
+
+/* --- WATCH ----------------------------------------------------------------------------------- */
+
+void
+shard_touch_watched(struct shard *sh, uint8_t db, struct slice key)
+{
+    watch_touch(sh->watches, db, key);
+}

@@ -1,0 +1,641 @@
+#include "shards/engine/txn.h"
+
+#include "shards/engine/keyspace.h"
+#include "shards/engine/record.h"
+#include "shards/engine/watch.h"
+#include "shards/store/row.h"
+
+#include <stdlib.h>
+
+/* One shard's part. Its messages go out one at a time, so one mesh_msg serves all stages. */
+struct txn_part {
+    struct mesh_msg msg;
+    struct mesh_waiter room;
+    struct txn *txn;
+    struct shard *sh;
+    struct shard_waiter lease;  /* on the owner: waits for its turn */
+    struct exec_waiter fetched; /* on the owner: waits for what is in the way */
+    struct ack_waiter ack;      /* on the owner: waits for its part to be durable */
+    struct shard_group group;
+    uint32_t seq;               /* batch to be acknowledged */
+    uint64_t lsn;               /* of the GROUP record */
+    /* why it must be tried again */
+    enum exec_result obstacle;
+    struct need need;
+    struct slice need_key;
+    char *need_bytes;
+};
+
+struct txn {
+    struct session *session;
+    struct core *core;
+    struct queued_command *commands; /* own list */
+    bool exec;                       /* reply is the array of an EXEC */
+    bool writes;
+    uint8_t db;
+    uint32_t queue_n; /* commands of an EXEC */
+    uint32_t parts_n, leased_n, pending;
+    uint32_t attempts;
+    struct buf reply;
+    struct txn_part parts[];
+};
+
+static void txn_lease_next(struct txn *t);
+static void txn_try(struct txn *t);
+
+/* --- messages to the owners ---------------------------------------------------------------------- */
+
+static void part_send(struct txn_part *p);
+
+static void
+part_room(struct mesh_waiter *w)
+{
+    part_send(container_of(w, struct txn_part, room));
+}
+
+static void
+part_send(struct txn_part *p)
+{
+    struct core *core = p->txn->core;
+
+    if (mesh_send(core->node->mesh, core->id, p->sh->id, &p->msg))
+        return;
+    metrics_inc(&core->metrics, mesh_no_credit);
+    p->room.room = part_room;
+    mesh_wait(core->node->mesh, core->id, p->sh->id, &p->room);
+}
+
+/* Runs fn(msg) on the part's owner and done(msg) back here; at once when the owner is this core. */
+static void
+part_call(struct txn_part *p, void (*run)(struct mesh_msg *), void (*done)(struct mesh_msg *))
+{
+    p->msg.run = run;
+    p->msg.done = done;
+    if (p->sh->core == p->txn->core)
+        run(&p->msg);
+    else
+        part_send(p);
+}
+
+/* On the owner: the stage is over. */
+static void
+part_reply(struct txn_part *p)
+{
+    if (p->sh->core == p->txn->core)
+        p->msg.done(&p->msg);
+    else
+        mesh_reply(p->sh->core->node->mesh, &p->msg);
+}
+
+/* --- leasing --------------------------------------------------------------------------------------- */
+
+static void
+lease_granted(struct shard_waiter *w, struct shard *sh)
+{
+    struct txn_part *p = container_of(w, struct txn_part, lease);
+
+    shard_lease(sh);
+    part_reply(p);
+}
+
+static void
+lease_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    p->lease.run = lease_granted;
+    shard_wait(p->sh, &p->lease);
+}
+
+static void
+lease_done(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    p->txn->leased_n++;
+    txn_lease_next(p->txn);
+}
+
+static void
+txn_lease_next(struct txn *t)
+{
+    if (t->leased_n < t->parts_n)
+        part_call(&t->parts[t->leased_n], lease_run, lease_done);
+    else
+        txn_try(t);
+}
+
+/* --- starting over: give back, wait for what is missing, lease again ------------------------------- */
+
+static void
+obstacle_gone(struct exec_waiter *w)
+{
+    part_reply(container_of(w, struct txn_part, fetched));
+}
+
+static void
+retreat_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+    struct ctx c = {.core = p->sh->core, .sh = p->sh, .need = p->need};
+
+    shard_unlease(p->sh);
+    if (p->obstacle == EXEC_DONE) {
+        part_reply(p);
+        return;
+    }
+    p->fetched.again = obstacle_gone;
+    exec_wait(&c, p->obstacle, &p->fetched);
+}
+
+static void
+retreat_done(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+    struct txn *t = p->txn;
+
+    free(p->need_bytes);
+    p->need_bytes = NULL;
+    p->need = (struct need){0};
+    p->obstacle = EXEC_DONE;
+    if (--t->pending == 0) {
+        t->leased_n = 0;
+        txn_lease_next(t);
+    }
+}
+
+static void
+txn_retreat(struct txn *t)
+{
+    t->attempts++;
+    t->pending = t->parts_n;
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        part_call(&t->parts[i], retreat_run, retreat_done);
+}
+
+static struct txn_part *
+txn_part_of(struct txn *t, const struct shard *sh)
+{
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        if (t->parts[i].sh == sh)
+            return &t->parts[i];
+    ASSERT(!"a command named a shard outside its transaction");
+    return NULL;
+}
+
+static void
+part_note_need(struct txn_part *p, const struct need *need)
+{
+    if (p->obstacle != EXEC_DONE)
+        return;
+    p->obstacle = EXEC_NEED;
+    p->need = *need;
+    p->need_bytes = malloc(need->key.n + 1);
+    ASSERT(p->need_bytes);
+    memcpy(p->need_bytes, need->key.p, need->key.n);
+    p->need.key.p = p->need_bytes;
+}
+
+/* --- gates, with everything leased ------------------------------------------------------------------- */
+
+struct key_gate {
+    struct txn *txn;
+    const struct queued_command *q;
+    bool open;
+};
+
+static void
+gate_key(void *arg, uint32_t index)
+{
+    struct key_gate *g = arg;
+    struct slice name = g->q->argv[index];
+    struct core *core = g->txn->core;
+    struct shard *sh = core_shard(core, shard_slot_owner(key_slot(name), core->ncores));
+    struct need need = {.kind = NEED_KEY, .sh = sh, .key = name, .db = g->txn->db};
+
+    if (load_key_now(sh, g->txn->db, name, head_hash(name)))
+        return;
+    part_note_need(txn_part_of(g->txn, sh), &need);
+    g->open = false;
+}
+
+static struct ctx
+txn_ctx(struct txn *t, struct queued_command *q)
+{
+    struct session *s = t->session;
+
+    return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
+                        .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
+                        .proto = s->proto, .in_exec = t->exec,
+                        .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
+}
+
+/* Does the handler miss stored blocks? Asked before anything is changed. */
+static bool
+gate_ranges(struct txn *t, struct queued_command *q)
+{
+    struct ctx c = txn_ctx(t, q);
+    size_t before = t->reply.n;
+
+    if (!(q->cmd->flags & CMD_RANGES))
+        return true;
+    c.probe = true;
+    q->cmd->fn(&c);
+    t->reply.n = before;
+    if (c.need.kind == NEED_NOTHING)
+        return true;
+    part_note_need(txn_part_of(t, c.need.sh), &c.need);
+    return false;
+}
+
+static bool
+gate_counts(struct txn *t, const struct queued_command *q)
+{
+    bool open = true;
+
+    if (!(q->cmd->flags & CMD_COUNT_KEYS))
+        return true;
+    for (uint32_t i = 0; i < t->parts_n; i++) {
+        struct txn_part *p = &t->parts[i];
+        struct need need = {.kind = NEED_COUNT, .sh = p->sh, .key = SLICE(""), .db = t->db};
+
+        if (p->sh->db[t->db].hidden || p->sh->db[t->db].head.maybe_store == 0)
+            continue;
+        part_note_need(p, &need);
+        open = false;
+    }
+    return open;
+}
+
+/* SELECT inside EXEC changes the database of what follows; gates look through it the same way. */
+static void
+txn_select(struct txn *t, const struct queued_command *q)
+{
+    int64_t db;
+
+    if (q->argc == 2 && slice_is(slice_of(q->cmd->name), "select") && parse_int(q->argv[1], &db) &&
+        db >= 0 && db < (int64_t)t->core->config.databases)
+        t->db = (uint8_t)db;
+}
+
+static bool
+txn_gates(struct txn *t)
+{
+    bool open = true;
+
+    for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {
+        struct txn_part *p = &t->parts[i];
+
+        if (p->sh->journal.state == JOURNAL_OK && !journal_has_room(&p->sh->journal)) {
+            p->obstacle = EXEC_WAIT_JOURNAL;
+            open = false;
+        }
+    }
+    t->db = t->session->db;
+    for (struct queued_command *q = t->commands; q; q = q->next) {
+        struct key_gate g = {t, q, true};
+
+        txn_select(t, q);
+        command_keys(q->cmd, q->argc, gate_key, &g);
+        open = g.open && open;
+        if (open)
+            open = gate_ranges(t, q) && gate_counts(t, q);
+    }
+    return open;
+}
+
+/* A journal that cannot take writes: the whole transaction is refused. */
+static bool
+txn_refused(struct txn *t)
+{
+    for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {
+        struct shard *sh = t->parts[i].sh;
+
+        if (sh->journal.state == JOURNAL_FULL) {
+            resp_error(&t->reply, ERR_DISK_FULL);
+            return true;
+        }
+        if (sh->journal.state == JOURNAL_FAILED) {
+            resp_errorf(&t->reply, "READONLY core %u stopped writing: its journal failed (%s)",
+                        sh->id, strerror(sh->journal.error));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- running ------------------------------------------------------------------------------------------ */
+
+struct watch_check {
+    struct txn *txn;
+    struct shard *sh;
+};
+
+/* A watched key that has expired meanwhile counts as changed: looking at it removes it. */
+static void
+watch_look(void *arg, uint8_t db, struct slice name)
+{
+    struct watch_check *w = arg;
+    struct command none = {.key_first = 0};
+    struct ctx c = {.core = w->txn->core, .sh = w->sh, .cmd = &none, .db = db,
+                    .argv = &name, .argc = 1};
+    struct key k = key_open_db(&c, name, db);
+
+    key_peek(&c, &k);
+}
+
+static bool
+txn_watch_broken(struct txn *t)
+{
+    struct session *s = t->session;
+    bool broken = false;
+
+    if (!t->exec || !s->watching)
+        return false;
+    for (uint32_t i = 0; i < t->parts_n; i++) {
+        struct watch_check w = {t, t->parts[i].sh};
+
+        watch_each(w.sh->watches, s->id, watch_look, &w);
+        broken = broken || watch_is_touched(w.sh->watches, s->id);
+        watch_remove(&w.sh->watches, s->id);
+    }
+    s->watching = false;
+    memset(s->watch_shards, 0, sizeof(s->watch_shards));
+    return broken;
+}
+
+static void
+txn_write_group(struct txn *t)
+{
+    uint16_t shards[RECORD_GROUP_MAX];
+    uint64_t lsns[RECORD_GROUP_MAX];
+
+    for (uint32_t i = 0; i < t->parts_n; i++) {
+        shards[i] = t->parts[i].sh->id;
+        lsns[i] = t->parts[i].lsn = t->parts[i].sh->journal.next_lsn;
+    }
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        record_group(&t->parts[i].sh->journal, shards, lsns, t->parts_n);
+}
+
+/* Newest batch of a shard that has records: what a reply that saw anything of it waits for. */
+static uint32_t
+shard_pending_seq(const struct shard *sh)
+{
+    const struct journal *j = &sh->journal;
+
+    return j->open_first_lsn < j->next_lsn ? j->open_seq : j->open_seq - 1;
+}
+
+static void
+txn_run_commands(struct txn *t)
+{
+    if (txn_refused(t))
+        return;
+    if (txn_watch_broken(t)) {
+        resp_null_array(&t->reply, t->session->proto);
+        metrics_inc(&t->core->metrics, txn_aborted);
+        return;
+    }
+    if (t->writes && t->parts_n > 1)
+        txn_write_group(t);
+    if (t->exec) {
+        resp_array(&t->reply, t->queue_n);
+        metrics_inc(&t->core->metrics, txn_exec);
+    }
+    t->db = t->session->db;
+    for (struct queued_command *q = t->commands; q; q = q->next) {
+        struct ctx c = txn_ctx(t, q);
+        size_t before = t->reply.n;
+
+        q->cmd->fn(&c);
+        if (unlikely(c.need.kind != NEED_NOTHING)) {
+            t->reply.n = before;
+            resp_error(&t->reply, "ERR stored blocks left the cache meanwhile, nothing of this "
+                                  "command was done: try again");
+        }
+        t->db = t->exec ? t->session->db : t->db;
+        metrics_inc(&t->core->metrics, commands_processed);
+    }
+}
+
+/* --- giving back, and the answer ------------------------------------------------------------------- */
+
+static void
+txn_destroy(struct txn *t)
+{
+    while (t->commands) {
+        struct queued_command *q = t->commands;
+
+        t->commands = q->next;
+        free(q);
+    }
+    buf_fini(&t->reply);
+    free(t);
+}
+
+static void
+resolved_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    shard_group_resolved(p->sh, &p->group);
+    part_reply(p);
+}
+
+static void
+resolved_done(struct mesh_msg *m)
+{
+    struct txn *t = container_of(m, struct txn_part, msg)->txn;
+
+    if (--t->pending == 0)
+        txn_destroy(t);
+}
+
+/* One shard, the client's own: the reply is held like any other, and the client goes on. */
+static bool
+txn_is_local(const struct txn *t)
+{
+    return t->parts_n == 1 && t->parts[0].sh->core == t->core;
+}
+
+static void
+txn_answer(struct txn *t)
+{
+    struct session *s = t->session;
+
+    if (!s->conn.closing)
+        buf_append(&s->conn.out, t->reply.p ? t->reply.p : "", t->reply.n);
+    if (txn_is_local(t) && session_must_hold(s, t->parts[0].seq)) {
+        s->hold = true;
+        s->hold_seq = t->parts[0].seq;
+    }
+    t->session = NULL;
+    session_continue(s);
+}
+
+static void
+acked(struct ack_waiter *w)
+{
+    part_reply(container_of(w, struct txn_part, ack));
+}
+
+static void
+release_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    if (p->lsn)
+        shard_group_add(p->sh, &p->group, p->seq, p->lsn);
+    shard_unlease(p->sh);
+    p->ack.run = acked;
+    shard_when_durable(p->sh, &p->ack, p->seq);
+}
+
+static void
+release_done(struct mesh_msg *m)
+{
+    struct txn *t = container_of(m, struct txn_part, msg)->txn;
+
+    if (--t->pending > 0)
+        return;
+    if (t->session)
+        txn_answer(t);
+    if (t->parts[0].lsn == 0) {
+        txn_destroy(t);
+        return;
+    }
+    t->pending = t->parts_n;
+    for (uint32_t i = 0, n = t->parts_n; i < n; i++)
+        part_call(&t->parts[i], resolved_run, resolved_done);
+}
+
+static void
+txn_release(struct txn *t)
+{
+    uint32_t n = t->parts_n;
+
+    t->pending = n;
+    for (uint32_t i = 0; i < n; i++)
+        t->parts[i].seq = shard_pending_seq(t->parts[i].sh);
+    if (t->core->everysec_ack || txn_is_local(t))
+        txn_answer(t);
+    for (uint32_t i = 0; i < n; i++)
+        part_call(&t->parts[i], release_run, release_done);
+}
+
+/* Everything is leased. */
+static void
+txn_try(struct txn *t)
+{
+    if (!txn_gates(t)) {
+        if (t->attempts < TXN_ATTEMPTS_MAX) {
+            txn_retreat(t);
+            return;
+        }
+        for (uint32_t i = 0; i < t->parts_n; i++) {
+            free(t->parts[i].need_bytes);
+            t->parts[i].need_bytes = NULL;
+        }
+        resp_error(&t->reply, "ERR what the transaction needs from disk does not stay in memory: "
+                              "make it smaller, or raise maxmemory or store-block-cache-bytes");
+    } else {
+        txn_run_commands(t);
+    }
+    txn_release(t);
+}
+
+/* --- starting ---------------------------------------------------------------------------------------- */
+
+static struct txn *
+txn_create(struct session *s, const uint64_t *set)
+{
+    uint32_t n = 0;
+    struct txn *t;
+
+    for (unsigned i = 0; i < MESH_CORES_MAX / 64; i++)
+        n += (uint32_t)__builtin_popcountll(set[i]);
+    t = calloc(1, sizeof(*t) + n * sizeof(t->parts[0]));
+    ASSERT(t);
+    t->session = s;
+    t->core = s->core;
+    t->db = s->db;
+    for (uint32_t i = 0; i < s->core->ncores; i++) {
+        if (!(set[i / 64] & 1ull << (i % 64)))
+            continue;
+        t->parts[t->parts_n].txn = t;
+        t->parts[t->parts_n].sh = core_shard(s->core, i);
+        t->parts_n++;
+    }
+    if (n > 1)
+        metrics_inc(&s->core->metrics, txn_cross_core);
+    return t;
+}
+
+void
+txn_start_command(struct session *s, const struct command *cmd, const struct slice *argv,
+                  uint32_t argc, const uint64_t *set)
+{
+    struct txn *t = txn_create(s, set);
+
+    t->commands = queued_command_create(cmd, argv, argc);
+    t->writes = (cmd->flags & CMD_WRITE) != 0;
+    session_block(s);
+    txn_lease_next(t);
+}
+
+struct set_of {
+    const struct queued_command *q;
+    uint32_t ncores;
+    uint64_t *set;
+};
+
+static void
+set_add(void *arg, uint32_t index)
+{
+    struct set_of *o = arg;
+    uint32_t owner = shard_slot_owner(key_slot(o->q->argv[index]), o->ncores);
+
+    o->set[owner / 64] |= 1ull << (owner % 64);
+}
+
+/* The shards of everything queued and everything watched; this core's own when there is none. */
+static void
+exec_shards(struct session *s, uint64_t *set, bool *ret_writes)
+{
+    bool any = false;
+
+    memcpy(set, s->watch_shards, sizeof(s->watch_shards));
+    for (const struct queued_command *q = s->queue; q; q = q->next) {
+        struct set_of o = {q, s->core->ncores, set};
+
+        *ret_writes = *ret_writes || (q->cmd->flags & CMD_WRITE);
+        command_keys(q->cmd, q->argc, set_add, &o);
+        if (q->cmd->route == ROUTE_ALL || q->cmd->route == ROUTE_CURSOR)
+            for (uint32_t i = 0; i < s->core->ncores; i++)
+                set[i / 64] |= 1ull << (i % 64);
+    }
+    for (unsigned i = 0; i < MESH_CORES_MAX / 64; i++)
+        any = any || set[i];
+    if (!any)
+        set[s->core->id / 64] |= 1ull << (s->core->id % 64);
+}
+
+void
+txn_exec(struct session *s)
+{
+    uint64_t set[MESH_CORES_MAX / 64] = {0};
+    bool writes = false;
+    struct txn *t;
+
+    exec_shards(s, set, &writes);
+    t = txn_create(s, set);
+    t->exec = true;
+    t->writes = writes;
+    t->commands = s->queue;
+    t->queue_n = s->queue_n;
+    s->queue = NULL;
+    session_discard_multi(s);
+    session_block(s);
+    txn_lease_next(t);
+}

@@ -1,0 +1,199 @@
+#include "shards/engine/watch.h"
+
+#include "core/list.h"
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define WATCH_BUCKETS 1024
+
+struct watched {
+    struct list by_key;    /* in its bucket */
+    struct list by_client; /* in its watcher */
+    struct watcher *watcher;
+    uint8_t db;
+    uint32_t key_n;
+    char key[];
+};
+
+struct watcher {
+    struct list node; /* in its client bucket */
+    struct list keys;
+    uint64_t client;
+    bool touched;
+};
+
+struct watch_table {
+    struct list keys[WATCH_BUCKETS];
+    struct list clients[WATCH_BUCKETS];
+    uint64_t watchers;
+};
+
+static struct list *
+key_bucket(struct watch_table *t, uint8_t db, struct slice key)
+{
+    return &t->keys[XXH3_64bits_withSeed(key.p, key.n, db) % WATCH_BUCKETS];
+}
+
+static struct watcher *
+watcher_find(const struct watch_table *t, uint64_t client)
+{
+    if (t == NULL)
+        return NULL;
+    list_each(it, &t->clients[client % WATCH_BUCKETS])
+    {
+        struct watcher *w = list_entry(it, struct watcher, node);
+
+        if (w->client == client)
+            return w;
+    }
+    return NULL;
+}
+
+static struct watch_table *
+watch_table_create(void)
+{
+    struct watch_table *t = malloc(sizeof(*t));
+
+    ASSERT(t);
+    t->watchers = 0;
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+        list_init(&t->keys[i]);
+        list_init(&t->clients[i]);
+    }
+    return t;
+}
+
+static struct watcher *
+watcher_create(struct watch_table *t, uint64_t client)
+{
+    struct watcher *w = calloc(1, sizeof(*w));
+
+    ASSERT(w);
+    w->client = client;
+    list_init(&w->keys);
+    list_push_back(&t->clients[client % WATCH_BUCKETS], &w->node);
+    t->watchers++;
+    return w;
+}
+
+static bool
+watched_is(const struct watched *k, uint8_t db, struct slice key)
+{
+    return k->db == db && slice_equal((struct slice){k->key, k->key_n}, key);
+}
+
+void
+watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key)
+{
+    struct watcher *w;
+    struct watched *k;
+
+    if (*t == NULL)
+        *t = watch_table_create();
+    w = watcher_find(*t, client);
+    if (w == NULL)
+        w = watcher_create(*t, client);
+    list_each(it, &w->keys) if (watched_is(list_entry(it, struct watched, by_client), db, key))
+        return;
+    k = malloc(sizeof(*k) + key.n);
+    ASSERT(k);
+    k->watcher = w;
+    k->db = db;
+    k->key_n = (uint32_t)key.n;
+    memcpy(k->key, key.p, key.n);
+    list_push_back(&w->keys, &k->by_client);
+    list_push_back(key_bucket(*t, db, key), &k->by_key);
+}
+
+static void
+watcher_destroy(struct watch_table *t, struct watcher *w)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&w->keys))) {
+        struct watched *k = list_entry(node, struct watched, by_client);
+
+        list_remove(&k->by_key);
+        free(k);
+    }
+    list_remove(&w->node);
+    free(w);
+    t->watchers--;
+}
+
+void
+watch_remove(struct watch_table **t, uint64_t client)
+{
+    struct watcher *w = watcher_find(*t, client);
+
+    if (w == NULL)
+        return;
+    watcher_destroy(*t, w);
+    if ((*t)->watchers == 0)
+        watch_table_destroy(t);
+}
+
+void
+watch_touch(struct watch_table *t, uint8_t db, struct slice key)
+{
+    if (key.p == NULL) {
+        for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+            list_each(it, &t->keys[i])
+            {
+                struct watched *k = list_entry(it, struct watched, by_key);
+
+                if (k->db == db)
+                    k->watcher->touched = true;
+            }
+        return;
+    }
+    list_each(it, key_bucket(t, db, key))
+    {
+        struct watched *k = list_entry(it, struct watched, by_key);
+
+        if (watched_is(k, db, key))
+            k->watcher->touched = true;
+    }
+}
+
+bool
+watch_is_touched(const struct watch_table *t, uint64_t client)
+{
+    const struct watcher *w = watcher_find(t, client);
+
+    return w && w->touched;
+}
+
+void
+watch_each(const struct watch_table *t, uint64_t client,
+           void (*fn)(void *arg, uint8_t db, struct slice key), void *arg)
+{
+    const struct watcher *w = watcher_find(t, client);
+
+    if (w == NULL)
+        return;
+    list_each_safe(it, &((struct watcher *)w)->keys)
+    {
+        struct watched *k = list_entry(it, struct watched, by_client);
+
+        fn(arg, k->db, (struct slice){k->key, k->key_n});
+    }
+}
+
+void
+watch_table_destroy(struct watch_table **t)
+{
+    if (*t == NULL)
+        return;
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+        struct list *node;
+
+        while ((node = (*t)->clients[i].next) != &(*t)->clients[i])
+            watcher_destroy(*t, list_entry(node, struct watcher, node));
+    }
+    free(*t);
+    *t = NULL;
+}

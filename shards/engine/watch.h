@@ -1,0 +1,25 @@
+/* WATCH: which clients watch which keys of one shard. A client's watches on a shard are one
+ * watcher; a change of any of its keys marks it, and EXEC asks for the mark. Small tables, linear in
+ * the watches of the shard: nobody pays while nobody watches (the table is NULL then).
+ * Owner: the shard's owner. */
+#ifndef SHARDS_ENGINE_WATCH_H
+#define SHARDS_ENGINE_WATCH_H
+
+#include "core/base.h"
+
+struct watch_table;
+
+/* Registers client `id` for a key. `expired_at_watch`: it was already gone by expiry. */
+void watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key);
+/* Forgets every watch of the client; frees the table when it was the last. */
+void watch_remove(struct watch_table **t, uint64_t client);
+/* The key changed; key.p NULL = every key of the database did. */
+void watch_touch(struct watch_table *t, uint8_t db, struct slice key);
+/* Has one of the client's keys on this shard changed since it was watched? */
+bool watch_is_touched(const struct watch_table *t, uint64_t client);
+/* Calls fn for each key the client watches here (to see expiries before EXEC). */
+void watch_each(const struct watch_table *t, uint64_t client,
+                void (*fn)(void *arg, uint8_t db, struct slice key), void *arg);
+void watch_table_destroy(struct watch_table **t);
+
+#endif

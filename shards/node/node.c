@@ -1,0 +1,501 @@
+#include "shards/node/node.h"
+
+#include "core/cpu.h"
+#include "core/log.h"
+#include "shards/engine/core.h"
+#include "shards/engine/listener.h"
+#include "shards/engine/recovery.h"
+#include "shards/node/reshard.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define PATH_BYTES 1200
+
+/* What starting one core needs, on its own thread. */
+struct starter {
+    struct core *core;
+    struct recovery_shard recovery;
+    pthread_t thread;
+    struct running *running;
+    char store_dir[PATH_BYTES];
+    struct buf error; /* why it could not start */
+    int rc;
+};
+
+/* The process while it runs. */
+struct running {
+    struct node node;
+    struct datadir dir;
+    struct cpu_set background;
+    struct cpu_set cpus;
+    struct starter *starters;
+    pthread_barrier_t recovered, listening;
+    _Atomic bool failed;
+};
+
+/* --- CPUs and limits ----------------------------------------------------------------------------- */
+
+static int
+choose_cpus(struct running *r, struct buf *err)
+{
+    const struct config *config = &r->node.config;
+    struct cpu_set allowed;
+
+    if (cpu_set_allowed(&allowed) < 0)
+        return -errno;
+    r->cpus = config->cpus.n ? config->cpus : allowed;
+    for (unsigned i = 0; i < r->cpus.n; i++)
+        if (!cpu_set_has(&allowed, cpu_set_at(&r->cpus, i))) {
+            buf_printf(err, "cpus names CPU %d, which this process may not run on",
+                       cpu_set_at(&r->cpus, i));
+            return -EINVAL;
+        }
+    if (r->cpus.n > DATADIR_CORES_MAX) {
+        buf_printf(err, "cpus names %u CPUs; at most %u are supported", r->cpus.n,
+                   DATADIR_CORES_MAX);
+        return -EINVAL;
+    }
+    r->background = config->background_cpus;
+    if (r->background.n == 0) {
+        for (unsigned i = 0; i < allowed.n; i++)
+            if (!cpu_set_has(&r->cpus, cpu_set_at(&allowed, i))) {
+                CPU_SET(cpu_set_at(&allowed, i), &r->background.set);
+                r->background.n++;
+            }
+        if (r->background.n == 0)
+            r->background = allowed;
+    }
+    return 0;
+}
+
+static void
+raise_file_limit(const struct config *config)
+{
+    struct rlimit l;
+    rlim_t want = config->maxclients + 4096;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= want)
+        return;
+    l.rlim_cur = MAX(l.rlim_cur, MIN(want, l.rlim_max));
+    if (l.rlim_max < want && setrlimit(RLIMIT_NOFILE, &(struct rlimit){want, want}) == 0)
+        return;
+    if (setrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur < want)
+        log_warn("at most %llu files may be open: fewer clients than maxclients %llu fit",
+                 (unsigned long long)l.rlim_cur, (unsigned long long)config->maxclients);
+}
+
+static void
+make_run_id(struct node *node)
+{
+    unsigned char raw[20];
+
+    ASSERT(getrandom(raw, sizeof(raw), 0) == sizeof(raw));
+    for (size_t i = 0; i < sizeof(raw); i++)
+        snprintf(node->run_id + 2 * i, 3, "%02x", raw[i]);
+}
+
+static int
+check_protected(const struct config *config, struct buf *err)
+{
+    if (!config->protected_mode || config->requirepass[0] || listener_is_local_only(config))
+        return 0;
+    buf_printf(err, "bind '%s' is reachable from other hosts and no password is set: set "
+                    "requirepass, bind a loopback address, or say protected-mode no",
+               config->bind);
+    return -EPERM;
+}
+
+/* --- starting: stores (any thread), then each core on its own -------------------------------------- */
+
+static int
+open_store(struct starter *s)
+{
+    struct running *r = s->running;
+    const struct config *config = &r->node.config;
+    struct store_options opt = {.dir = s->store_dir, .filter = checkpoint_filter};
+    struct store_error err = {""};
+    int rc;
+
+    opt.compression = config->store_compression == CONFIG_COMPRESSION_NONE  ? STORE_COMPRESSION_NONE
+                      : config->store_compression == CONFIG_COMPRESSION_LZ4 ? STORE_COMPRESSION_LZ4
+                                                                            : STORE_COMPRESSION_ZSTD;
+    rc = store_open(&s->core->shard.store, r->node.store_env, &opt, &err);
+    if (rc == 0)
+        rc = recovery_begin(&s->recovery, &err);
+    if (rc < 0)
+        buf_printf(&s->error, "core %u: %s", s->core->id, err.text);
+    return rc;
+}
+
+static int
+paths_of(struct starter *s)
+{
+    struct datadir *d = &s->running->dir;
+    int rc = datadir_core_path(d, d->generation, s->core->id, "store", s->store_dir, &s->error);
+
+    if (rc == 0)
+        rc = datadir_core_path(d, d->generation, s->core->id, "journal", s->recovery.dir,
+                               &s->error);
+    return rc;
+}
+
+/* Unpinned: RocksDB's threads and the helpers inherit the background CPUs from here. */
+static int
+prepare_core(struct starter *s, unsigned id)
+{
+    struct running *r = s->running;
+    const struct config *config = &r->node.config;
+    struct reactor_options opt = {
+        .id = id,
+        .cpu = cpu_set_at(&r->cpus, id),
+        .mesh = r->node.ncores > 1 ? r->node.mesh : NULL,
+        .background = &r->background,
+        .busy_poll_ns = config->busy_poll_us * 1000,
+        .io = {.sq_entries = (unsigned)config->io_uring_entries,
+               .cq_entries = (unsigned)config->io_uring_entries * 8,
+               .recv_buffers = (unsigned)config->io_recv_buffers,
+               .recv_buffer_bytes = (unsigned)config->io_recv_buffer_bytes,
+               .worker_cpus = &r->background},
+    };
+    int rc;
+
+    s->core = &r->node.cores[id];
+    s->recovery.sh = &s->core->shard;
+    core_init(s->core, &r->node, id);
+    rc = reactor_init(&s->core->reactor, &opt);
+    if (rc < 0) {
+        buf_printf(&s->error, "core %u: cannot create its threads: %s", id, strerror(-rc));
+        return rc;
+    }
+    rc = paths_of(s);
+    return rc < 0 ? rc : open_store(s);
+}
+
+static int
+attach_core(struct starter *s)
+{
+    struct core *c = s->core;
+    const char *why = "";
+    int rc = reactor_attach(&c->reactor, &why);
+
+    if (rc < 0)
+        buf_printf(&s->error, "core %u: io_uring: %s: %s", c->id, strerror(-rc), why);
+    return rc;
+}
+
+static int
+recover_core(struct starter *s)
+{
+    struct core *c = s->core;
+    struct journal_error err = {.text = ""};
+    int rc;
+
+    clock_update(&c->reactor.clock);
+    rc = recovery_replay(&s->recovery, &err);
+    if (rc == 0) {
+        recovery_end(&s->recovery);
+        rc = core_open_journal(c, s->recovery.dir, &s->recovery.tail,
+                               recovery_next_lsn(&s->recovery), &err);
+    }
+    if (rc < 0) {
+        buf_printf(&s->error, "core %u: %s%s%s", c->id, err.text, err.text[0] ? ": " : "",
+                   strerror(-rc));
+        return rc;
+    }
+    if (s->recovery.tail.torn_bytes)
+        log_warn("core %u: a torn tail of %llu bytes was cut from the journal (segment %llu, "
+                 "offset %llu): it was never acknowledged", c->id,
+                 (unsigned long long)s->recovery.tail.torn_bytes,
+                 (unsigned long long)s->recovery.tail.torn_segment,
+                 (unsigned long long)s->recovery.tail.torn_offset);
+    if (s->recovery.groups_dropped)
+        log_warn("core %u: %llu unfinished groups of writes were dropped whole", c->id,
+                 (unsigned long long)s->recovery.groups_dropped);
+    log_info("core %u: CPU %d, %s, journal %s, %llu records replayed in %.2f s", c->id,
+             c->reactor.opt.cpu, io_describe(c->reactor.io), journal_describe(&c->shard.journal),
+             (unsigned long long)s->recovery.applied, s->recovery.seconds);
+    return listener_open_all(c, &s->error);
+}
+
+static void *
+core_thread(void *arg)
+{
+    struct starter *s = arg;
+    struct running *r = s->running;
+    struct core *c = s->core;
+    char name[16];
+
+    snprintf(name, sizeof(name), "core-%u", c->id);
+    pthread_setname_np(pthread_self(), name);
+    s->rc = attach_core(s);
+    if (s->rc == 0)
+        s->rc = recover_core(s);
+    if (s->rc < 0)
+        atomic_store(&r->failed, true);
+    pthread_barrier_wait(&r->recovered);
+    if (!atomic_load(&r->failed)) {
+        core_start(c);
+        listener_start_all(c);
+        pthread_barrier_wait(&r->listening);
+        reactor_run(&c->reactor);
+        if (c->shard.journal.w)
+            journal_close(&c->shard.journal);
+    }
+    return NULL;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------------- */
+
+static int
+scan_groups(struct running *r)
+{
+    struct recovery_shard *all = calloc(r->node.ncores, sizeof(*all));
+    struct journal_error err = {.text = ""};
+    int rc = 0;
+
+    ASSERT(all);
+    for (uint32_t i = 0; i < r->node.ncores && rc == 0; i++) {
+        rc = recovery_scan(&r->starters[i].recovery, &err);
+        if (rc < 0)
+            buf_printf(&r->starters[i].error, "core %u: %s", i, err.text);
+        all[i] = r->starters[i].recovery;
+    }
+    if (rc == 0) {
+        recovery_decide(all, r->node.ncores);
+        for (uint32_t i = 0; i < r->node.ncores; i++)
+            r->starters[i].recovery = all[i];
+    }
+    free(all);
+    return rc;
+}
+
+static int
+prepare_all(struct running *r)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < r->node.ncores && rc == 0; i++) {
+        r->starters[i].running = r;
+        rc = prepare_core(&r->starters[i], i);
+    }
+    if (rc == 0 && r->node.ncores > 1)
+        rc = scan_groups(r);
+    for (uint32_t i = 0; i < r->node.ncores; i++)
+        if (r->starters[i].core)
+            r->starters[i].core->reactor.peers = r->node.peers;
+    return rc;
+}
+
+static void
+log_errors(struct running *r)
+{
+    for (uint32_t i = 0; i < r->node.ncores; i++)
+        if (r->starters[i].error.n)
+            log_error("%.*s", (int)r->starters[i].error.n, r->starters[i].error.p);
+}
+
+static void
+describe_recovery(struct running *r)
+{
+    uint64_t records = 0;
+    double seconds = 0;
+
+    for (uint32_t i = 0; i < r->node.ncores; i++) {
+        records += r->starters[i].recovery.applied;
+        seconds = MAX(seconds, r->starters[i].recovery.seconds);
+    }
+    r->node.recovered_records = records;
+    r->node.recovery_seconds = seconds;
+}
+
+static void
+wait_for_signal(const sigset_t *signals)
+{
+    int sig;
+
+    for (;;) {
+        sigwait(signals, &sig);
+        if (sig == SIGTERM || sig == SIGINT)
+            return;
+    }
+}
+
+static int
+serve(struct running *r, const sigset_t *signals, uint64_t began)
+{
+    struct node *node = &r->node;
+
+    pthread_barrier_wait(&r->listening);
+    describe_recovery(r);
+    node->started_ns = clock_now_ns();
+    log_info("ready to accept connections on %s port %u: %u core%s, appendfsync %s, started in "
+             "%.2f s", node->config.bind, (unsigned)node->config.port, node->ncores,
+             node->ncores == 1 ? "" : "s",
+             node->config.appendfsync == CONFIG_FSYNC_ALWAYS     ? "always"
+             : node->config.appendfsync == CONFIG_FSYNC_EVERYSEC ? "everysec"
+                                                                 : "no",
+             (double)(clock_now_ns() - began) / 1e9);
+    wait_for_signal(signals);
+    log_info("stopping");
+    atomic_store(&node->stopping, true);
+    for (uint32_t i = 0; i < node->ncores; i++)
+        reactor_wake(&node->cores[i].reactor);
+    return 0;
+}
+
+static int
+run_cores(struct running *r, const sigset_t *signals, uint64_t began)
+{
+    uint32_t n = r->node.ncores;
+    int rc;
+
+    pthread_barrier_init(&r->recovered, NULL, n + 1);
+    pthread_barrier_init(&r->listening, NULL, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        ASSERT(pthread_create(&r->starters[i].thread, NULL, core_thread, &r->starters[i]) == 0);
+    pthread_barrier_wait(&r->recovered);
+    rc = atomic_load(&r->failed) ? -EIO : serve(r, signals, began);
+    for (uint32_t i = 0; i < n; i++)
+        pthread_join(r->starters[i].thread, NULL);
+    return rc;
+}
+
+static void
+release_all(struct running *r)
+{
+    for (uint32_t i = 0; i < r->node.ncores; i++) {
+        struct starter *s = &r->starters[i];
+
+        if (s->core == NULL)
+            continue;
+        reactor_fini(&s->core->reactor);
+        core_fini(s->core);
+        if (s->core->shard.store)
+            store_close(&s->core->shard.store);
+        buf_fini(&s->error);
+    }
+    store_env_destroy(&r->node.store_env);
+    mesh_destroy(&r->node.mesh);
+    free(r->node.cores);
+    free(r->node.peers);
+    free(r->starters);
+}
+
+static int
+create_parts(struct running *r, struct buf *err)
+{
+    struct node *node = &r->node;
+    const struct config *config = &node->config;
+    struct store_env_options env = {.block_cache_bytes = config->store_block_cache_bytes,
+                                    .compaction_rate_bytes = config->store_compaction_rate_bytes,
+                                    .background_threads = MAX(r->background.n, 2u)};
+
+    node->ncores = r->cpus.n;
+    node->cores = aligned_alloc(CACHE_LINE, ALIGN_UP(node->ncores * sizeof(struct core), 64UL));
+    node->peers = calloc(node->ncores, sizeof(*node->peers));
+    r->starters = calloc(node->ncores, sizeof(*r->starters));
+    node->mesh = mesh_create(node->ncores);
+    cpu_bind(&r->background);
+    node->store_env = store_env_create(&env);
+    if (!node->cores || !node->peers || !r->starters || !node->mesh || !node->store_env) {
+        buf_printf(err, "out of memory");
+        return -ENOMEM;
+    }
+    memset(node->cores, 0, node->ncores * sizeof(struct core));
+    for (uint32_t i = 0; i < node->ncores; i++)
+        node->peers[i] = &node->cores[i].reactor;
+    return 0;
+}
+
+/* The generation to start on: the present one, a new one, or one made for this number of cores. */
+static int
+choose_generation(struct running *r, struct buf *err)
+{
+    struct datadir *d = &r->dir;
+    int rc = 0;
+
+    if (d->cores == 0)
+        rc = datadir_commit(d, r->node.ncores, 1, err);
+    else if (d->cores != r->node.ncores)
+        rc = reshard(d, &r->node, err);
+    if (rc == 0)
+        datadir_remove_leftovers(d);
+    return rc;
+}
+
+static int
+start(struct running *r, const sigset_t *signals, struct buf *err)
+{
+    uint64_t began = clock_now_ns();
+    int rc = check_protected(&r->node.config, err);
+
+    if (rc == 0)
+        rc = choose_cpus(r, err);
+    if (rc == 0)
+        rc = datadir_open(&r->dir, r->node.config.dir, err);
+    if (rc < 0)
+        return rc;
+    raise_file_limit(&r->node.config);
+    rc = create_parts(r, err);
+    if (rc == 0)
+        rc = choose_generation(r, err);
+    if (rc == 0)
+        rc = prepare_all(r);
+    if (rc == 0)
+        rc = run_cores(r, signals, began);
+    log_errors(r);
+    release_all(r);
+    datadir_close(&r->dir);
+    return rc;
+}
+
+static void
+log_start_line(const struct running *r)
+{
+    const struct config *config = &r->node.config;
+
+    log_info("pinstripe %s, pid %d, data in '%s', core ports %s", PINSTRIPE_VERSION, getpid(),
+             config->dir, config->core_ports ? "yes" : "no");
+}
+
+int
+node_run(const struct config *config)
+{
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARN};
+    struct running *r = calloc(1, sizeof(*r));
+    struct buf err = {0};
+    sigset_t signals;
+    int rc;
+
+    ASSERT(r);
+    r->node.config = *config;
+    r->node.started_ms = clock_wall_us() / 1000;
+    make_run_id(&r->node);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    rc = log_start(config->logfile, levels[config->loglevel]);
+    if (rc < 0) {
+        fprintf(stderr, "cannot open the log '%s': %s\n", config->logfile, strerror(-rc));
+        free(r);
+        return 1;
+    }
+    log_start_line(r);
+    rc = start(r, &signals, &err);
+    if (err.n)
+        log_error("%.*s", (int)err.n, err.p);
+    log_info(rc < 0 ? "not started" : "stopped");
+    log_stop();
+    buf_fini(&err);
+    free(r);
+    return rc < 0 ? 1 : 0;
+}
