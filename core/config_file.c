@@ -45,7 +45,8 @@ walk_entry(struct config_walk *w)
     int r;
 
     memset(&w->event, 0, sizeof(w->event));
-    if (name.type != YAML_SCALAR_EVENT)
+    /* A name that is not where its line starts was written "? name". */
+    if (name.type != YAML_SCALAR_EVENT || name.start_mark.column != w->column)
         r = walk_error(w, name.start_mark.line, "expected a line of the form name: value");
     else
         r = walk_next(w);

@@ -65,6 +65,16 @@ append_value(struct rewrite *rw, const struct config_row *row)
     buf_fini(&value);
 }
 
+/* Block text at the end of a file without a last line feed: to append a line would change it. */
+static bool
+is_open_block(const yaml_event_t *value)
+{
+    yaml_scalar_style_t style = value->data.scalar.style;
+
+    return (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE) &&
+           value->end_mark.column != 0;
+}
+
 static int
 rewrite_entry(struct config_walk *w, const yaml_event_t *name, const yaml_event_t *value)
 {
@@ -76,16 +86,19 @@ rewrite_entry(struct config_walk *w, const yaml_event_t *name, const yaml_event_
     rw->there[config_row_index(row)] = true;
     /* The file was loaded before: its values are right. */
     ASSERT(config_parse(&old, row, config_yaml_text(value), w->err) == 0);
-    if (same_value(&old, rw->c, row))
+    if (same_value(&old, rw->c, row) && !is_open_block(value))
         return 0;
     start = byte_of(rw, value->start_mark.index);
     end = byte_of(rw, value->end_mark.index);
     copy_until(rw, start);
     if (start > 0 && rw->text.p[start - 1] == ':')
         buf_append_lit(rw->out, " "); /* there was no value */
+    else if (value->start_mark.column <= w->column)
+        /* Only block text may start a line this far left. */
+        buf_printf(rw->out, "%*s", (int)(w->column + 1 - value->start_mark.column), "");
     append_value(rw, row);
-    /* A block text ("|", ">") ends behind its line feed. */
-    if (end > start && rw->text.p[end - 1] == '\n')
+    /* A block text ("|", ">") ends where the next line starts. */
+    if (end > start && value->end_mark.column == 0)
         buf_append_lit(rw->out, "\n");
     rw->copied = end;
     return 0;

@@ -30,6 +30,16 @@ value(const struct config *c, const char *name)
     return text(b);
 }
 
+static void
+expect_same(const struct config *a, const struct config *b)
+{
+    const struct config_row *row;
+    size_t i;
+
+    for (i = 0; (row = config_row(i)) != NULL; i++)
+        cr_expect_str_eq(value(a, row->name), value(b, row->name), "%s", row->name);
+}
+
 static bool
 is_number(const struct config_row *row)
 {
@@ -499,7 +509,7 @@ Test(config, empty_file_changes_nothing)
     config_init(&before);
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         cr_expect_eq(load(&c, cases[i], &err), 0, "%s: %s", cases[i], text(&err));
-        cr_expect_arr_eq(&c, &before, sizeof(c));
+        expect_same(&c, &before);
     }
 }
 
@@ -521,6 +531,9 @@ Test(config, file_errors_name_file_and_line_and_nothing_is_touched)
         {"bind: {a: 1}", "x.yaml:1: bind: expected one value, no list, map or alias"},
         {"hz: *x", "x.yaml:1: hz: expected one value, no list, map or alias"},
         {"hz: 20\n? [a]\n: 1", "x.yaml:2: expected a line of the form name: value"},
+        {"? hz\n: 20", "x.yaml:1: expected a line of the form name: value"},
+        {"--- !!map\nhz: 20", "x.yaml:1: expected lines of the form name: value"},
+        {">\n", "x.yaml:1: expected lines of the form name: value"},
         {"hz: 20\n...\n", "x.yaml:2: '...' has no place here"},
         {"hz: 20\n---\nport: 1", "x.yaml:2: a second document has no place here"},
     };
@@ -658,6 +671,8 @@ Test(config, rewrite_replaces_values_in_every_yaml_form)
     expect_rewrite("requirepass:", change_password, "requirepass: plain");
     expect_rewrite("requirepass: >-\n  a\n  b\nhz: 5\n", change_password,
                    "requirepass: plain\nhz: 5\n");
+    expect_rewrite("requirepass:\n|-\n a\nhz: 5\n", change_password,
+                   "requirepass:\n plain\nhz: 5\n");
     expect_rewrite("requirepass: a\n  b\nhz: 5\n", change_password, "requirepass: plain\nhz: 5\n");
     expect_rewrite("requirepass: !!str a\nhz: 5\n", change_password, "requirepass: plain\nhz: 5\n");
     expect_rewrite("---\n  hz: 5\n", change_password,
@@ -722,7 +737,7 @@ Test(config, every_row_survives_a_rewrite_into_an_empty_file)
     cr_assert_eq(try_value(&c, "cpus", "1-2,7", &err), 0);
     cr_assert_eq(config_rewrite_text(&c, (struct slice){"", 0}, &out, &err), 0, "%s", text(&err));
     cr_assert_eq(load(&back, text(&out), &err), 0, "%s", text(&err));
-    cr_expect_arr_eq(&back, &c, sizeof(c));
+    expect_same(&back, &c);
     for (i = 0; (row = config_row(i)) != NULL; i++)
         cr_expect(!is_number(row) || number(&back, row) == row->max, "%s", row->name);
 }
@@ -869,5 +884,5 @@ Test(config, sample_file_with_its_marks_taken_away_gives_the_defaults)
         memmove(p + 1, p + 2, strlen(p + 1));
     cr_assert_eq(load(&c, sample.p, &err), 0, "%s", text(&err));
     config_init(&defaults);
-    cr_expect_arr_eq(&c, &defaults, sizeof(c));
+    expect_same(&c, &defaults);
 }
