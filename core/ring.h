@@ -16,17 +16,17 @@ struct ring {
     /* read-only after init */
     void **slots;
     uint32_t mask;
-    /* producer's line */
-    alignas(CACHE_LINE) _Atomic uint32_t tail;
-    uint32_t tail_staged;
+    /* producer's own: apart from tail, or staging would fight with a consumer that polls it */
+    alignas(CACHE_LINE) uint32_t tail_staged;
     uint32_t head_cached;
+    /* written by the producer, polled by the consumer */
+    alignas(CACHE_LINE) _Atomic uint32_t tail;
     /* consumer's line */
     alignas(CACHE_LINE) _Atomic uint32_t head;
     uint32_t tail_cached;
 };
-
-static_assert(offsetof(struct ring, tail) == CACHE_LINE, "producer has a line of its own");
-static_assert(offsetof(struct ring, head) == 2 * CACHE_LINE, "consumer has a line of its own");
+static_assert(offsetof(struct ring, tail) == 2 * CACHE_LINE, "nothing else is on tail's line");
+static_assert(offsetof(struct ring, head) == 3 * CACHE_LINE, "consumer has a line of its own");
 
 /* Capacity must be a power of two. 0 or -ENOMEM. */
 int ring_init(struct ring *r, uint32_t capacity);

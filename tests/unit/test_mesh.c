@@ -503,6 +503,113 @@ Test(mesh, no_wake_up_is_lost_in_a_ping_pong, .timeout = 60)
     cr_assert_eq(c[0].done, 20);
 }
 
+/* ---- the handshake ---- */
+
+#define HANDSHAKES 150000
+
+/* Both threads arrive before either goes on. */
+struct meeting_point {
+    _Atomic unsigned arrived;
+};
+
+static void
+meet_at(struct meeting_point *p, unsigned round)
+{
+    unsigned spins = 0;
+
+    atomic_fetch_add(&p->arrived, 1);
+    while (atomic_load(&p->arrived) < 2 * round)
+        if (++spins % 4096 == 0)
+            sched_yield();
+}
+
+struct handshake {
+    struct mesh *mesh;
+    struct note note;
+    struct meeting_point before, between, after;
+    _Atomic bool rung;
+    unsigned sender_seed, sleeper_seed;
+    unsigned both_blind; /* neither the sleeper saw the news nor the sender the sleeper */
+    unsigned slept, stayed;
+};
+
+static void
+handshake_bell(void *arg, unsigned target)
+{
+    atomic_store(&((struct handshake *)arg)->rung, true);
+}
+
+static void
+jitter(unsigned *seed)
+{
+    volatile unsigned spins = (unsigned)rand_r(seed) % 64;
+
+    while (spins)
+        spins--;
+}
+
+static void *
+handshake_sender(void *arg)
+{
+    struct handshake *h = arg;
+    unsigned round;
+
+    for (round = 1; round <= HANDSHAKES; round++) {
+        atomic_store(&h->rung, false);
+        ASSERT(mesh_send(h->mesh, 0, 1, &h->note.msg));
+        meet_at(&h->before, round);
+        jitter(&h->sender_seed);
+        mesh_flush(h->mesh, 0, handshake_bell, h);
+        meet_at(&h->between, round);
+        meet_at(&h->after, round);
+        ASSERT(mesh_poll(h->mesh, 0, 1) == 1);
+    }
+    return NULL;
+}
+
+static void
+handshake_sleeper(struct handshake *h, unsigned round)
+{
+    bool sleeps;
+
+    meet_at(&h->before, round);
+    jitter(&h->sleeper_seed);
+    sleeps = mesh_sleep_begin(h->mesh, 1);
+    meet_at(&h->between, round);
+    h->both_blind += sleeps && !atomic_load(&h->rung);
+    h->slept += sleeps;
+    h->stayed += !sleeps;
+    mesh_sleep_end(h->mesh, 1);
+    ASSERT(mesh_poll(h->mesh, 1, 1) == 1);
+    mesh_flush(h->mesh, 1, no_bell, NULL);
+    meet_at(&h->after, round);
+}
+
+/* Sender and sleeper cross each other at every distance: one of the two must see the other. */
+static void
+check_handshakes(void)
+{
+    static struct handshake h;
+    pthread_t sender;
+    unsigned round;
+
+    h = (struct handshake){.mesh = mesh_create(2), .sender_seed = 1, .sleeper_seed = 2};
+    h.note = make_note(h.mesh);
+    pthread_create(&sender, NULL, handshake_sender, &h);
+    for (round = 1; round <= HANDSHAKES; round++)
+        handshake_sleeper(&h, round);
+    pthread_join(sender, NULL);
+    cr_assert_eq(h.both_blind, 0, "%u of %u", h.both_blind, HANDSHAKES);
+    cr_assert_gt(h.slept, 100);
+    cr_assert_gt(h.stayed, 100);
+    mesh_destroy(&h.mesh);
+}
+
+Test(mesh, sender_or_sleeper_sees_the_other, .timeout = 60)
+{
+    check_handshakes();
+}
+
 static void
 forbid_membarrier(void)
 {
@@ -525,4 +632,10 @@ Test(mesh, no_wake_up_is_lost_without_membarrier, .timeout = 60)
     forbid_membarrier();
     c = race(500000, 50000, true);
     cr_assert_gt(c[0].sleeps_done, 100);
+}
+
+Test(mesh, sender_or_sleeper_sees_the_other_without_membarrier, .timeout = 60)
+{
+    forbid_membarrier();
+    check_handshakes();
 }
