@@ -47,6 +47,27 @@ def run_case(name, content, check, expected, compiler):
         return result.returncode == 1 and expected in result.stdout
 
 
+def run_used():
+    """One setting and one metric, each with and without somebody who uses it."""
+    setting = '#define T(ROW) ROW("my-port", my_port, INT, "1", 1, 2, "", RESTART, NETWORK, "Port.")\n'
+    metric = '#define M(ROW) ROW(turns, "turns", COUNTER, "turns", CORES, "Turns.")\n'
+    verdicts = []
+    for source in (
+        "c->my_port; metrics_inc(m, turns);",
+        "c->my_ports; metrics_inc(m, turns);",
+        "c->my_port; metrics_get(m, turns);",
+    ):
+        with tempfile.TemporaryDirectory() as root:
+            core = pathlib.Path(root) / "core"
+            core.mkdir()
+            (core / "config_table.h").write_text(setting)
+            (core / "metrics_table.h").write_text(metric)
+            (core / "a.c").write_text(source)
+            command = [sys.executable, HERE / "used.py", root]
+            verdicts.append(subprocess.run(command, capture_output=True).returncode)
+    return verdicts == [0, 1, 1]
+
+
 def run_same():
     with tempfile.TemporaryDirectory() as root:
         path = pathlib.Path(root) / "x.md"
@@ -60,8 +81,7 @@ def run_same():
 
 def main():
     failed = [case[:3] for case in CASES if not run_case(*case, sys.argv[1])]
-    if not run_same():
-        failed.append("same")
+    failed += [check.__name__ for check in (run_same, run_used) if not check()]
     for case in failed:
         print("wrong verdict:", case)
     return 1 if failed else 0

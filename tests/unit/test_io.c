@@ -326,7 +326,7 @@ Test(io, receives_into_memory_of_the_caller)
 
 Test(io, sends_several_pieces_as_one_message)
 {
-    struct iovec iov[2] = {{"scat", 4}, {"tered", 5}};
+    struct iovec iov[2] = {{(char *)"scat", 4}, {(char *)"tered", 5}};
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
     struct io *io = make_io(0);
     struct probe out = make_probe(io);

@@ -414,7 +414,7 @@ Test(store, filter_sees_every_row_of_a_full_compaction)
 
     fixture_init(&f);
     f.options.filter = filter_x;
-    f.options.filter_arg = "argument";
+    f.options.filter_arg = (void *)"argument";
     fixture_reopen(&f);
     fixture_put(&f, "a", "1");
     fixture_put(&f, "ax", "2");
