@@ -1,5 +1,5 @@
 /* Runs the tests of one program, each in a child process, and prints Criterion's closing line. */
-#include "criterion/criterion.h"
+#include <criterion/criterion.h>
 
 #include <stdarg.h>
 #include <sys/wait.h>
