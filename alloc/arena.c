@@ -51,6 +51,14 @@ size_class(size_t n)
 }
 
 int
+arena_background_start(void)
+{
+    bool on = true;
+
+    return -mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+}
+
+int
 arena_create(struct arena **ret_a)
 {
     struct arena *a;
@@ -177,6 +185,12 @@ header_of(void *p, size_t n)
     ASSERT(hd->magic == ~(size_t)hd);
     ASSERT(hd->size == arena_usable(n));
     return hd;
+}
+
+int
+arena_background_start(void)
+{
+    return 0; /* malloc has nothing to do in the background */
 }
 
 int

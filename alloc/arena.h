@@ -10,6 +10,12 @@
 
 struct arena;
 
+/* Starts the allocator's own threads, which from then on give freed pages back; without them that
+ * is done now and then inside an allocation or a free, and takes milliseconds after a big release.
+ * They run where the caller may run, so call it once, before the loops start, from a thread with
+ * the CPU mask of background work. 0 or a negative errno. */
+int arena_background_start(void);
+
 /* 0 or a negative errno. */
 int arena_create(struct arena **ret_a);
 /* Everything allocated must have been freed, or is released with the arena. */

@@ -41,10 +41,19 @@ head_init(struct head *h, struct arena *a, void (*free_value)(struct head *, str
     head_table_init(h);
 }
 
+/* Written once before there are threads, see head_hash_seed. */
+static uint64_t hash_seed;
+
+void
+head_hash_seed(uint64_t seed)
+{
+    hash_seed = seed;
+}
+
 uint64_t
 head_hash(struct slice key)
 {
-    return XXH3_64bits(key.p, key.n);
+    return XXH3_64bits_withSeed(key.p, key.n, hash_seed);
 }
 
 /* memcmp is a call and a dispatch; keys are mostly short. */

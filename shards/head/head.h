@@ -54,6 +54,9 @@ void head_fini(struct head *h);
 /* Frees up to `budget` buckets' worth of a detached head; true when it is empty and fini'd. */
 bool head_release_slice(struct head *h, uint32_t budget);
 
+/* Mixes a secret into every hash, so that nobody outside can choose keys that collide. Once, before
+ * the first key of the process; without it hashes are the same in every run. */
+void head_hash_seed(uint64_t seed);
 uint64_t head_hash(struct slice key);
 /* Touches the bucket (stage 0) so that a find soon after does not wait for memory. */
 void head_prefetch(const struct head *h, uint64_t hash);
@@ -81,8 +84,8 @@ struct entry *head_bury(struct head *h, uint64_t hash, struct entry *e);
 struct entry *head_revive(struct head *h, uint64_t hash, struct entry *e, enum entry_type type,
                           uint32_t len, int64_t expire_ms);
 
-/* Strings: stores `value` inline or external as its size asks; the entry must be a live string.
- * May move the entry. */
+/* Strings: stores `value` inline or external as its size asks; the entry must be a live string and
+ * `value` must not lie in it. May move the entry. */
 struct entry *head_string_set(struct head *h, uint64_t hash, struct entry *e, struct slice value);
 /* Writes bytes at offset, growing with zeros; amortised O(bytes) for appends. */
 struct entry *head_string_patch(struct head *h, uint64_t hash, struct entry *e, uint64_t offset,

@@ -21,7 +21,7 @@
 #define HEAD_GROW_PER_CALL 2
 #define HEAD_SHRINK_PER_CALL 8
 /* Granule in which an emptying table goes back to the system. */
-#define HEAD_RELEASE_BYTES (2 * MIB)
+#define HEAD_RELEASE_BYTES (256 * KIB)
 
 #define HEAD_DIRTY_MAX (1u << 30) /* entries in one dirty list */
 /* A slot: the upper 20 bits of hash_hi around the address of the entry, of which the lowest four

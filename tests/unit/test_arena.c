@@ -1,6 +1,7 @@
 #include "alloc/arena.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <stdlib.h>
 
 static uint64_t
@@ -109,4 +110,28 @@ Test(arena, destroy_releases_what_was_not_freed)
 #endif
         arena_destroy(&a);
     }
+}
+
+static unsigned
+threads_of_process(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    unsigned n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+Test(arena, background_start_starts_a_thread)
+{
+    unsigned before = threads_of_process();
+
+    cr_assert_eq(arena_background_start(), 0);
+#if PINSTRIPE_JEMALLOC
+    cr_assert_gt(threads_of_process(), before);
+#else
+    cr_assert_eq(threads_of_process(), before);
+#endif
 }

@@ -543,6 +543,47 @@ Test(head, detached_head_is_released_in_slices)
     teardown(&f);
 }
 
+Test(head, bucket_match_names_exactly_the_slots_with_the_tag)
+{
+    struct head_bucket b;
+    uint64_t seed = 3, r;
+    unsigned i, round, expect;
+    uint32_t hash_hi;
+
+    for (round = 0; round < 100000; round++) {
+        hash_hi = (uint32_t)next_random(&seed) << 14;
+        expect = 0;
+        for (i = 0; i < HEAD_BUCKET_SLOTS; i++) {
+            r = next_random(&seed);
+            b.slot[i] = r << 31 ^ next_random(&seed);
+            if (r % 3 == 0)
+                b.slot[i] = b.slot[i] << 16 >> 16 | (uint64_t)(hash_hi >> 16) << 48;
+            expect |= (unsigned)(b.slot[i] >> 48 == hash_hi >> 16) << i;
+        }
+        b.next = (void *)(uintptr_t)((uint64_t)(hash_hi >> 16) << 48); /* is no slot */
+        cr_assert_eq(head_bucket_match(&b, hash_hi), expect);
+    }
+}
+
+Test(head, hash_seed_changes_every_hash)
+{
+    struct fixture f;
+    uint64_t before[100];
+    char buf[KEY_BYTES_MAX];
+    unsigned i;
+
+    for (i = 0; i < 100; i++)
+        before[i] = head_hash(key_of(buf, i));
+    head_hash_seed(12345);
+    for (i = 0; i < 100; i++)
+        cr_assert_neq(head_hash(key_of(buf, i)), before[i]);
+    setup(&f);
+    for (i = 0; i < 1000; i++)
+        insert(&f.head, i);
+    head_check(&f.head);
+    teardown(&f);
+}
+
 /* --- scan, random, clock ------------------------------------------------------------------------
  */
 
