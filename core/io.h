@@ -4,7 +4,9 @@
  * reactor's thread for every completion, with the kernel's result and with `more` false on the
  * last one (a multishot that ended must be armed again by its owner). An io_op may have one
  * operation under way at a time. Callbacks may start new operations, also on the same op when
- * `more` was false.
+ * `more` was false. An io_op starts zeroed but for fn, and stays in memory until its last
+ * completion. Sockets must be in blocking mode: with O_NONBLOCK the kernel answers -EAGAIN instead
+ * of waiting for data.
  *
  * Setup steps down flag by flag (DEFER_TASKRUN, COOP_TASKRUN, SINGLE_ISSUER ...) on older kernels;
  * io_describe says what was chosen. SQ full is handled here (submit and go on). CQ overflow, EBUSY
@@ -44,7 +46,7 @@ enum io_fault_kind { IO_FAULT_NONE, IO_FAULT_ERROR, IO_FAULT_SHORT, IO_FAULT_DEL
 struct io_fault_plan {
     enum io_fault_kind kind;
     int error;          /* IO_FAULT_ERROR: completes with -error, nothing is written */
-    uint32_t bytes;     /* IO_FAULT_SHORT: only this many bytes are written */
+    uint32_t bytes;     /* IO_FAULT_SHORT: only so many are written; whole blocks if O_DIRECT */
     uint64_t delay_ns;  /* IO_FAULT_DELAY: the completion is held back this long */
 };
 struct io_fault {
@@ -55,15 +57,17 @@ struct io_fault {
  * a static sentence that names cause and cure (seccomp, io_uring_disabled, memlock, old kernel).
  * 0 or a negative errno. */
 int io_create(struct io **ret_io, const struct io_options *opt, const char **ret_why);
+/* Cancels what is under way, waits until the kernel has let go of all memory and runs no callback.
+ * On the thread that created it, or after that thread has ended. */
 void io_destroy(struct io **io);
-/* One line: ring flags in use and features, e.g. "SINGLE_ISSUER|DEFER_TASKRUN, 1024 SQ / 8192 CQ". */
+/* One line of ring flags and sizes: "SINGLE_ISSUER|DEFER_TASKRUN, 1024 SQ / 8192 CQ, ...". */
 const char *io_describe(const struct io *io);
 void io_set_fault(struct io *io, struct io_fault *f);
 
 /* Multishot accept on a listening socket: res = new fd. */
 void io_accept(struct io *io, struct io_op *op, int fd);
 /* Multishot receive into provided buffers: res = bytes, buf = id; give it back with io_buf_put.
- * -ENOBUFS ends the multishot: arm again after buffers were put back (io_buf_free says how many). */
+ * -ENOBUFS ends the multishot: arm again after buffers were put back, see io_buf_free. */
 void io_recv(struct io *io, struct io_op *op, int fd);
 /* Single receive into the caller's memory. */
 void io_recv_into(struct io *io, struct io_op *op, int fd, void *p, size_t n);
@@ -75,9 +79,10 @@ void io_write(struct io *io, struct io_op *op, int fd, const void *p, size_t n, 
 void io_fdatasync(struct io *io, struct io_op *op, int fd);
 /* Multishot poll for POLLIN (eventfds): res = mask. */
 void io_poll_in(struct io *io, struct io_op *op, int fd);
-/* Asks the kernel to end what `op` has under way; it completes with -ECANCELED. Harmless if idle. */
+/* Asks the kernel to end what `op` has under way, with -ECANCELED. Harmless if idle. */
 void io_cancel(struct io *io, struct io_op *op);
-/* Closes a descriptor asynchronously; nobody is told. */
+/* Closes a descriptor asynchronously; nobody is told. An operation under way keeps the file open:
+ * cancel it first. */
 void io_close(struct io *io, int fd);
 
 /* The bytes of provided buffer `id`. */

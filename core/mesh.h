@@ -45,7 +45,8 @@ void mesh_destroy(struct mesh **m);
 bool mesh_send(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg);
 /* On the target, once per message received: sends it home. Never fails. */
 void mesh_reply(struct mesh *m, struct mesh_msg *msg);
-/* Registers a one-shot callback for when the pair (from, to) has credit again. */
+/* After mesh_send said false: registers a one-shot callback for when the pair (from, to) has credit
+ * again. Waiters are called in order while credit lasts; list_remove of the node gives up. */
 void mesh_wait(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w);
 
 /* Runs received requests and completions of core `me`, at most `budget`; returns how many. */

@@ -30,7 +30,7 @@ struct offload_job {
  * 0 or a negative errno. */
 int offload_create(struct offload **ret_o, int wake_fd, const struct cpu_set *cpus,
                    const char *name);
-/* Finishes queued jobs, joins the threads; completions not yet polled are run. */
+/* Finishes queued jobs, runs their completions, finishes what those submit, joins the threads. */
 void offload_destroy(struct offload **o);
 /* Reactor thread. The queue is unbounded by itself; callers bound how many jobs they have. */
 void offload_submit(struct offload *o, enum offload_lane lane, struct offload_job *j);
