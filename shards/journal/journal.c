@@ -161,6 +161,7 @@ journal_open(struct journal *j, struct reactor *r, const struct journal_options 
     }
     w->segments.changed = journal_writer_segments_changed;
     w->offset = JOURNAL_BLOCK_BYTES;
+    w->direct = w->file.direct_fd >= 0;
     w->file_first_lsn = next_lsn;
     *j = (struct journal){.open_first_lsn = next_lsn,
                           .next_lsn = next_lsn,
@@ -205,7 +206,7 @@ journal_describe(const struct journal *j)
 
     if (j->mode == JOURNAL_NO)
         how = "buffered, the OS decides";
-    else if (w->file.direct_fd >= 0)
+    else if (w->direct)
         how = "O_DIRECT|O_DSYNC ";
     else
         how = "write + fdatasync (the file system refuses O_DIRECT) ";

@@ -20,9 +20,10 @@ journal_reader_fini(struct journal_reader *r)
 }
 
 void
-journal_reader_set(struct journal_reader *r, int fd)
+journal_reader_set(struct journal_reader *r, int fd, uint64_t size)
 {
     r->fd = fd;
+    r->ask = (size_t)MIN(size, READ_BYTES);
     r->start = r->end = 0;
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
@@ -32,7 +33,7 @@ static bool
 slide(struct journal_reader *r, uint64_t offset, size_t n)
 {
     size_t keep = offset < r->end ? (size_t)(r->end - offset) : 0;
-    size_t cap = MAX(n, READ_BYTES);
+    size_t cap = MAX(n, r->ask);
     char *p;
 
     if (cap > r->cap) {

@@ -138,8 +138,10 @@ torn_extent(const struct scan *s, const struct journal_dir_entry *e, const char 
 {
     struct journal_batch b;
 
-    if (!journal_batch_decode(p, &e->h, &b) && b.first_lsn == s->due)
-        return MIN(journal_batch_extent(b.payload_bytes), e->h.capacity - offset);
+    if (!journal_batch_decode(p, &e->h, &b))
+        return b.first_lsn == s->due
+                   ? MIN(journal_batch_extent(b.payload_bytes), e->h.capacity - offset)
+                   : 0;
     return journal_batch_traces(p, &e->h, s->due) ? JOURNAL_BLOCK_BYTES : 0;
 }
 
@@ -192,6 +194,15 @@ limit_of(const struct scan *s, size_t i)
 }
 
 static int
+short_of_limit(struct scan *s, const struct journal_dir_entry *e, uint64_t offset, const char *rule,
+               uint64_t limit)
+{
+    return journal_fail(s->err, -EBADMSG, s->path, e->number, offset,
+                        "%s; LSN %" PRIu64 " is due, the next segment begins at LSN %" PRIu64, rule,
+                        s->due, limit);
+}
+
+static int
 scan_batches(struct scan *s, const struct journal_dir_entry *e, uint64_t limit)
 {
     uint64_t offset = JOURNAL_BLOCK_BYTES;
@@ -205,14 +216,14 @@ scan_batches(struct scan *s, const struct journal_dir_entry *e, uint64_t limit)
             return err;
         if (rule)
             return limit == UINT64_MAX ? end_of_last(s, e, offset, rule)
-                                       : damage(s, e, offset, rule);
+                                       : short_of_limit(s, e, offset, rule, limit);
         err = deliver(s, &b, payload, limit);
         if (err)
             return err;
         offset += journal_batch_extent(b.payload_bytes);
     }
     if (limit != UINT64_MAX && s->due < limit)
-        return damage(s, e, offset, "the segment is full, but the next one begins at a later LSN");
+        return short_of_limit(s, e, offset, "the segment is full", limit);
     return 0;
 }
 
@@ -251,7 +262,7 @@ with_file(struct scan *s, const struct journal_dir_entry *e, uint64_t limit,
     if (fd < 0)
         return journal_fail(s->err, -errno, s->path, e->number, 0, "cannot open: %s",
                             strerror(errno));
-    journal_reader_set(&s->reader, fd);
+    journal_reader_set(&s->reader, fd, e->size);
     ret = fn(s, e, limit);
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     close(fd);
@@ -297,6 +308,7 @@ look_for_batches(struct scan *s, const struct journal_dir_entry *e, uint64_t lim
     return 0;
 }
 
+/* Unreadable headers first: what is missing because of them would be blamed on their neighbours. */
 static int
 scan_segments(struct scan *s)
 {
@@ -308,7 +320,10 @@ scan_segments(struct scan *s)
         e = &s->dir.items[i];
         if (e->rule)
             err = with_file(s, e, limit_of(s, i), look_for_batches);
-        else if (e->h.state == JOURNAL_SEGMENT_ACTIVE)
+    }
+    for (i = 0; i < s->dir.n && !err; i++) {
+        e = &s->dir.items[i];
+        if (journal_dir_active(e))
             err = scan_active(s, e, limit_of(s, i));
     }
     return err;

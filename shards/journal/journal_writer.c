@@ -184,18 +184,27 @@ wait_for_segment(struct journal_writer *w)
         fail(w, -err);
 }
 
+/* The segment in use is full. It is put with the others even before there is another, so that on a
+ * full disk its file can be the one that is recycled. */
+static void
+leave_segment(struct journal_writer *w)
+{
+    if (w->file.plain_fd < 0)
+        return;
+    journal_segments_put(&w->segments, &w->file, w->file_first_lsn, w->flight_first_lsn - 1,
+                         w->offset);
+    w->file.capacity = w->offset = JOURNAL_BLOCK_BYTES;
+}
+
 static void
 next_segment(struct journal_writer *w)
 {
-    struct journal_file file;
-
-    if (!journal_segments_take(&w->segments, JOURNAL_BLOCK_BYTES + w->flight_extent, &file)) {
+    leave_segment(w);
+    if (!journal_segments_take(&w->segments, JOURNAL_BLOCK_BYTES + w->flight_extent, &w->file)) {
         wait_for_segment(w);
         return;
     }
-    journal_segments_put(&w->segments, &w->file, w->file_first_lsn, w->flight_first_lsn - 1,
-                         w->offset);
-    w->file = file;
+    w->direct = w->file.direct_fd >= 0;
     header_start(w);
     set_state(w, JOURNAL_OK, 0);
 }

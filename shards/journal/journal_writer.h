@@ -32,8 +32,9 @@ struct journal_writer {
     uint64_t batch_bytes;
     uint32_t incarnation;
 
-    /* the segment in use */
+    /* the segment in use; none (descriptors -1, no room) while waiting for the next */
     struct journal_file file;
+    bool direct; /* the last one was written with O_DIRECT */
     uint64_t file_first_lsn;
     uint64_t offset; /* where the next batch goes */
 

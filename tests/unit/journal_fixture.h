@@ -215,22 +215,6 @@ fix_path(const struct fix *f, uint64_t segment, char ret_path[128])
     snprintf(ret_path, 128, "%s/%s", f->dir, name);
 }
 
-static inline char *
-fix_read_file(const struct fix *f, uint64_t segment, size_t *ret_n)
-{
-    char path[128], *p;
-    int fd;
-
-    fix_path(f, segment, path);
-    fd = open(path, O_RDONLY);
-    cr_assert_geq(fd, 0, "%s", path);
-    *ret_n = (size_t)lseek(fd, 0, SEEK_END);
-    p = malloc(*ret_n);
-    cr_assert_eq(pread(fd, p, *ret_n, 0), (ssize_t)*ret_n);
-    close(fd);
-    return p;
-}
-
 static inline void
 fix_write_file(const struct fix *f, uint64_t segment, const char *p, size_t n, uint64_t offset)
 {

@@ -1,0 +1,720 @@
+/* The journal when writes fail, the disk is full, files cannot be made, and the process is killed.
+ */
+#include "journal_fixture.h"
+
+#include "shards/journal/journal_writer.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+/* ---- failing writes ---- */
+
+struct faults {
+    struct io_fault hook;
+    struct io_fault_plan plan;
+    unsigned from, to; /* writes number from <= n < to are hit, from 0 */
+    unsigned n;
+    uint64_t offset_max; /* the highest seen */
+    void (*before)(struct faults *ft, int fd);
+    void *arg;
+};
+
+static struct io_fault_plan
+on_write(struct io_fault *hook, int fd, uint64_t offset, size_t len)
+{
+    struct faults *ft = container_of(hook, struct faults, hook);
+    bool hit = ft->n >= ft->from && ft->n < ft->to;
+
+    if (ft->before)
+        ft->before(ft, fd);
+    ft->n++;
+    ft->offset_max = MAX(ft->offset_max, offset);
+    return hit ? ft->plan : (struct io_fault_plan){0};
+}
+
+static void
+inject(struct fix *f, struct faults *ft, enum io_fault_kind kind, int error, unsigned from,
+       unsigned to)
+{
+    *ft = (struct faults){.hook.on_write = on_write, .from = from, .to = to};
+    ft->plan = (struct io_fault_plan){.kind = kind, .error = error, .bytes = 512};
+    ft->plan.delay_ns = 100 * 1000 * 1000;
+    io_set_fault(f->r.io, &ft->hook);
+}
+
+static const struct {
+    enum io_fault_kind kind;
+    int error, seen; /* seen: what the journal reports */
+} failures[] = {
+    {IO_FAULT_ERROR, EIO, EIO}, {IO_FAULT_ERROR, ENOSPC, ENOSPC}, {IO_FAULT_SHORT, 0, EIO}};
+
+static bool
+is_failed(struct fix *f)
+{
+    return f->j.state == JOURNAL_FAILED;
+}
+
+Test(journal_fault, one_bad_write_is_repeated_and_nobody_notices)
+{
+    struct faults ft;
+    struct fix f;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(failures); i++) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        fix_open(&f);
+        fix_write(&f, 3, 10);
+        inject(&f, &ft, failures[i].kind, failures[i].error, 0, 1);
+        fix_write(&f, 1, 200);
+        cr_assert_eq(ft.n, 2);
+        fix_write(&f, 3, 10);
+        cr_assert_eq(f.j.state, JOURNAL_OK);
+        cr_assert_eq(f.j.stats.retries, 1);
+        cr_assert_eq(f.j.stats.errors, 1);
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+        cr_assert_eq(f.read, 260);
+        fix_end(&f);
+    }
+}
+
+Test(journal_fault, a_second_bad_write_is_the_end_and_acknowledges_nothing)
+{
+    struct faults ft;
+    struct fix f;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(failures); i++) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        fix_open(&f);
+        fix_write(&f, 3, 10);
+        inject(&f, &ft, failures[i].kind, failures[i].error, 0, 2);
+        f.told = 0;
+        fix_append(&f);
+        fix_until(&f, is_failed);
+        cr_assert_eq(f.j.error, failures[i].seen);
+        cr_assert_eq(f.j.durable_lsn, 30);
+        cr_assert_eq(f.told, 1);
+        cr_assert_not(journal_has_room(&f.j));
+        fix_append(&f);
+        fix_until(&f, fix_helper_is_idle);
+        cr_assert_eq(ft.n, 2, "a failed journal writes no more");
+        cr_assert_eq(f.j.durable_lsn, 30);
+        cr_assert_eq(f.j.state, JOURNAL_FAILED);
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+        /* the short write was long enough for this little batch: it may survive, unacknowledged */
+        cr_assert(f.read == 30 || (f.read == 31 && failures[i].kind == IO_FAULT_SHORT));
+        fix_end(&f);
+    }
+}
+
+Test(journal_fault, a_large_batch_is_durable_when_its_last_piece_is)
+{
+    struct faults ft;
+    struct fix f;
+    unsigned bad;
+
+    for (bad = 0; bad < 4; bad++) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        f.opt.segment_bytes = 8 * MIB;
+        fix_open(&f);
+        inject(&f, &ft, IO_FAULT_ERROR, EIO, bad, bad + 1);
+        fix_append_long(&f, 3 * MIB + 500);
+        fix_settle(&f);
+        cr_assert_eq(ft.n, 5, "four pieces, one of them twice");
+        cr_assert_eq(f.j.durable_lsn, 1);
+        inject(&f, &ft, IO_FAULT_ERROR, EIO, bad, bad + 2);
+        fix_append_long(&f, 3 * MIB + 500);
+        fix_until(&f, is_failed);
+        cr_assert_eq(f.j.durable_lsn, 1);
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+        cr_assert_eq(f.read, 1);
+        fix_end(&f);
+    }
+}
+
+Test(journal_fault, two_failures_in_different_batches_are_both_repeated)
+{
+    struct faults ft;
+    struct fix f;
+    unsigned i;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    fix_open(&f);
+    for (i = 0; i < 5; i++) {
+        inject(&f, &ft, IO_FAULT_ERROR, EIO, 0, 1);
+        fix_write(&f, 1, 3);
+    }
+    cr_assert_eq(f.j.stats.retries, 5);
+    fix_close(&f);
+    fix_end(&f);
+}
+
+Test(journal_fault, nothing_is_durable_before_the_write_completes)
+{
+    struct faults ft;
+    struct fix f;
+    uint64_t start;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    fix_open(&f);
+    inject(&f, &ft, IO_FAULT_DELAY, 0, 0, 1);
+    fix_append(&f);
+    start = clock_now_ns();
+    while (clock_now_ns() - start < 50 * 1000 * 1000) {
+        reactor_turn(&f.r, false);
+        if (journal_has_room(&f.j))
+            fix_append(&f);
+        cr_assert_eq(f.j.durable_lsn, 0);
+    }
+    cr_assert_eq(ft.n, 1, "one write in flight");
+    cr_assert_eq(f.j.open_seq, 2);
+    fix_settle(&f);
+    cr_assert_eq(ft.n, 2, "what gathered meanwhile is one batch");
+    fix_close(&f);
+    fix_end(&f);
+}
+
+Test(journal_fault, everysec_keeps_its_second_on_a_slow_disk)
+{
+    struct faults ft;
+    struct fix f;
+    uint64_t start, lsn;
+    int i;
+
+    fix_start(&f, JOURNAL_EVERYSEC);
+    fix_open(&f);
+    inject(&f, &ft, IO_FAULT_DELAY, 0, 0, UINT_MAX);
+    ft.plan.delay_ns = 300 * 1000 * 1000;
+    for (i = 0; i < 3; i++) {
+        fix_append(&f);
+        reactor_turn(&f.r, false);
+    }
+    start = clock_now_ns();
+    while (f.j.durable_lsn < 3) { /* the first write is under way when more is appended */
+        reactor_turn(&f.r, true);
+        if (f.j.open_seq == 2 && f.j.next_lsn == 4) {
+            lsn = fix_append(&f);
+            cr_assert_eq(lsn, 4);
+            start = clock_now_ns();
+        }
+    }
+    while (f.j.durable_lsn < 4)
+        reactor_turn(&f.r, true);
+    cr_assert_lt(clock_now_ns() - start, 1000 * 1000 * 1000ULL);
+    fix_close(&f);
+    fix_end(&f);
+}
+
+Test(journal_fault, a_new_segments_header_is_repeated_once_like_any_write)
+{
+    struct faults ft;
+    struct fix f;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    fix_open(&f);
+    fix_append_long(&f, FIX_SEGMENT_BYTES - 2 * JOURNAL_BLOCK_BYTES);
+    fix_settle(&f);
+    inject(&f, &ft, IO_FAULT_ERROR, EIO, 0, 1);
+    fix_append_long(&f, FIX_SEGMENT_BYTES - 2 * JOURNAL_BLOCK_BYTES);
+    fix_settle(&f);
+    cr_assert_eq(ft.n, 3);
+    inject(&f, &ft, IO_FAULT_ERROR, EIO, 0, 2);
+    fix_append_long(&f, FIX_SEGMENT_BYTES - 2 * JOURNAL_BLOCK_BYTES);
+    fix_until(&f, is_failed);
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, 2);
+    fix_end(&f);
+}
+
+/* ---- failing syncs: the buffered file is put behind /dev/null, which cannot be synced ---- */
+
+static void
+to_null(struct fix *f)
+{
+    int null = open("/dev/null", O_WRONLY);
+
+    cr_assert_geq(dup2(null, f->j.w->file.plain_fd), 0);
+    close(null);
+}
+
+static void
+to_null_no_direct(struct fix *f)
+{
+    close(f->j.w->file.direct_fd);
+    f->j.w->file.direct_fd = -1;
+    to_null(f);
+}
+
+Test(journal_fault, a_failed_sync_in_mode_no_is_final)
+{
+    struct fix f;
+
+    fix_start(&f, JOURNAL_NO);
+    fix_open(&f);
+    fix_write(&f, 2, 5);
+    to_null(&f);
+    fix_append(&f);
+    journal_want_durable(&f.j, 11);
+    fix_until(&f, is_failed);
+    cr_assert_eq(f.j.error, EINVAL);
+    cr_assert_eq(f.j.synced_lsn, 10);
+    fix_close(&f);
+    fix_end(&f);
+}
+
+static void
+mend_at_second(struct faults *ft, int fd)
+{
+    if (ft->n == 1)
+        cr_assert_geq(dup2(*(int *)ft->arg, fd), 0);
+}
+
+Test(journal_fault, after_a_failed_sync_the_batch_is_written_again)
+{
+    struct faults ft;
+    struct fix f;
+    int real;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    fix_open(&f);
+    fix_write(&f, 2, 5);
+    real = dup(f.j.w->file.plain_fd);
+    to_null_no_direct(&f);
+    inject(&f, &ft, IO_FAULT_NONE, 0, 0, 0);
+    ft.before = mend_at_second;
+    ft.arg = &real;
+    fix_append(&f);
+    fix_settle(&f);
+    cr_assert_eq(ft.n, 2);
+    cr_assert_eq(f.j.durable_lsn, 11);
+    to_null(&f);
+    ft.before = NULL;
+    fix_append(&f);
+    fix_until(&f, is_failed);
+    cr_assert_eq(f.j.durable_lsn, 11);
+    fix_close(&f);
+    close(real);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, 11);
+    fix_end(&f);
+}
+
+/* ---- failing files ---- */
+
+static struct {
+    int allocate_err, open_direct_err, write_direct_err;
+    _Atomic unsigned attempts;
+    _Atomic unsigned countdown; /* operations until everything fails with EIO */
+} sim = {.countdown = UINT_MAX};
+
+static int
+sim_open(int dir_fd, const char *name, int flags)
+{
+    if (sim.open_direct_err && (flags & O_DIRECT))
+        return sim.open_direct_err;
+    return journal_file_syscalls.open(dir_fd, name, flags);
+}
+
+static int
+sim_allocate(int fd, uint64_t bytes)
+{
+    sim.attempts++;
+    return sim.allocate_err ? sim.allocate_err : journal_file_syscalls.allocate(fd, bytes);
+}
+
+static ssize_t
+sim_write(int fd, const void *p, size_t n, uint64_t offset)
+{
+    if (sim.write_direct_err && (fcntl(fd, F_GETFL) & O_DIRECT))
+        return sim.write_direct_err;
+    return journal_file_syscalls.write(fd, p, n, offset);
+}
+
+static struct journal_file_ops
+sim_ops(void)
+{
+    struct journal_file_ops ops = journal_file_syscalls;
+
+    ops.open = sim_open;
+    ops.allocate = sim_allocate;
+    ops.write = sim_write;
+    return ops;
+}
+
+static bool
+is_full(struct fix *f)
+{
+    return f->j.state == JOURNAL_FULL;
+}
+
+static void
+fill_until_full(struct fix *f)
+{
+    while (f->j.state == JOURNAL_OK) {
+        if (journal_has_room(&f->j))
+            fix_append(f);
+        reactor_turn(&f->r, false);
+    }
+}
+
+Test(journal_fault, a_full_disk_stops_the_journal_until_there_is_room)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+    uint64_t start, last;
+    unsigned attempts;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.file_ops = &ops;
+    fix_open(&f);
+    fix_until(&f, fix_helper_is_idle);
+    sim.allocate_err = -ENOSPC;
+    fill_until_full(&f);
+    cr_assert_eq(f.j.state, JOURNAL_FULL);
+    cr_assert_eq(f.j.error, ENOSPC);
+    cr_assert_not(journal_has_room(&f.j));
+    cr_assert_not(journal_idle(&f.j));
+    start = clock_now_ns();
+    attempts = sim.attempts;
+    f.told = 0;
+    while (clock_now_ns() - start < 1500 * 1000 * 1000ULL)
+        reactor_turn(&f.r, true);
+    cr_assert_geq(sim.attempts - attempts, 1, "it is tried again every second");
+    cr_assert_leq(sim.attempts - attempts, 2);
+    cr_assert(is_full(&f));
+    cr_assert_eq(f.told, 0);
+    sim.allocate_err = 0;
+    last = journal_last_lsn(&f.j);
+    fix_settle(&f);
+    cr_assert_eq(f.j.state, JOURNAL_OK);
+    cr_assert_eq(f.j.durable_lsn, last);
+    cr_assert_geq(f.told, 2);
+    fix_write(&f, 5, 10);
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, last + 50);
+    fix_end(&f);
+}
+
+/* Also when there is only the one that just got full. */
+Test(journal_fault, on_a_full_disk_released_segments_are_used_at_once)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+    uint64_t start, released;
+    unsigned spares;
+
+    for (spares = 0; spares < 2; spares++) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        f.opt.file_ops = &ops;
+        sim.allocate_err = 0;
+        fix_open(&f);
+        if (spares) {
+            fix_write(&f, 1, 1);
+            fix_until(&f, fix_helper_is_idle);
+        }
+        sim.allocate_err = -ENOSPC;
+        fill_until_full(&f);
+        cr_assert_eq(f.j.stats.segments_created, 1 + spares);
+        start = clock_now_ns();
+        released = f.j.synced_lsn;
+        journal_release(&f.j, released);
+        fix_settle(&f);
+        cr_assert_lt(clock_now_ns() - start, JOURNAL_RETRY_NS / 2);
+        cr_assert_eq(f.j.state, JOURNAL_OK);
+        cr_assert_eq(f.j.durable_lsn, journal_last_lsn(&f.j));
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, released), 0, "%s", f.err.text);
+        cr_assert_eq(f.last_read, f.j.durable_lsn);
+        fix_end(&f);
+    }
+}
+
+Test(journal_fault, a_full_journal_can_be_closed_and_loses_only_what_waits)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+    uint64_t durable;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.file_ops = &ops;
+    fix_open(&f);
+    sim.allocate_err = -ENOSPC;
+    fill_until_full(&f);
+    durable = f.j.durable_lsn;
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, durable);
+    fix_end(&f);
+}
+
+Test(journal_fault, a_file_system_that_cannot_make_files_fails_the_journal_at_the_second_attempt)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.file_ops = &ops;
+    fix_open(&f);
+    fix_until(&f, fix_helper_is_idle);
+    sim.allocate_err = -EIO;
+    fill_until_full(&f);
+    cr_assert_eq(f.j.state, JOURNAL_FAILED);
+    cr_assert_eq(f.j.error, EIO);
+    fix_until(&f, fix_is_idle);
+    fix_close(&f);
+    fix_end(&f);
+}
+
+Test(journal_fault, opening_on_a_full_disk_says_so_and_leaves_nothing_behind)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.file_ops = &ops;
+    sim.allocate_err = -ENOSPC;
+    cr_assert_eq(fix_scan(&f, 0), 0);
+    cr_assert_eq(journal_open(&f.j, &f.r, &f.opt, &f.tail, 1, &f.err), -ENOSPC);
+    cr_assert(strstr(f.err.text, "No space"), "%s", f.err.text);
+    cr_assert_eq(rmdir(f.dir), 0, "the directory is empty");
+    fix_end(&f);
+}
+
+Test(journal_fault, without_o_direct_it_writes_and_syncs)
+{
+    struct journal_file_ops ops = sim_ops();
+    struct fix f;
+    int kind;
+
+    for (kind = 0; kind < 2; kind++) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        f.opt.file_ops = &ops;
+        sim.open_direct_err = kind == 0 ? -EINVAL : 0;
+        sim.write_direct_err = kind == 1 ? -EINVAL : 0;
+        fix_open(&f);
+        cr_assert(strstr(journal_describe(&f.j), "fdatasync"), "%s", journal_describe(&f.j));
+        fix_write(&f, 60, 300);
+        cr_assert_eq(f.j.synced_lsn, 18000);
+        journal_release(&f.j, 9000);
+        fix_until(&f, fix_helper_is_idle);
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 9000), 0, "%s", f.err.text);
+        cr_assert_eq(f.read, 9000);
+        fix_end(&f);
+    }
+}
+
+/* ---- stopping at any operation of the helper ---- */
+
+static int
+step(void)
+{
+    if (sim.countdown == 0)
+        return -EIO;
+    sim.countdown--;
+    return 0;
+}
+
+static int
+stop_open(int dir_fd, const char *name, int flags)
+{
+    return step() ? -EIO : journal_file_syscalls.open(dir_fd, name, flags);
+}
+
+static int
+stop_allocate(int fd, uint64_t bytes)
+{
+    return step() ? -EIO : journal_file_syscalls.allocate(fd, bytes);
+}
+
+static ssize_t
+stop_write(int fd, const void *p, size_t n, uint64_t offset)
+{
+    return step() ? -EIO : journal_file_syscalls.write(fd, p, n, offset);
+}
+
+static int
+stop_sync(int fd)
+{
+    return step() ? -EIO : journal_file_syscalls.sync(fd);
+}
+
+static int
+stop_rename(int dir_fd, const char *from, const char *to)
+{
+    return step() ? -EIO : journal_file_syscalls.rename(dir_fd, from, to);
+}
+
+static int
+stop_remove(int dir_fd, const char *name)
+{
+    return step() ? -EIO : journal_file_syscalls.remove(dir_fd, name);
+}
+
+static const struct journal_file_ops stopping = {.open = stop_open,
+                                                 .allocate = stop_allocate,
+                                                 .write = stop_write,
+                                                 .sync = stop_sync,
+                                                 .rename = stop_rename,
+                                                 .remove = stop_remove};
+
+/* Writes, releases and recycles until the helper is stopped; returns what was released. */
+static uint64_t
+work_until_stopped(struct fix *f)
+{
+    uint64_t released = 0;
+    unsigned i;
+
+    for (i = 0; i < 8 && f->j.state == JOURNAL_OK; i++) {
+        fix_append_long(f, FIX_SEGMENT_BYTES / 2 + (i == 5 ? FIX_SEGMENT_BYTES : 0));
+        fix_append(f);
+        journal_want_durable(&f->j, journal_last_lsn(&f->j));
+        while (!journal_idle(&f->j))
+            reactor_turn(&f->r, true);
+        if (i % 3 == 2) {
+            released = f->j.synced_lsn - 2;
+            journal_release(&f->j, released);
+        }
+    }
+    return released;
+}
+
+Test(journal_fault, wherever_the_helper_stops_the_journal_opens_again, .timeout = 120)
+{
+    struct fix f;
+    uint64_t released, durable;
+    unsigned countdown, steps = UINT_MAX;
+
+    for (countdown = 8; countdown < steps; countdown += 1 + countdown / 12) {
+        fix_start(&f, JOURNAL_ALWAYS);
+        f.opt.segment_bytes = 16 * JOURNAL_BLOCK_BYTES;
+        f.opt.file_ops = &stopping;
+        sim.countdown = UINT_MAX;
+        fix_open(&f);
+        sim.countdown = countdown;
+        released = work_until_stopped(&f);
+        durable = f.j.durable_lsn;
+        if (sim.countdown > 0)
+            steps = countdown; /* it was not stopped any more */
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, released), 0, "%u: %s", countdown, f.err.text);
+        cr_assert_geq(f.last_read, durable);
+        sim.countdown = UINT_MAX;
+        fix_open(&f);
+        fix_write(&f, 3, 4);
+        durable = f.j.durable_lsn;
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, released), 0, "%u: %s", countdown, f.err.text);
+        cr_assert_eq(f.last_read, durable);
+        fix_end(&f);
+    }
+    cr_assert_gt(countdown, 60);
+}
+
+/* ---- tails ---- */
+
+Test(journal_fault, after_a_torn_tail_the_journal_goes_on)
+{
+    struct fix f;
+    uint64_t durable, offset;
+    unsigned i;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    for (i = 0; i < 5; i++) {
+        fix_open(&f);
+        fix_write(&f, 2, 20);
+        durable = f.j.durable_lsn;
+        fix_write(&f, 1, 300);
+        offset = f.j.w->offset - f.j.w->flight_extent;
+        fix_write_file(&f, f.j.w->file.number, "torn", 4, offset + 3000 + i * 1000);
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+        cr_assert_eq(f.last_read, durable);
+        cr_assert_gt(f.tail.torn_bytes, 0);
+    }
+    fix_open(&f);
+    fix_write(&f, 2, 20);
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, 240);
+    cr_assert_eq(f.tail.torn_bytes, 0);
+    fix_end(&f);
+}
+
+/* ---- kill -9 ---- */
+
+/* The child appends as fast as it can and tells each durable LSN, and each LSN it releases, first.
+ */
+static void
+child(struct fix *f, int pipe_fd, enum journal_mode mode)
+{
+    uint64_t told = 0, news[2] = {0, 0};
+    unsigned i;
+
+    cr_assert_eq(journal_scan(f->dir, 0, NULL, NULL, &f->tail, &f->err), 0);
+    fix_open_at(f, f->tail.last_lsn + 1);
+    journal_set_mode(&f->j, mode);
+    for (i = 0;; i++) {
+        if (journal_has_room(&f->j))
+            fix_append_long(f, 8 + (i * 7919) % 3000);
+        if (i % 4 == 0)
+            reactor_turn(&f->r, false);
+        if (f->j.durable_lsn == told)
+            continue;
+        told = f->j.durable_lsn;
+        if (told % 5 == 0 && f->j.synced_lsn > 500)
+            news[1] = MAX(news[1], f->j.synced_lsn - 500);
+        news[0] = told;
+        if (write(pipe_fd, news, sizeof(news)) != sizeof(news))
+            _exit(1);
+        journal_release(&f->j, news[1]);
+    }
+}
+
+static pid_t
+start_child(struct fix *parent, int pipe_fd, enum journal_mode mode)
+{
+    pid_t pid = fork();
+    struct fix f;
+
+    if (pid)
+        return pid;
+    fix_start(&f, mode);
+    rmdir(f.dir);
+    memcpy(f.dir, parent->dir, sizeof(f.dir));
+    child(&f, pipe_fd, mode);
+    _exit(0);
+}
+
+Test(journal_fault, what_was_durable_survives_kill_9, .timeout = 120)
+{
+    struct fix f;
+    uint64_t news[2], durable, released = 0;
+    int round, ends[2], status;
+    pid_t pid;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    for (round = 0; round < 12; round++) {
+        cr_assert_eq(pipe(ends), 0);
+        pid = start_child(&f, ends[1], (enum journal_mode)(round % 3));
+        close(ends[1]);
+        usleep(150000 + 20000 * (unsigned)round);
+        kill(pid, SIGKILL);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert(WIFSIGNALED(status));
+        durable = 0;
+        while (read(ends[0], news, sizeof(news)) == sizeof(news)) {
+            durable = news[0];
+            released = MAX(released, news[1]);
+        }
+        close(ends[0]);
+        cr_assert_eq(fix_scan(&f, released), 0, "%s", f.err.text);
+        cr_assert_geq(f.last_read, durable);
+    }
+    fix_end(&f);
+}
