@@ -29,6 +29,7 @@ C("dbsize", cmd_dbsize, 1, ALL, R|F|CMD_COUNT_KEYS, 0,0,0, "@keyspace @read @fas
 C("flushdb", cmd_flushdb, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of the database.") \
 C("flushall", cmd_flushall, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of every database.") \
 C("debug", cmd_debug, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "Depends on subcommand.", "subcommand [argument ...]", "For tests: SLEEP, OBJECT, FAULT.") \
+C("debug_object", cmd_debug_object, 2, KEYS, R|CMD_HIDDEN, 1,1,1, "@admin @slow @dangerous", "server", "0.1.0", "O(1)", "key", "Internal: what DEBUG OBJECT shows.") \
 C("shutdown", cmd_shutdown, -1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "Stops the server in good order.") \
 C("save", cmd_save, 1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "", "Makes a checkpoint and answers when it is on disk.") \
 C("bgsave", cmd_bgsave, -1, SESSION, CMD_ADMIN|CMD_ALONE, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(1)", "[SCHEDULE]", "Starts a checkpoint.") \
@@ -148,6 +149,7 @@ void cmd_dbsize(struct ctx *c);
 void cmd_flushdb(struct ctx *c);
 void cmd_flushall(struct ctx *c);
 void cmd_debug(struct ctx *c);
+void cmd_debug_object(struct ctx *c);
 void cmd_shutdown(struct ctx *c);
 void cmd_save(struct ctx *c);
 void cmd_bgsave(struct ctx *c);

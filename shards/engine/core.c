@@ -37,6 +37,28 @@ publish(struct core *c)
     atomic_store_explicit(&p->journal_state, sh->journal.state, memory_order_relaxed);
 }
 
+/* What costs more to find out, a few times a second. */
+static void
+publish_slow(struct core *c)
+{
+    const struct checkpoint_stats *cp = checkpoint_stats(&c->shard);
+    struct core_published *p = &c->published;
+    struct metrics *m = &c->metrics;
+    struct store_stats store;
+
+    store_get_stats(c->shard.store, &store);
+    metrics_store(&p->store_bytes, store.sst_bytes);
+    metrics_store(&p->journal_live_bytes, journal_live_bytes(&c->shard.journal));
+    metrics_store(&p->checkpoints_running, cp->running);
+    metrics_store(&p->checkpoint_failing, cp->last_error != 0);
+    metrics_set(m, checkpoint_count, cp->count);
+    metrics_set(m, checkpoint_rows, cp->rows);
+    metrics_set(m, checkpoint_bytes, cp->bytes);
+    metrics_set(m, checkpoint_failures, cp->failures);
+    if (cp->last_unix_s > atomic_load(&c->node->last_save_s))
+        atomic_store(&c->node->last_save_s, cp->last_unix_s);
+}
+
 static void
 publish_metrics(struct core *c)
 {
@@ -58,6 +80,20 @@ publish_metrics(struct core *c)
     metrics_set(m, journal_write_ns, sh->journal.stats.write_ns);
     metrics_set(m, journal_errors, sh->journal.stats.errors);
     metrics_set(m, loop_turns, atomic_load_explicit(&c->reactor.stats.turns, memory_order_relaxed));
+}
+
+void
+core_reset_stats(struct core *c)
+{
+    struct shard *sh = &c->shard;
+    uint64_t clients = metrics_get(&c->metrics, connections_current);
+
+    memset(&c->metrics, 0, sizeof(c->metrics));
+    metrics_set(&c->metrics, connections_current, clients);
+    sh->hits = sh->misses = sh->expired = sh->evicted = sh->points = 0;
+    c->conns.bytes_in = c->conns.bytes_out = c->conns.nobufs = 0;
+    c->points_read = 0;
+    memset(&sh->journal.stats, 0, sizeof(sh->journal.stats));
 }
 
 static void
@@ -130,6 +166,7 @@ cron(struct timer *t)
     struct core *c = container_of(t, struct core, cron);
 
     publish_metrics(c);
+    publish_slow(c);
     if (shard_available(&c->shard)) {
         expire_cycle(&c->shard);
         if (c->config.maxmemory)
@@ -234,7 +271,6 @@ core_init(struct core *c, struct node *node, unsigned id)
     };
     scratch_init(&c->scratch);
     list_init(&c->round_pool);
-    list_init(&c->paused_output);
     list_init(&c->journal_waiters);
     core_apply_config(c, config);
 }

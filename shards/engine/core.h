@@ -21,7 +21,8 @@ struct listener;
 /* Numbers a core shows to the others; stored at the end of a turn when they changed. */
 struct core_published {
     _Atomic uint64_t keys[SHARD_DBS], expires[SHARD_DBS], series, memory_bytes, dirty_keys,
-        journal_lsn, durable_lsn, journal_live_bytes, store_bytes;
+        journal_lsn, durable_lsn, journal_live_bytes, store_bytes, checkpoints_running,
+        checkpoint_failing;
     _Atomic uint32_t clients;
     _Atomic uint32_t journal_state;
 };
@@ -37,7 +38,6 @@ struct core {
     struct config config;       /* this core's copy; CONFIG SET sends new ones round */
     struct scratch scratch;     /* reset every turn */
     struct list round_pool;     /* idle remote batches, by target: see round.c */
-    struct list paused_output;  /* sessions that wait for their client to read */
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
     struct poller poller;
@@ -47,7 +47,7 @@ struct core {
     uint64_t next_client_id;    /* id of a client = counter * ncores + core id */
     bool everysec_ack;          /* replies do not wait for the journal */
     enum journal_state journal_state_seen;
-    struct io_fault fault;      /* DEBUG FAULT */
+    void *fault_state;          /* DEBUG FAULT */
     /* stopping */
     int stop_step;
     uint64_t stop_deadline_ns;
@@ -82,6 +82,8 @@ void core_start(struct core *c);
 void core_fini(struct core *c);
 /* New settings for this core (own thread). */
 void core_apply_config(struct core *c, const struct config *config);
+/* CONFIG RESETSTAT (own thread). */
+void core_reset_stats(struct core *c);
 /* Every turn: moves a stop on once node.stopping is set. */
 unsigned core_stop_poll(struct core *c);
 

@@ -374,7 +374,7 @@ session_admit(struct session *s, struct request *rq)
 {
     const struct command *cmd = rq->cmd;
 
-    if (unlikely(cmd == NULL)) {
+    if (unlikely(cmd == NULL || cmd->flags & CMD_HIDDEN)) {
         if (!s->authenticated)
             session_refuse(s, "NOAUTH Authentication required.");
         else

@@ -68,8 +68,6 @@ struct session {
     /* BATCH_SET */
     struct batch_point *batch;
     uint32_t batch_n, batch_cap;
-    /* last write of this client, for WAITAOF: per shard LSN */
-    uint64_t *wrote_lsn; /* ncores entries, NULL = nothing written */
     /* a local command that could not run yet: its copy, run again by `waiter` */
     struct queued_command *parked;
     struct exec_waiter waiter;
@@ -77,11 +75,10 @@ struct session {
     bool hold;                 /* replies of this run wait for hold_seq */
     uint32_t hold_seq;
     bool blocked;              /* a command will answer later */
-    bool output_paused;        /* in core.paused_output: the client does not read */
+    bool output_paused;        /* the client does not read its replies */
     bool stop_run;             /* leave the rest of the run for later */
     struct timer timer;        /* DEBUG SLEEP, WAITAOF timeout */
-    struct ack_waiter ack;     /* WAITAOF */
-    struct list wait_node;     /* in core.paused_output */
+    void *timer_arg;           /* what it is for */
 };
 
 /* A client was accepted on this core. Takes the descriptor. */
