@@ -59,8 +59,6 @@ conn_take_bytes(struct conn *c, char *data, size_t n)
         c->in_data = false;
     }
     if (used < n && !c->closing && !c->close_after) {
-        if (c->in_need > c->in.cap)
-            buf_reserve(&c->in, c->in_need - c->in.n);
         buf_append(&c->in, data + used, n - used);
         if (used == 0)
             conn_drain_in(c);

@@ -74,17 +74,17 @@ C("persist", cmd_persist, 2, KEYS, W|F, 1,1,1, "@keyspace @write @fast", "generi
 C("rename", cmd_rename, 3, KEYS, W|CMD_RANGES, 1,2,1, "@keyspace @write @slow", "generic", "1.0.0", "O(1) for strings, O(N) for the points of a series", "key newkey", "Renames a key.") \
 C("renamenx", cmd_renamenx, 3, KEYS, W|F|CMD_RANGES, 1,2,1, "@keyspace @write @fast", "generic", "1.0.0", "O(1) for strings, O(N) for the points of a series", "key newkey", "Renames a key if the new name is free.") \
 C("copy", cmd_copy, -3, KEYS, W|M|CMD_RANGES, 1,2,1, "@keyspace @write @slow", "generic", "6.2.0", "O(N) with N the size of the value", "source destination [DB destination-db] [REPLACE]", "Copies a key.") \
-C("keys", cmd_keys, 2, ALL, R, 0,0,0, "@keyspace @read @slow @dangerous", "generic", "1.0.0", "O(N) with N the keys of the database", "pattern", "Every key that matches a pattern.") \
-C("scan", cmd_scan, -2, CURSOR, R, 0,0,0, "@keyspace @read @slow", "generic", "2.8.0", "O(1) a call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of the database.") \
-C("randomkey", cmd_randomkey, 1, ALL, R, 0,0,0, "@keyspace @read @slow", "generic", "1.0.0", "O(1)", "", "A key chosen at random.") \
+C("keys", cmd_keys, 2, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow @dangerous", "generic", "1.0.0", "O(N) with N the keys of the database", "pattern", "Every key that matches a pattern.") \
+C("scan", cmd_scan, -2, CURSOR, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "2.8.0", "O(1) a call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of the database.") \
+C("randomkey", cmd_randomkey, 1, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "1.0.0", "O(1)", "", "A key chosen at random.") \
 C("object", NULL, -2, KEYS, 0, 0,0,0, "@slow", "generic", "2.2.3", "Depends on subcommand.", "", "Facts about the representation of a value.") \
 C("multi", cmd_multi, 1, SESSION, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "1.2.0", "O(1)", "", "Starts a transaction: what follows is queued.") \
 C("exec", cmd_exec, 1, SESSION, CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@slow @transaction", "transactions", "1.2.0", "Depends on the queued commands", "", "Runs the queued commands as one.") \
-C("discard", cmd_discard, 1, SESSION, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
+C("discard", cmd_discard, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
 C("watch", cmd_watch, -2, KEYS, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL|CMD_WATCHES, 1,-1,1, "@fast @transaction", "transactions", "2.2.0", "O(N) with N the keys", "key [key ...]", "Makes the next EXEC fail if one of the keys changes before it.") \
 C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
-C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in time order, O(log N) for late points", "key timestamp|* value [data_type] [quality]", "Adds a point to a series.") \
-C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE t] [REV]", "Points of a series between two times.") \
+C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in time order, O(log N) for late points", "key timestamp|* value [data_type] [quality]", "Adds a point to a series.") \
+C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE t] [REV]", "Points of a series between two times.") \
 C("batch_set", cmd_batch_set, 4, SESSION, W|M|F|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @fast", "timeseries", "0.1.0", "O(1)", "key value timestamp", "Adds a point to the connection's batch (value before timestamp).") \
 C("batch_flush", cmd_batch_flush, 1, SESSION, W|M|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @slow", "timeseries", "0.1.0", "O(N) with N the points of the batch", "", "Writes the connection's batch, all of it or nothing.") \
 C("batch_write", cmd_batch_write, -4, KEYS, W|M|CMD_HIDDEN|CMD_RANGES, 1,-1,3, "@write @slow", "timeseries", "0.1.0", "O(N)", "key value timestamp ...", "Internal: the write that BATCH_FLUSH makes.") \

@@ -24,6 +24,8 @@ enum need_kind {
     NEED_KEY,   /* the key's main row (found missing by the dispatcher, not by handlers) */
     NEED_RANGE, /* stored blocks of a series between two times */
     NEED_COUNT, /* which keys the store has, of those nobody looked up yet */
+    NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
+                 * `limit` rows are reached */
 };
 struct need {
     enum need_kind kind;
@@ -78,6 +80,7 @@ enum command_flag {
     CMD_RANGES = 1 << 14,   /* may set ctx->need; with ctx->probe it only finds that out */
     CMD_HIDDEN = 1 << 15,   /* internal: clients cannot name it */
     CMD_MULTI_CONTROL = 1 << 16, /* acts at once inside MULTI instead of being queued */
+    CMD_SERIES = 1 << 18,   /* its first key is a series: prefetched as one */
     CMD_WATCHES = 1 << 17,  /* registers its keys for WATCH */
 };
 

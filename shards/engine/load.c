@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
+#include "shards/engine/rows.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
@@ -145,6 +146,10 @@ load_work(struct offload_job *job)
         break;
     case NEED_COUNT:
         look_up_maybes(l);
+        break;
+    case NEED_ROWS:
+        rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start, (uint32_t)l->need.end,
+                  l->need.limit);
         break;
     case NEED_NOTHING:
         break;

@@ -531,16 +531,38 @@ run_parse(struct session *s, struct run *run, char *data, size_t n)
     return at;
 }
 
+static struct series_key *
+prefetched_series(const struct head *h, const struct request *rq)
+{
+    struct entry *e;
+
+    if (rq->hash == 0 || !(rq->cmd->flags & CMD_SERIES))
+        return NULL;
+    e = head_find(h, rq->hash, rq->argv[1]);
+    return e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) ? entry_ptr(e) : NULL;
+}
+
+/* The keys of a run wait for memory together instead of one after the other: first the buckets (while
+ * parsing), then the entries, then what the entries of series point to. */
 static void
-run_prefetch_entries(struct session *s, const struct run *run)
+run_prefetch(struct session *s, const struct run *run)
 {
     const struct head *h = &s->core->shard.db[s->db].head;
+    struct series_key *series[SESSION_RUN];
 
     if (!shard_available(&s->core->shard))
         return;
     for (uint32_t i = 0; i < run->n; i++)
         if (run->rq[i].hash)
             head_prefetch_entry(h, run->rq[i].hash);
+    for (uint32_t i = 0; i < run->n; i++) {
+        series[i] = prefetched_series(h, &run->rq[i]);
+        if (series[i])
+            series_prefetch_key(series[i]);
+    }
+    for (uint32_t i = 0; i < run->n; i++)
+        if (series[i])
+            series_prefetch_points(series[i]);
 }
 
 static bool
@@ -627,7 +649,7 @@ session_on_data(struct conn *conn, char *data, size_t n)
         size_t parsed = run_parse(s, &run, data + used, n - used);
         size_t done;
 
-        run_prefetch_entries(s, &run);
+        run_prefetch(s, &run);
         done = run_dispatch(s, &run);
         if (run.n == 0 || done == run.rq[run.n - 1].end)
             done = parsed;

@@ -10,17 +10,16 @@
 
 #include <stdlib.h>
 
-#define TYPES_CAP_FIRST 1
-
 /* --- keys --------------------------------------------------------------------------------------
  */
 
 struct series_key *
 series_key_create(struct arena *a)
 {
-    struct series_key *k = arena_alloc(a, sizeof(*k));
+    struct series_key *k = arena_alloc(a, sizeof(*k) + sizeof(struct series));
 
-    *k = (struct series_key){0};
+    *k = (struct series_key){.types = &k->one};
+    k->first[0] = (struct series){0};
     return k;
 }
 
@@ -37,7 +36,8 @@ series_destroy(struct arena *a, struct series_key *k, struct series *s)
     if (s->frozen)
         late_free(a, k, &s->frozen->late);
     free(s->frozen);
-    series_free(a, k, s, sizeof(*s));
+    if (s != k->first)
+        series_free(a, k, s, sizeof(*s));
 }
 
 /* Room of the array of types: powers of two. */
@@ -56,8 +56,9 @@ series_key_destroy(struct arena *a, struct series_key **k)
         return;
     for (i = 0; i < (*k)->n; i++)
         series_destroy(a, *k, (*k)->types[i]);
-    series_free(a, *k, (*k)->types, types_cap((*k)->n) * sizeof(*(*k)->types));
-    arena_free(a, *k, sizeof(**k));
+    if ((*k)->types != &(*k)->one)
+        series_free(a, *k, (*k)->types, types_cap((*k)->n) * sizeof(*(*k)->types));
+    arena_free(a, *k, sizeof(**k) + sizeof(struct series));
     *k = NULL;
 }
 
@@ -85,23 +86,47 @@ series_find(const struct series_key *k, uint8_t type)
     return at < k->n && k->types[at]->type == type ? k->types[at] : NULL;
 }
 
-struct series *
-series_get(struct arena *a, struct series_key *k, uint8_t type)
+/* Room for one more in the array of types. */
+static void
+types_reserve(struct arena *a, struct series_key *k)
 {
-    uint32_t at = type_place(k, type), cap = types_cap(k->n);
-    struct series *s;
+    uint32_t cap = types_cap(k->n);
 
-    if (at < k->n && k->types[at]->type == type)
-        return k->types[at];
-    s = series_alloc(a, k, sizeof(*s));
-    *s = (struct series){.type = type};
-    if (k->n == cap)
+    if (k->n == 0 || k->n < cap)
+        return;
+    if (k->types != &k->one) {
         k->types = series_realloc(a, k, k->types, cap * sizeof(*k->types),
                                   types_cap(k->n + 1) * sizeof(*k->types));
+        return;
+    }
+    k->types = series_alloc(a, k, types_cap(k->n + 1) * sizeof(*k->types));
+    k->types[0] = k->one;
+}
+
+static struct series *
+series_new(struct arena *a, struct series_key *k, uint32_t at, uint8_t type)
+{
+    struct series *s = k->n == 0 ? k->first : series_alloc(a, k, sizeof(*s));
+
+    *s = (struct series){.type = type};
+    types_reserve(a, k);
     memmove(k->types + at + 1, k->types + at, (k->n - at) * sizeof(*k->types));
     k->types[at] = s;
     k->n++;
     return s;
+}
+
+struct series *
+series_get(struct arena *a, struct series_key *k, uint8_t type)
+{
+    uint32_t at;
+
+    if (likely(k->n == 1 && k->first[0].type == type))
+        return k->first;
+    at = type_place(k, type);
+    if (at < k->n && k->types[at]->type == type)
+        return k->types[at];
+    return series_new(a, k, at, type);
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -174,14 +199,14 @@ static void
 seal(struct arena *a, struct series_key *k, struct series *s, const struct series_limits *lim)
 {
     uint32_t cut = seal_point(&s->open, lim);
-    struct series_chunk rest;
+    struct series_chunk front;
 
     if (cut == 0)
         return;
-    /* Room for what comes before the next sealing, so that the chunk need not grow on the way. */
-    rest = chunk_split(a, k, &s->open, cut, 2 * lim->block_points);
-    sealed_insert(a, k, s, s->sealed_n, s->open);
-    s->open = rest;
+    front = chunk_take_front(a, k, &s->open, cut);
+    sealed_insert(a, k, s, s->sealed_n, front);
+    if (s->open.cap / SPARE_MAX > MAX(s->open.n, 2 * lim->block_points))
+        chunk_reserve(a, k, &s->open, 2 * MAX(s->open.n, lim->block_points));
 }
 
 /* A sealed chunk grows by points that come late; at twice the size it becomes two. */
@@ -189,7 +214,7 @@ static void
 split_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t i,
              const struct series_limits *lim)
 {
-    struct series_chunk rest;
+    struct series_chunk front;
     uint32_t cut;
 
     if (s->sealed[i].n < 2 * lim->block_points_max)
@@ -197,8 +222,8 @@ split_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t i
     cut = chunk_boundary(&s->sealed[i], s->sealed[i].n / 2);
     if (cut == 0)
         return;
-    rest = chunk_split(a, k, &s->sealed[i], cut, 0);
-    sealed_insert(a, k, s, i + 1, rest);
+    front = chunk_take_front(a, k, &s->sealed[i], cut);
+    sealed_insert(a, k, s, i, front);
 }
 
 /* --- adding ------------------------------------------------------------------------------------
