@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #define ENTROPY_MUST_SAVE 0.05
-#define CENTRE_SAMPLES 63 /* differences looked at to find the usual one */
-#define POSITION_BITS 10  /* of a patch within its vector */
+#define LOOK_POINTS 64   /* of a column, to see which ways are worth trying */
+#define LOOK_RUN 4       /* so many beside each other, lest a pattern hides between them */
+#define LOOK_MARGIN 0.15 /* a way that looks so much worse, and a bit a point, is not tried */
+#define POSITION_BITS 10 /* of a patch within its vector */
 #define VECTOR_PATCHED 0x80
 static_assert(1 << POSITION_BITS == INT_VECTOR, "a patch position names any value of a vector");
 
@@ -52,16 +54,20 @@ plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
     plan->bytes += 2;
 }
 
-/* `c` are the counts of r as it stands; recounted when the vector has a base of its own. */
+/* `c` are the counts of r as it stands; recounted when the vector has a base of its own, which only
+ * plain values do: the others lie around 0 already. */
 static void
-plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struct class_counts *c)
+plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struct class_counts *c,
+            enum int_transform transform)
 {
     struct class_counts above_base = {0};
     uint64_t low = r[0], shifted[INT_VECTOR];
     uint32_t i;
 
-    for (i = 1; i < n; i++)
+    for (i = 1; transform == INT_PLAIN && i < n; i++)
         low = MIN(low, r[i]);
+    if (transform != INT_PLAIN)
+        low = 0;
     plan->base = low;
     if (low == 0) {
         plan_width(plan, c, n);
@@ -101,7 +107,7 @@ write_patches(const uint64_t *v, uint32_t n, const struct vector_plan *plan, str
 }
 
 static void
-write_vector(const uint64_t *r, uint32_t n, struct buf *out)
+write_vector(const uint64_t *r, uint32_t n, enum int_transform transform, struct buf *out)
 {
     struct class_counts c = {0};
     struct vector_plan plan;
@@ -109,7 +115,7 @@ write_vector(const uint64_t *r, uint32_t n, struct buf *out)
     uint32_t i;
 
     class_counts_add(&c, r, n);
-    plan_vector(&plan, r, n, &c);
+    plan_vector(&plan, r, n, &c, transform);
     for (i = 0; i < n; i++)
         v[i] = r[i] - plan.base;
     buf_put_u8(out, (uint8_t)(plan.width | (plan.patches ? VECTOR_PATCHED : 0)));
@@ -137,6 +143,15 @@ gcd(uint64_t a, uint64_t b)
     return a;
 }
 
+/* Most differences fit 32 bits, where dividing is several times faster. */
+static inline bool
+divides(uint64_t g, uint64_t size)
+{
+    if (likely((g | size) <= UINT32_MAX))
+        return (uint32_t)size % (uint32_t)g == 0;
+    return size % g == 0;
+}
+
 /* The greatest divisor of all x - x[0] (wrapped, so that the quotients are exact in any case);
  * stops at 1. */
 static uint64_t
@@ -148,10 +163,25 @@ common_divisor(const int64_t *x, size_t n)
     for (i = 1; i < n && g != 1; i++) {
         int64_t e = (int64_t)((uint64_t)x[i] - (uint64_t)x[0]);
         uint64_t size = e < 0 ? 0 - (uint64_t)e : (uint64_t)e;
-        if (size && (g == 0 || size % g))
+        if (size && (g == 0 || !divides(g, size)))
             g = gcd(size, g);
     }
     return g == 0 || g > INT64_MAX ? 1 : g;
+}
+
+/* All y are multiples of g: dividing by the odd part is multiplying by its inverse modulo 2^64,
+ * which Newton's iteration finds, doubling the right bits each time. */
+static void
+divide_exactly(int64_t *y, size_t n, uint64_t g)
+{
+    unsigned shift = (unsigned)__builtin_ctzll(g), k;
+    uint64_t odd = g >> shift, inverse = odd;
+    size_t i;
+
+    for (k = 0; k < 5; k++)
+        inverse *= 2 - odd * inverse;
+    for (i = 0; i < n; i++)
+        y[i] = (int64_t)((uint64_t)(y[i] >> shift) * inverse);
 }
 
 static void
@@ -190,29 +220,80 @@ residuals_delta2(const int64_t *y, size_t n, struct int_trial *t)
         t->residual[i] = (uint64_t)y[i] - 2 * (uint64_t)y[i - 1] + (uint64_t)y[i - 2];
 }
 
-static int
-compare_int64(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+/* --- a first look -------------------------------------------------------------------------------
+ */
 
-    return (x > y) - (x < y);
+/* Differences here and there in the column, as they come and sorted, and what the ways of making
+ * residuals would leave of them. */
+struct look {
+    int64_t y[LOOK_POINTS], d[LOOK_POINTS], d2[LOOK_POINTS];
+    unsigned n;
+    int64_t usual; /* median of d */
+};
+
+static int64_t
+median(const int64_t *v, unsigned n)
+{
+    int64_t sorted[LOOK_POINTS];
+    unsigned i, k;
+
+    for (i = 0; i < n; i++) {
+        for (k = i; k > 0 && sorted[k - 1] > v[i]; k--)
+            sorted[k] = sorted[k - 1];
+        sorted[k] = v[i];
+    }
+    return sorted[n / 2];
 }
 
-/* The median of a sample of the differences. */
-static int64_t
-usual_difference(const int64_t *y, size_t n)
+static void
+look_at(const int64_t *y, size_t at, struct look *l)
 {
-    int64_t sample[CENTRE_SAMPLES];
-    size_t i, k = MIN(n - 1, (size_t)CENTRE_SAMPLES);
+    size_t before = at - 1, first = before ? before - 1 : 0;
+    unsigned i = l->n++;
 
-    if (k == 0)
-        return 0;
-    for (i = 0; i < k; i++) {
-        size_t at = 1 + i * (n - 1) / k;
-        sample[i] = (int64_t)((uint64_t)y[at] - (uint64_t)y[at - 1]);
-    }
-    qsort(sample, k, sizeof(*sample), compare_int64);
-    return sample[k / 2];
+    l->y[i] = y[at];
+    l->d[i] = (int64_t)((uint64_t)y[at] - (uint64_t)y[before]);
+    l->d2[i] = (int64_t)((uint64_t)l->d[i] - ((uint64_t)y[before] - (uint64_t)y[first]));
+}
+
+static void
+take_look(const int64_t *y, size_t n, struct look *l)
+{
+    const size_t runs = LOOK_POINTS / LOOK_RUN;
+    size_t i, k;
+
+    l->n = 0;
+    if (n <= LOOK_POINTS)
+        for (i = 1; i < n; i++)
+            look_at(y, i, l);
+    else
+        for (i = 0; i < runs; i++)
+            for (k = 0; k < LOOK_RUN; k++)
+                look_at(y, 1 + i * (n - 1 - LOOK_RUN) / (runs - 1) + k, l);
+    l->usual = l->n ? median(l->d, l->n) : 0;
+}
+
+static unsigned
+bits_above(const int64_t *v, unsigned n)
+{
+    int64_t low = INT64_MAX;
+    unsigned i, bits = 0;
+
+    for (i = 0; i < n; i++)
+        low = MIN(low, v[i]);
+    for (i = 0; i < n; i++)
+        bits += bit_width((uint64_t)v[i] - (uint64_t)low);
+    return bits;
+}
+
+static unsigned
+bits_around(const int64_t *v, unsigned n, int64_t centre)
+{
+    unsigned i, bits = 0;
+
+    for (i = 0; i < n; i++)
+        bits += bit_width(zigzag((int64_t)((uint64_t)v[i] - (uint64_t)centre)));
+    return bits;
 }
 
 static int64_t
@@ -242,7 +323,7 @@ measure(struct int_trial *t, size_t n)
         struct class_counts c = {0};
         struct vector_plan plan;
         class_counts_add(&c, t->residual + i, piece);
-        plan_vector(&plan, t->residual + i, piece, &c);
+        plan_vector(&plan, t->residual + i, piece, &c, t->transform);
         t->packed_bytes += plan.bytes;
         for (k = 0; k < ENTROPY_CLASSES; k++)
             t->counts.of[k] += c.of[k];
@@ -263,11 +344,9 @@ best_pack(const struct int_trial *t, size_t n)
 static size_t
 trial_bytes(const struct int_trial *t, size_t n)
 {
-    static const size_t none = 0;
-
     switch (best_pack(t, n)) {
     case INT_PACK_NONE:
-        return none;
+        return 0;
     case INT_PACK_ENTROPY:
         return t->entropy_bytes;
     default:
@@ -275,42 +354,88 @@ trial_bytes(const struct int_trial *t, size_t n)
     }
 }
 
-/* Fills `t`; `kind` counts through the ways there are. */
-static bool
-make_trial(unsigned kind, const int64_t *y, size_t n, struct int_trial *t)
+/* The ways of making residuals: what stands above the least value, above the least difference,
+ * around the usual difference, differences of differences. */
+enum way { WAY_PLAIN, WAY_ABOVE, WAY_AROUND, WAY_TWICE, WAYS };
+
+static unsigned
+look_bits(const struct look *l, enum way way)
+{
+    switch (way) {
+    case WAY_PLAIN:
+        return bits_above(l->y, l->n);
+    case WAY_ABOVE:
+        return bits_above(l->d, l->n);
+    case WAY_AROUND:
+        return bits_around(l->d, l->n, l->usual);
+    default:
+        return bits_around(l->d2, l->n, 0);
+    }
+}
+
+/* Marks the ways worth trying; the best looking one always is. */
+static void
+choose_ways(const struct look *l, bool worth[WAYS])
+{
+    unsigned bits[WAYS], least = UINT_MAX, way;
+
+    for (way = 0; way < WAYS; way++) {
+        bits[way] = look_bits(l, way);
+        least = MIN(least, bits[way]);
+    }
+    for (way = 0; way < WAYS; way++)
+        worth[way] = bits[way] <= least * (1 + LOOK_MARGIN) + l->n;
+}
+
+static void
+make_trial(enum way way, const struct look *l, const int64_t *y, size_t n, struct int_trial *t)
 {
     size_t i;
 
-    switch (kind) {
-    case 0:
+    t->is_signed = way == WAY_AROUND || way == WAY_TWICE;
+    switch (way) {
+    case WAY_PLAIN:
         t->transform = INT_PLAIN;
-        t->is_signed = false;
         residuals_plain(y, n, t);
         break;
-    case 1:
+    case WAY_ABOVE:
+    case WAY_AROUND:
         t->transform = INT_DELTA;
-        t->is_signed = false;
-        t->base = least_difference(y, n);
+        t->base = way == WAY_ABOVE ? least_difference(y, n) : l->usual;
         residuals_delta(y, n, t);
-        break;
-    case 2:
-        t->transform = INT_DELTA;
-        t->is_signed = true;
-        t->base = usual_difference(y, n);
-        residuals_delta(y, n, t);
-        break;
-    case 3:
-        t->transform = INT_DELTA2;
-        t->is_signed = true;
-        residuals_delta2(y, n, t);
         break;
     default:
-        return false;
+        t->transform = INT_DELTA2;
+        residuals_delta2(y, n, t);
+        break;
     }
     for (i = 0; t->is_signed && i < n; i++)
         t->residual[i] = zigzag((int64_t)t->residual[i]);
     measure(t, n);
-    return true;
+}
+
+/* The smallest of the ways worth trying. `t` has room for residuals in both places. */
+static struct int_trial
+best_trial(const int64_t *y, size_t n, struct int_trial t[2])
+{
+    struct look look;
+    bool worth[WAYS], any = false;
+    unsigned way;
+
+    take_look(y, n, &look);
+    choose_ways(&look, worth);
+    for (way = 0; way < WAYS; way++) {
+        if (!worth[way])
+            continue;
+        make_trial(way, &look, y, n, &t[1]);
+        if (!any || trial_bytes(&t[1], n) < trial_bytes(&t[0], n)) {
+            struct int_trial better = t[1];
+            t[1] = t[0];
+            t[0] = better;
+        }
+        any = true;
+    }
+    return t[0];
 }
 
 /* --- column --------------------------------------------------------------------------------------
@@ -331,7 +456,7 @@ write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale,
     if (pack == INT_PACK_ENTROPY)
         entropy_encode(t->residual, n, &t->counts, out);
     for (i = 0; pack == INT_PACK_BITS && i < n; i += INT_VECTOR)
-        write_vector(t->residual + i, (uint32_t)MIN(n - i, (size_t)INT_VECTOR), out);
+        write_vector(t->residual + i, (uint32_t)MIN(n - i, (size_t)INT_VECTOR), t->transform, out);
 }
 
 void
@@ -339,23 +464,15 @@ int_encode(const int64_t *x, size_t n, struct buf *out)
 {
     uint64_t *space = malloc(3 * n * sizeof(*space)), scale = common_divisor(x, n);
     int64_t *y = (int64_t *)space;
-    struct int_trial best = {.residual = space + n}, next = {.residual = space + 2 * n};
-    unsigned kind;
+    struct int_trial trials[2] = {{.residual = space + n}, {.residual = space + 2 * n}}, best;
     size_t i;
 
     ASSERT(space && n > 0);
     for (i = 0; i < n; i++)
         y[i] = (int64_t)((uint64_t)x[i] - (uint64_t)x[0]);
-    for (i = 0; scale != 1 && i < n; i++)
-        y[i] /= (int64_t)scale;
-    make_trial(0, y, n, &best);
-    for (kind = 1; make_trial(kind, y, n, &next); kind++) {
-        if (trial_bytes(&next, n) < trial_bytes(&best, n)) {
-            struct int_trial t = best;
-            best = next;
-            next = t;
-        }
-    }
+    if (scale != 1)
+        divide_exactly(y, n, scale);
+    best = best_trial(y, n, trials);
     write_column(&best, n, x[0], scale, out);
     free(space);
 }

@@ -11,13 +11,21 @@ struct entropy_model {
     unsigned lo, hi; /* classes that occur */
 };
 
+/* Four counters a class, so that runs of one class do not wait for each other. */
 void
 class_counts_add(struct class_counts *c, const uint64_t *v, size_t n)
 {
+    uint32_t part[4][ENTROPY_CLASSES] = {0};
     size_t i;
+    unsigned k;
 
-    for (i = 0; i < n; i++)
-        c->of[bit_width(v[i])]++;
+    for (i = 0; i + 4 <= n; i += 4)
+        for (k = 0; k < 4; k++)
+            part[k][bit_width(v[i + k])]++;
+    for (; i < n; i++)
+        part[0][bit_width(v[i])]++;
+    for (k = 0; k < ENTROPY_CLASSES; k++)
+        c->of[k] += part[0][k] + part[1][k] + part[2][k] + part[3][k];
 }
 
 static unsigned
@@ -131,12 +139,19 @@ entropy_encode(const uint64_t *v, size_t n, const struct class_counts *c, struct
     free(words);
 }
 
+#define PLACE_FREQ_SHIFT 20
+#define PLACE_OFFSET_SHIFT 8
+#define PLACE_OFFSET_MASK (ENTROPY_ONE - 1)
+#define PLACE_CLASS_MASK 0xff
+static_assert(ENTROPY_ONE_BITS <= PLACE_FREQ_SHIFT - PLACE_OFFSET_SHIFT,
+              "the parts do not overlap");
+
 static bool
 model_read(struct entropy_decoder *d, struct cursor *c)
 {
     uint8_t lo, more;
     uint64_t freq;
-    uint32_t sum = 0;
+    uint32_t sum = 0, i;
     unsigned k;
 
     if (!cursor_u8(c, &lo) || !cursor_u8(c, &more) || lo + more >= ENTROPY_CLASSES)
@@ -144,9 +159,9 @@ model_read(struct entropy_decoder *d, struct cursor *c)
     for (k = lo; k <= (unsigned)lo + more; k++) {
         if (!varint_get(c, &freq) || freq > ENTROPY_ONE - sum)
             return false;
-        d->freq[k] = (uint16_t)freq;
-        d->start[k] = (uint16_t)sum;
-        memset(d->class_at + sum, (int)k, freq);
+        for (i = 0; i < freq; i++)
+            d->place[sum + i] =
+                (uint32_t)freq << PLACE_FREQ_SHIFT | i << PLACE_OFFSET_SHIFT | (uint32_t)k;
         sum += (uint32_t)freq;
     }
     return sum == ENTROPY_ONE;
@@ -174,22 +189,23 @@ entropy_decoder_init(struct entropy_decoder *d, struct slice in)
 }
 
 static inline unsigned
-pop_class(struct entropy_decoder *d, uint32_t *x)
+pop_class(struct entropy_decoder *d, uint32_t *state)
 {
-    uint32_t place = *x & (ENTROPY_ONE - 1);
-    unsigned class = d->class_at[place];
+    uint32_t x = *state, place = d->place[x & (ENTROPY_ONE - 1)];
 
-    *x = d->freq[class] * (*x >> ENTROPY_ONE_BITS) + place - d->start[class];
-    if (*x < STATE_LOW) {
-        if (unlikely(d->word == d->word_end)) {
+    x = (place >> PLACE_FREQ_SHIFT) * (x >> ENTROPY_ONE_BITS) +
+        (place >> PLACE_OFFSET_SHIFT & PLACE_OFFSET_MASK);
+    if (x < STATE_LOW) {
+        if (likely(d->word < d->word_end)) {
+            x = x << 16 | get_le16(d->word);
+            d->word += 2;
+        } else {
             d->overrun = true;
-            *x = STATE_LOW;
-            return class;
+            x = STATE_LOW;
         }
-        *x = *x << 16 | get_le16(d->word);
-        d->word += 2;
     }
-    return class;
+    *state = x;
+    return place & PLACE_CLASS_MASK;
 }
 
 static inline uint64_t

@@ -40,8 +40,9 @@ struct entropy_decoder {
     const uint8_t *word, *word_end;
     struct bit_reader rest;
     bool overrun; /* ran out of words */
-    uint8_t class_at[ENTROPY_ONE];
-    uint16_t freq[ENTROPY_CLASSES], start[ENTROPY_CLASSES];
+    /* For each place: frequency of its class << 20 | distance from the class' start << 8 | class.
+     */
+    uint32_t place[ENTROPY_ONE];
 };
 
 /* `in` is the whole stream. False: damaged. */

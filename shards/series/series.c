@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define SPARE_MAX 8 /* room in the open chunk, as a multiple of its need, before it is cut */
+
 /* --- keys --------------------------------------------------------------------------------------
  */
 

@@ -92,21 +92,21 @@ chunk_insert(struct arena *a, struct series_key *k, struct series_chunk *c, uint
 }
 
 struct series_chunk
-chunk_split(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at,
-            uint32_t cap)
+chunk_take_front(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at)
 {
-    struct series_chunk rest = {.n = c->n - at, .cap = MAX(cap, c->n - at)};
+    struct series_chunk front = {.n = at, .cap = at};
 
     ASSERT(at > 0 && at < c->n);
-    rest.p = series_alloc(a, k, rest.cap * sizeof(*rest.p));
-    memcpy(rest.p, c->p + at, rest.n * sizeof(*rest.p));
+    front.p = series_alloc(a, k, at * sizeof(*front.p));
+    memcpy(front.p, c->p, at * sizeof(*front.p));
+    c->n -= at;
+    memmove(c->p, c->p + at, c->n * sizeof(*c->p));
     if (c->quality) {
-        rest.quality = series_alloc(a, k, rest.cap);
-        memcpy(rest.quality, c->quality + at, rest.n);
+        front.quality = series_alloc(a, k, at);
+        memcpy(front.quality, c->quality, at);
+        memmove(c->quality, c->quality + at, c->n);
     }
-    c->n = at;
-    chunk_reserve(a, k, c, at);
-    return rest;
+    return front;
 }
 
 void

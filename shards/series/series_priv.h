@@ -17,9 +17,10 @@ uint32_t samples_upper(const struct sample *p, uint32_t n, int64_t ts);
 void chunk_reserve(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t cap);
 void chunk_insert(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t at,
                   struct sample p, uint8_t quality);
-/* Moves the points from `at` on into a new chunk; the old one is cut to size. */
-struct series_chunk chunk_split(struct arena *a, struct series_key *k, struct series_chunk *c,
-                                uint32_t at, uint32_t cap);
+/* Copies the points before `at` into a chunk of just that size and takes them out of c, which keeps
+ * its memory: the open chunk goes on in the same, cached place. */
+struct series_chunk chunk_take_front(struct arena *a, struct series_key *k, struct series_chunk *c,
+                                     uint32_t at);
 void chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c);
 /* The index nearest to `at` at which cutting separates no equal timestamps, 0 if there is none;
  * below `at` before above. */

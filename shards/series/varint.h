@@ -133,7 +133,7 @@ buf_put_u64(struct buf *out, uint64_t v)
 static inline unsigned
 bit_width(uint64_t v)
 {
-    return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
+    return 64 - (unsigned)__builtin_clzll(v | 1) - (v == 0);
 }
 
 #endif

@@ -354,7 +354,7 @@ Test(block, integer_columns_choose_the_small_form)
         out.n = 0;
         int_encode(x, 4096, &out);
         cr_assert_leq(out.n,
-                      k == 0   ? 450u
+                      k == 0   ? 1100u
                       : k == 3 ? 130u
                       : k == 1 ? 4096u * 4 / 8 + 60
                                : 4096u * 5,
