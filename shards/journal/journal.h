@@ -92,9 +92,10 @@ struct journal {
 /* --- reading ------------------------------------------------------------------------------- */
 
 struct journal_error {
-    char text[256];   /* which rule failed, names file and offset */
-    uint64_t segment; /* number of the file, 0 if it is not about one */
-    uint64_t offset;  /* bytes from the file's start */
+    char text[256];    /* which rule failed, names file and offset */
+    uint64_t segment;  /* number of the file, 0 if it is not about one */
+    uint64_t offset;   /* bytes from the file's start */
+    uint64_t last_lsn; /* of a scan: the last record that can be read before it, 0 if none */
 };
 
 /* What a scan found. */

@@ -343,6 +343,8 @@ journal_scan(const char *dir, uint64_t after_lsn,
     ret = scan_segments(&s);
     journal_reader_fini(&s.reader);
     journal_dir_close(&s.dir);
+    if (ret && err)
+        err->last_lsn = s.due ? s.due - 1 : 0;
     if (ret)
         return ret;
     if (s.due == 0)

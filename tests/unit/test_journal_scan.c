@@ -758,6 +758,7 @@ Test(journal_scan, a_cut_gives_up_what_is_damaged_and_later_and_keeps_a_copy)
 
     flip(2, &t.s[1], 2 * JOURNAL_BLOCK_BYTES + 60, 1);
     r = scan_after(0);
+    cr_assert_eq(r.err.last_lsn, 80);
     cut_where_it_hurts(&r);
     expect_good(&r, 80);
     cr_assert_eq(r.tail.torn_bytes, 0);
