@@ -5,6 +5,7 @@
 
 #include "shards/engine/core.h"
 #include "shards/engine/record.h"
+#include "shards/engine/watch.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
 
@@ -356,20 +357,32 @@ struct detached {
     struct shard_db db;
 };
 
+/* Is the key there, as far as memory knows? Where it does not know the watch is broken. */
+static bool
+flush_removes(void *arg, struct slice name)
+{
+    struct shard_db *d = arg;
+    const struct entry *e = head_find(&d->head, head_hash(name), name);
+
+    if (e)
+        return !(e->flags & ENTRY_TOMBSTONE);
+    return !d->hidden && d->stored_keys > d->head.in_store;
+}
+
 static void
 db_flush(struct shard *sh, uint8_t db)
 {
     struct shard_db *d = &sh->db[db];
     struct detached *old = arena_alloc(sh->arena, sizeof(*old));
 
+    if (sh->watches && !sh->recovering)
+        watch_touch_db(sh->watches, db, flush_removes, d);
     old->db = *d;
     list_push_back(&sh->detached, &old->node);
     head_init(&d->head, sh->arena, old->db.head.free_value);
     d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL;
     d->flushes++;
     sh->flush_epoch++;
-    if (sh->watches && !sh->recovering)
-        shard_touch_watched(sh, db, (struct slice){NULL, 0});
 }
 
 void

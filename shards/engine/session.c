@@ -443,6 +443,17 @@ session_queue(struct session *s, const struct command *cmd, const struct request
     session_replied(s, before);
 }
 
+/* Unlike other errors it does not make the transaction fail. */
+static void
+refuse_watch(struct session *s)
+{
+    struct buf *out = session_out(s);
+    size_t before = out->n;
+
+    resp_error(out, "ERR WATCH inside MULTI is not allowed");
+    session_replied(s, before);
+}
+
 /* One request. False: it must be looked at again later (nothing was done). */
 static bool
 session_request(struct session *s, struct request *rq)
@@ -453,6 +464,10 @@ session_request(struct session *s, struct request *rq)
         return true;
     if (unlikely(s->in_multi) && !(cmd->flags & CMD_MULTI_CONTROL)) {
         session_queue(s, cmd, rq);
+        return true;
+    }
+    if (unlikely(s->in_multi) && (cmd->flags & CMD_WATCHES)) {
+        refuse_watch(s);
         return true;
     }
     if (cmd->key_first != 1)

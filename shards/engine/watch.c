@@ -139,17 +139,6 @@ watch_remove(struct watch_table **t, uint64_t client)
 void
 watch_touch(struct watch_table *t, uint8_t db, struct slice key)
 {
-    if (key.p == NULL) {
-        for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-            list_each(it, &t->keys[i])
-            {
-                struct watched *k = list_entry(it, struct watched, by_key);
-
-                if (k->db == db)
-                    k->watcher->touched = true;
-            }
-        return;
-    }
     list_each(it, key_bucket(t, db, key))
     {
         struct watched *k = list_entry(it, struct watched, by_key);
@@ -157,6 +146,20 @@ watch_touch(struct watch_table *t, uint8_t db, struct slice key)
         if (watched_is(k, db, key))
             k->watcher->touched = true;
     }
+}
+
+void
+watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
+               void *arg)
+{
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+        list_each(it, &t->keys[i])
+        {
+            struct watched *k = list_entry(it, struct watched, by_key);
+
+            if (k->db == db && there(arg, (struct slice){k->key, k->key_n}))
+                k->watcher->touched = true;
+        }
 }
 
 bool

@@ -13,8 +13,11 @@ struct watch_table;
 void watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key);
 /* Forgets every watch of the client; frees the table when it was the last. */
 void watch_remove(struct watch_table **t, uint64_t client);
-/* The key changed; key.p NULL = every key of the database did. */
+/* The key changed. */
 void watch_touch(struct watch_table *t, uint8_t db, struct slice key);
+/* Every key of the database that is there changed: `there` says whether a watched one is. */
+void watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
+                    void *arg);
 /* Has one of the client's keys on this shard changed since it was watched? */
 bool watch_is_touched(const struct watch_table *t, uint64_t client);
 /* Calls fn for each key the client watches here (to see expiries before EXEC). */
