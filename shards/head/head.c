@@ -284,11 +284,14 @@ bucket_release(struct head *h, struct head_bucket *b)
     struct head_bucket *o;
     unsigned i;
 
-    for (o = b; o; o = o->next)
+    for (o = b; o; o = o->next) {
+        for (i = 0; i < HEAD_BUCKET_SLOTS; i++)
+            __builtin_prefetch(slot_entry(o->slot[i]));
         for (i = 0; i < HEAD_BUCKET_SLOTS && o->slot[i]; i++) {
             entry_free(h, slot_entry(o->slot[i]));
             h->used--;
         }
+    }
     head_bucket_free_chain(h, b);
 }
 
