@@ -1,3 +1,4 @@
+/* Encoding of integer columns: see codec_int.h for what is tried. */
 #include "shards/series/codec_int.h"
 
 #include <stdlib.h>
@@ -6,18 +7,6 @@
 #define LOOK_POINTS 64   /* of a column, to see which ways are worth trying */
 #define LOOK_RUN 4       /* so many beside each other, lest a pattern hides between them */
 #define LOOK_MARGIN 0.15 /* a way that looks so much worse, and a bit a point, is not tried */
-#define POSITION_BITS 10 /* of a patch within its vector */
-#define VECTOR_PATCHED 0x80
-static_assert(1 << POSITION_BITS == INT_VECTOR, "a patch position names any value of a vector");
-
-/* How one vector is bit-packed. */
-struct vector_plan {
-    uint64_t base;
-    unsigned width;      /* bits of every value */
-    unsigned high_width; /* further bits of the patched ones */
-    uint32_t patches;
-    size_t bytes;
-};
 
 /* One way of making residuals out of a column. */
 struct int_trial {
@@ -29,108 +18,7 @@ struct int_trial {
     size_t packed_bytes, entropy_bytes;
 };
 
-/* --- packing -------------------------------------------------------------------------------------
- */
-
-static void
-plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
-{
-    unsigned w, top = ENTROPY_CLASSES - 1;
-    uint32_t above = 0;
-
-    while (top && !c->of[top])
-        top--;
-    plan->bytes = SIZE_MAX;
-    for (w = top;; w--) {
-        size_t bytes = bitpack_bytes(n, w);
-        if (above)
-            bytes += 3 + bitpack_bytes(above, POSITION_BITS) + bitpack_bytes(above, top - w);
-        if (bytes < plan->bytes)
-            *plan = (struct vector_plan){plan->base, w, above ? top - w : 0, above, bytes};
-        if (w == 0)
-            break;
-        above += c->of[w];
-    }
-    plan->bytes += 2;
-}
-
-/* `c` are the counts of r as it stands; recounted when the vector has a base of its own, which only
- * plain values do: the others lie around 0 already. */
-static void
-plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struct class_counts *c,
-            enum int_transform transform)
-{
-    struct class_counts above_base = {0};
-    uint64_t low = r[0], shifted[INT_VECTOR];
-    uint32_t i;
-
-    for (i = 1; transform == INT_PLAIN && i < n; i++)
-        low = MIN(low, r[i]);
-    if (transform != INT_PLAIN)
-        low = 0;
-    plan->base = low;
-    if (low == 0) {
-        plan_width(plan, c, n);
-        return;
-    }
-    for (i = 0; i < n; i++)
-        shifted[i] = r[i] - low;
-    class_counts_add(&above_base, shifted, n);
-    plan_width(plan, &above_base, n);
-    plan->bytes += bit_width(low) / 7;
-}
-
-static void
-append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width)
-{
-    size_t bytes = bitpack_bytes(n, width);
-
-    bitpack_encode(v, n, width, (uint8_t *)buf_reserve(out, bytes));
-    out->n += bytes;
-}
-
-static void
-write_patches(const uint64_t *v, uint32_t n, const struct vector_plan *plan, struct buf *out)
-{
-    uint64_t at[INT_VECTOR], high[INT_VECTOR];
-    uint32_t i, k = 0;
-
-    for (i = 0; i < n; i++) {
-        if (bit_width(v[i]) <= plan->width)
-            continue;
-        at[k] = i;
-        high[k++] = v[i] >> plan->width;
-    }
-    ASSERT(k == plan->patches);
-    append_packed(out, at, k, POSITION_BITS);
-    append_packed(out, high, k, plan->high_width);
-}
-
-static void
-write_vector(const uint64_t *r, uint32_t n, enum int_transform transform, struct buf *out)
-{
-    struct class_counts c = {0};
-    struct vector_plan plan;
-    uint64_t v[INT_VECTOR];
-    uint32_t i;
-
-    class_counts_add(&c, r, n);
-    plan_vector(&plan, r, n, &c, transform);
-    for (i = 0; i < n; i++)
-        v[i] = r[i] - plan.base;
-    buf_put_u8(out, (uint8_t)(plan.width | (plan.patches ? VECTOR_PATCHED : 0)));
-    varint_put(out, plan.base);
-    if (plan.patches) {
-        varint_put(out, plan.patches);
-        buf_put_u8(out, (uint8_t)plan.high_width);
-    }
-    append_packed(out, v, n, plan.width);
-    if (plan.patches)
-        write_patches(v, n, &plan, out);
-}
-
-/* --- transforms ----------------------------------------------------------------------------------
- */
+/* --- transforms ------------------------------------------------------------------------------- */
 
 static uint64_t
 gcd(uint64_t a, uint64_t b)
@@ -220,8 +108,7 @@ residuals_delta2(const int64_t *y, size_t n, struct int_trial *t)
         t->residual[i] = (uint64_t)y[i] - 2 * (uint64_t)y[i - 1] + (uint64_t)y[i - 2];
 }
 
-/* --- a first look -------------------------------------------------------------------------------
- */
+/* --- a first look ----------------------------------------------------------------------------- */
 
 /* Differences here and there in the column, as they come and sorted, and what the ways of making
  * residuals would leave of them. */
@@ -307,8 +194,7 @@ least_difference(const int64_t *y, size_t n)
     return n > 1 ? low : 0;
 }
 
-/* --- choosing ------------------------------------------------------------------------------------
- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static void
 measure(struct int_trial *t, size_t n)
@@ -321,10 +207,8 @@ measure(struct int_trial *t, size_t n)
     for (i = 0; i < n; i += INT_VECTOR) {
         uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
         struct class_counts c = {0};
-        struct vector_plan plan;
         class_counts_add(&c, t->residual + i, piece);
-        plan_vector(&plan, t->residual + i, piece, &c, t->transform);
-        t->packed_bytes += plan.bytes;
+        t->packed_bytes += int_vector_bytes(t->residual + i, piece, &c, t->transform == INT_PLAIN);
         for (k = 0; k < ENTROPY_CLASSES; k++)
             t->counts.of[k] += c.of[k];
     }
@@ -438,8 +322,7 @@ best_trial(const int64_t *y, size_t n, struct int_trial t[2])
     return t[0];
 }
 
-/* --- column --------------------------------------------------------------------------------------
- */
+/* --- column ----------------------------------------------------------------------------------- */
 
 static void
 write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale, struct buf *out)
@@ -456,7 +339,8 @@ write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale,
     if (pack == INT_PACK_ENTROPY)
         entropy_encode(t->residual, n, &t->counts, out);
     for (i = 0; pack == INT_PACK_BITS && i < n; i += INT_VECTOR)
-        write_vector(t->residual + i, (uint32_t)MIN(n - i, (size_t)INT_VECTOR), t->transform, out);
+        int_vector_write(t->residual + i, (uint32_t)MIN(n - i, (size_t)INT_VECTOR),
+                         t->transform == INT_PLAIN, out);
 }
 
 void
@@ -475,167 +359,4 @@ int_encode(const int64_t *x, size_t n, struct buf *out)
     best = best_trial(y, n, trials);
     write_column(&best, n, x[0], scale, out);
     free(space);
-}
-
-/* --- decoding ------------------------------------------------------------------------------------
- */
-
-static bool
-read_mode(struct int_decoder *d, struct cursor *c)
-{
-    unsigned transform, pack;
-
-    if (!cursor_u8(c, &d->mode) || d->mode & ~INT_MODE_USED)
-        return false;
-    transform = d->mode & INT_TRANSFORM_MASK;
-    pack = (d->mode & INT_PACK_MASK) >> INT_PACK_SHIFT;
-    return transform <= INT_DELTA2 && pack <= INT_PACK_ENTROPY;
-}
-
-static unsigned
-pack_of(const struct int_decoder *d)
-{
-    return (d->mode & INT_PACK_MASK) >> INT_PACK_SHIFT;
-}
-
-/* Sets the running state so that the first residual, 0, yields the first value. */
-static void
-start_state(struct int_decoder *d)
-{
-    d->prev = d->prev_delta = 0;
-    switch (d->mode & INT_TRANSFORM_MASK) {
-    case INT_DELTA:
-        d->prev = 0 - d->base;
-        break;
-    case INT_DELTA2:
-        d->prev = 0 - d->base;
-        d->prev_delta = d->base;
-        break;
-    }
-}
-
-bool
-int_decoder_init(struct int_decoder *d, struct slice in)
-{
-    struct cursor c = cursor_of(in);
-    int64_t first, base;
-
-    d->scale = 1;
-    if (!read_mode(d, &c) || !varint_get_signed(&c, &first))
-        return false;
-    if (d->mode & INT_SCALED && !varint_get(&c, &d->scale))
-        return false;
-    if (!varint_get_signed(&c, &base))
-        return false;
-    d->first = (uint64_t)first;
-    d->base = (uint64_t)base;
-    d->in = c;
-    start_state(d);
-    if (pack_of(d) != INT_PACK_ENTROPY)
-        return true;
-    return entropy_decoder_init(&d->entropy, (struct slice){(const char *)c.p, cursor_left(&c)});
-}
-
-static bool
-apply_patches(struct cursor *c, uint64_t *r, uint32_t n, unsigned width, unsigned high_width,
-              uint32_t patches)
-{
-    uint64_t at[INT_VECTOR], high[INT_VECTOR];
-    const uint8_t *p = cursor_take(c, bitpack_bytes(patches, POSITION_BITS));
-    const uint8_t *q = cursor_take(c, bitpack_bytes(patches, high_width));
-    uint32_t i;
-
-    if (!p || !q)
-        return false;
-    bitpack_decode(p, patches, POSITION_BITS, at);
-    bitpack_decode(q, patches, high_width, high);
-    for (i = 0; i < patches; i++) {
-        if (at[i] >= n)
-            return false;
-        r[at[i]] |= high[i] << width;
-    }
-    return true;
-}
-
-static bool
-read_vector(struct cursor *c, uint64_t *r, uint32_t n)
-{
-    uint8_t head, high_width = 0;
-    uint64_t base, patches = 0;
-    const uint8_t *p;
-    unsigned width;
-    uint32_t i;
-
-    if (!cursor_u8(c, &head) || !varint_get(c, &base))
-        return false;
-    width = head & (VECTOR_PATCHED - 1);
-    if (width > 64)
-        return false;
-    if (head & VECTOR_PATCHED && (!varint_get(c, &patches) || !cursor_u8(c, &high_width) ||
-                                  patches > n || width + high_width > 64 || width == 64))
-        return false;
-    p = cursor_take(c, bitpack_bytes(n, width));
-    if (!p)
-        return false;
-    bitpack_decode(p, n, width, r);
-    if (patches && !apply_patches(c, r, n, width, high_width, (uint32_t)patches))
-        return false;
-    for (i = 0; base && i < n; i++)
-        r[i] += base;
-    return true;
-}
-
-static void
-undo_transform(struct int_decoder *d, const uint64_t *r, uint64_t *y, uint32_t n)
-{
-    const uint64_t base = d->base;
-    uint64_t prev = d->prev, delta = d->prev_delta;
-    uint32_t i;
-
-    switch (d->mode & INT_TRANSFORM_MASK) {
-    case INT_PLAIN:
-        for (i = 0; i < n; i++)
-            y[i] = r[i] + base;
-        break;
-    case INT_DELTA:
-        for (i = 0; i < n; i++)
-            y[i] = prev += r[i] + base;
-        break;
-    case INT_DELTA2:
-        for (i = 0; i < n; i++)
-            y[i] = prev += delta += r[i];
-        break;
-    }
-    d->prev = prev;
-    d->prev_delta = delta;
-}
-
-bool
-int_decoder_next(struct int_decoder *d, int64_t *out, uint32_t n)
-{
-    uint64_t *r = d->residual, *y = (uint64_t *)out;
-    uint32_t i;
-
-    ASSERT(n <= INT_VECTOR);
-    if (pack_of(d) == INT_PACK_NONE)
-        memset(r, 0, n * sizeof(*r));
-    else if (pack_of(d) == INT_PACK_ENTROPY)
-        entropy_decoder_next(&d->entropy, r, n);
-    else if (!read_vector(&d->in, r, n))
-        return false;
-    if (d->mode & INT_SIGNED)
-        for (i = 0; i < n; i++)
-            r[i] = (uint64_t)unzigzag(r[i]);
-    undo_transform(d, r, y, n);
-    for (i = 0; i < n; i++)
-        y[i] = y[i] * d->scale + d->first;
-    return true;
-}
-
-bool
-int_decoder_done(const struct int_decoder *d)
-{
-    if (pack_of(d) == INT_PACK_ENTROPY)
-        return entropy_decoder_done(&d->entropy);
-    return d->in.p == d->in.end;
 }

@@ -15,9 +15,7 @@
 #ifndef SHARDS_SERIES_CODEC_INT_H
 #define SHARDS_SERIES_CODEC_INT_H
 
-#include "shards/series/entropy.h"
-
-#define INT_VECTOR BITPACK_VECTOR
+#include "shards/series/int_vector.h"
 
 enum int_transform { INT_PLAIN = 0, INT_DELTA = 1, INT_DELTA2 = 2 };
 enum int_pack { INT_PACK_NONE = 0, INT_PACK_BITS = 1, INT_PACK_ENTROPY = 2 };

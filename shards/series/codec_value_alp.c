@@ -62,8 +62,7 @@ difference(double v, int64_t d, double scale, bool is_float)
     return double_bits(v) - double_bits(decimal_value(d, scale, is_float));
 }
 
-/* --- choosing the form ---------------------------------------------------------------------------
- */
+/* --- choosing the form ------------------------------------------------------------------------ */
 
 /* Bits the samples take in this form beyond those of whole numbers. */
 static double
@@ -121,8 +120,7 @@ take_samples(const double *v, size_t n, double *ret_sample)
     return k;
 }
 
-/* --- encoding ------------------------------------------------------------------------------------
- */
+/* --- encoding --------------------------------------------------------------------------------- */
 
 /* The values of one block as integers, with what the integers miss. */
 struct decimals {
@@ -192,8 +190,7 @@ decimal_encode(const double *v, size_t n, struct buf *out)
     return true;
 }
 
-/* --- decoding ------------------------------------------------------------------------------------
- */
+/* --- decoding --------------------------------------------------------------------------------- */
 
 static bool
 take_column(struct cursor *c, struct slice *ret)

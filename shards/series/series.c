@@ -12,8 +12,7 @@
 
 #define SPARE_MAX 8 /* room in the open chunk, as a multiple of its need, before it is cut */
 
-/* --- keys --------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 struct series_key *
 series_key_create(struct arena *a)
@@ -131,8 +130,7 @@ series_get(struct arena *a, struct series_key *k, uint8_t type)
     return series_new(a, k, at, type);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int64_t
 series_mem_first(const struct series *s)
@@ -165,8 +163,7 @@ series_memory_points(const struct series *s)
     return n;
 }
 
-/* --- sealing -----------------------------------------------------------------------------------
- */
+/* --- sealing ---------------------------------------------------------------------------------- */
 
 /* Makes room for a chunk at place i of the sealed ones. */
 static void
@@ -228,8 +225,7 @@ split_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t i
     sealed_insert(a, k, s, i, front);
 }
 
-/* --- adding ------------------------------------------------------------------------------------
- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 /* A point into a chunk, wherever its time says. */
 static enum series_result

@@ -137,8 +137,7 @@ late_prepend(struct arena *a, struct series_key *k, struct late_list *l, struct 
     *earlier = (struct late_list){0};
 }
 
-/* --- meeting -----------------------------------------------------------------------------------
- */
+/* --- meeting ---------------------------------------------------------------------------------- */
 
 static enum series_result
 take_new(double *old, uint8_t *old_quality, double value, uint8_t quality)
@@ -180,8 +179,7 @@ point_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
     return SERIES_UNCHANGED;
 }
 
-/* --- merging -----------------------------------------------------------------------------------
- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 static void
 copy_base(struct samples *out, const struct samples *base, uint32_t from, uint32_t n)

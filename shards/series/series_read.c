@@ -29,8 +29,7 @@ struct reader {
     uint32_t late_lo, late_hi;
 };
 
-/* --- emitting ----------------------------------------------------------------------------------
- */
+/* --- emitting --------------------------------------------------------------------------------- */
 
 static int
 emit_run(struct reader *r, const struct sample *p, const uint8_t *quality, uint32_t n)
@@ -95,8 +94,7 @@ emit_merged(struct reader *r, const struct samples *base, const struct late_poin
     return rc;
 }
 
-/* --- dealing out late points --------------------------------------------------------------------
- */
+/* --- dealing out late points ------------------------------------------------------------------ */
 
 /* Late points before (forward) or after (backward) the run that spans [first, last], then the run
  * with its own. */
@@ -192,8 +190,7 @@ gather_late(struct reader *r, bool with_frozen, int64_t from, int64_t to)
     qsort(r->late, r->late_hi, sizeof(*r->late), compare_late);
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int
 read_memory(struct reader *r)
@@ -212,8 +209,7 @@ read_memory(struct reader *r)
     return rc < 0 || r->enough ? rc : visit_rest(r);
 }
 
-/* --- store -------------------------------------------------------------------------------------
- */
+/* --- store ------------------------------------------------------------------------------------ */
 
 /* The row to begin with: 1, 0 = none, or a negative errno. */
 static int
@@ -323,8 +319,7 @@ series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
     return rc;
 }
 
-/* --- warming -----------------------------------------------------------------------------------
- */
+/* --- warming ---------------------------------------------------------------------------------- */
 
 /* Walks as read_rows does with the same query. Points are counted by whole blocks, and not those of
  * the first, of which the query may want only one end: rather a block too many than one too few. */

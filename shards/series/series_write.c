@@ -34,8 +34,7 @@ fail(struct writer *w, int rc, int64_t ts)
     return rc;
 }
 
-/* --- putting -----------------------------------------------------------------------------------
- */
+/* --- putting ---------------------------------------------------------------------------------- */
 
 static void
 put_block(struct writer *w, const struct samples *in)
@@ -86,8 +85,7 @@ put_merged(struct writer *w, const struct samples *base, const struct late_point
     return 0;
 }
 
-/* --- late points into stored blocks ------------------------------------------------------------
- */
+/* --- late points into stored blocks ----------------------------------------------------------- */
 
 static uint32_t
 late_before(const struct late_point *late, uint32_t n, int64_t ts)
@@ -153,8 +151,7 @@ write_late(struct writer *w, const struct late_point *late, uint32_t n, int64_t 
     return took < 0 ? (int)took : 0;
 }
 
-/* --- chunks ------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 /* Sealed chunks, with late points that belong to them: those of a checkpoint that failed. */
 static int

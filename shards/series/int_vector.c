@@ -1,0 +1,172 @@
+#include "shards/series/int_vector.h"
+
+#define POSITION_BITS 10 /* of a patch within its vector */
+#define VECTOR_PATCHED 0x80
+static_assert(1 << POSITION_BITS == INT_VECTOR, "a patch position names any value of a vector");
+
+/* How one vector is bit-packed. */
+struct vector_plan {
+    uint64_t base;
+    unsigned width;      /* bits of every value */
+    unsigned high_width; /* further bits of the patched ones */
+    uint32_t patches;
+    size_t bytes;
+};
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static void
+plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
+{
+    unsigned w, top = ENTROPY_CLASSES - 1;
+    uint32_t above = 0;
+
+    while (top && !c->of[top])
+        top--;
+    plan->bytes = SIZE_MAX;
+    for (w = top;; w--) {
+        size_t bytes = bitpack_bytes(n, w);
+        if (above)
+            bytes += 3 + bitpack_bytes(above, POSITION_BITS) + bitpack_bytes(above, top - w);
+        if (bytes < plan->bytes)
+            *plan = (struct vector_plan){plan->base, w, above ? top - w : 0, above, bytes};
+        if (w == 0)
+            break;
+        above += c->of[w];
+    }
+    plan->bytes += 2;
+}
+
+/* `c` are the counts of r as it stands; recounted when the vector has a base of its own. */
+static void
+plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struct class_counts *c,
+            bool with_base)
+{
+    struct class_counts above_base = {0};
+    uint64_t low = r[0], shifted[INT_VECTOR];
+    uint32_t i;
+
+    for (i = 1; with_base && i < n; i++)
+        low = MIN(low, r[i]);
+    if (!with_base)
+        low = 0;
+    plan->base = low;
+    if (low == 0) {
+        plan_width(plan, c, n);
+        return;
+    }
+    for (i = 0; i < n; i++)
+        shifted[i] = r[i] - low;
+    class_counts_add(&above_base, shifted, n);
+    plan_width(plan, &above_base, n);
+    plan->bytes += bit_width(low) / 7;
+}
+
+static void
+append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width)
+{
+    size_t bytes = bitpack_bytes(n, width);
+
+    bitpack_encode(v, n, width, (uint8_t *)buf_reserve(out, bytes));
+    out->n += bytes;
+}
+
+static void
+write_patches(const uint64_t *v, uint32_t n, const struct vector_plan *plan, struct buf *out)
+{
+    uint64_t at[INT_VECTOR], high[INT_VECTOR];
+    uint32_t i, k = 0;
+
+    for (i = 0; i < n; i++) {
+        if (bit_width(v[i]) <= plan->width)
+            continue;
+        at[k] = i;
+        high[k++] = v[i] >> plan->width;
+    }
+    ASSERT(k == plan->patches);
+    append_packed(out, at, k, POSITION_BITS);
+    append_packed(out, high, k, plan->high_width);
+}
+
+size_t
+int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c, bool with_base)
+{
+    struct vector_plan plan;
+
+    plan_vector(&plan, r, n, c, with_base);
+    return plan.bytes;
+}
+
+void
+int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out)
+{
+    struct class_counts c = {0};
+    struct vector_plan plan;
+    uint64_t v[INT_VECTOR];
+    uint32_t i;
+
+    class_counts_add(&c, r, n);
+    plan_vector(&plan, r, n, &c, with_base);
+    for (i = 0; i < n; i++)
+        v[i] = r[i] - plan.base;
+    buf_put_u8(out, (uint8_t)(plan.width | (plan.patches ? VECTOR_PATCHED : 0)));
+    varint_put(out, plan.base);
+    if (plan.patches) {
+        varint_put(out, plan.patches);
+        buf_put_u8(out, (uint8_t)plan.high_width);
+    }
+    append_packed(out, v, n, plan.width);
+    if (plan.patches)
+        write_patches(v, n, &plan, out);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool
+apply_patches(struct cursor *c, uint64_t *r, uint32_t n, unsigned width, unsigned high_width,
+              uint32_t patches)
+{
+    uint64_t at[INT_VECTOR], high[INT_VECTOR];
+    const uint8_t *p = cursor_take(c, bitpack_bytes(patches, POSITION_BITS));
+    const uint8_t *q = cursor_take(c, bitpack_bytes(patches, high_width));
+    uint32_t i;
+
+    if (!p || !q)
+        return false;
+    bitpack_decode(p, patches, POSITION_BITS, at);
+    bitpack_decode(q, patches, high_width, high);
+    for (i = 0; i < patches; i++) {
+        if (at[i] >= n)
+            return false;
+        r[at[i]] |= high[i] << width;
+    }
+    return true;
+}
+
+bool
+int_vector_read(struct cursor *c, uint64_t *r, uint32_t n)
+{
+    uint8_t head, high_width = 0;
+    uint64_t base, patches = 0;
+    const uint8_t *p;
+    unsigned width;
+    uint32_t i;
+
+    if (!cursor_u8(c, &head) || !varint_get(c, &base))
+        return false;
+    width = head & (VECTOR_PATCHED - 1);
+    if (width > 64)
+        return false;
+    if (head & VECTOR_PATCHED && (!varint_get(c, &patches) || !cursor_u8(c, &high_width) ||
+                                  patches > n || width + high_width > 64 || width == 64))
+        return false;
+    p = cursor_take(c, bitpack_bytes(n, width));
+    if (!p)
+        return false;
+    bitpack_decode(p, n, width, r);
+    if (patches && !apply_patches(c, r, n, width, high_width, (uint32_t)patches))
+        return false;
+    for (i = 0; base && i < n; i++)
+        r[i] += base;
+    return true;
+}

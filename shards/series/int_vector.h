@@ -1,0 +1,23 @@
+/* A vector of up to 1024 residuals of an integer column, bit-packed: all in the width that costs
+ * least, and what does not fit patched in.
+ *
+ * [head:1 = width, top bit: patched][base: varint][patches: varint][width of their high bits:1]
+ * [low bits of all][positions of the patched, 10 bits each][their high bits]
+ *
+ * Pure functions: any thread. */
+#ifndef SHARDS_SERIES_INT_VECTOR_H
+#define SHARDS_SERIES_INT_VECTOR_H
+
+#include "shards/series/entropy.h"
+
+#define INT_VECTOR BITPACK_VECTOR
+
+/* Bytes the vector takes. `c` are the counts of r. with_base: take the least value off all; only
+ * worth it for residuals that do not lie around 0 already. */
+size_t int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c,
+                        bool with_base);
+void int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out);
+/* False: damaged. */
+bool int_vector_read(struct cursor *c, uint64_t *ret_r, uint32_t n);
+
+#endif

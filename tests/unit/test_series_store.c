@@ -1,0 +1,300 @@
+/* Series in memory and in the store: checkpoints, readers, loading. */
+#include "tests/unit/series_model.h"
+
+/* One random step of a life with checkpoints. */
+static void
+live(struct bench *b, int64_t *now, int policy)
+{
+    add_some(b, now, (uint32_t)rnd(60), policy);
+    if (rnd(2))
+        assert_same(b, b->flushing ? b->written ? "written" : "flushing" : "settled");
+    if (!b->flushing && rnd(3) == 0)
+        flush_begin(b);
+    else if (b->flushing && !b->written && rnd(4))
+        flush_write(b);
+    else if (b->flushing && rnd(2))
+        flush_done(b);
+}
+
+Test(series_store, store_and_memory_equal_the_model_for_every_policy, .timeout = 110)
+{
+    struct store_fixture f;
+    int policy;
+    uint32_t i;
+
+    for (policy = -1; policy <= DUPLICATE_KEEP; policy++) {
+        struct bench b;
+        int64_t now = -1000;
+        fixture_init(&f);
+        bench_init(&b, &f);
+        for (i = 0; i < 150; i++) {
+            live(&b, &now, policy);
+            if (i % 40 == 39) {
+                if (b.flushing)
+                    flush_done(&b);
+                flush_whole(&b);
+                reload(&b);
+                assert_same(&b, "reloaded");
+            }
+        }
+        if (b.flushing)
+            flush_done(&b);
+        assert_same(&b, "end");
+        bench_fini(&b);
+        fixture_fini(&f);
+    }
+}
+
+Test(series_store, late_points_before_everything_extend_the_first_block)
+{
+    struct store_fixture f;
+    struct bench b;
+    int64_t i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (i = 0; i < 200; i++)
+        bench_add(&b, 10000 + i * 10, 1, 0, DUPLICATE_LAST);
+    flush_whole(&b);
+    for (i = 0; i < 3000; i++) /* more than are sorted in one by one */
+        bench_add(&b, (int64_t)rnd(300) * 30, (double)i, 3,
+                  i % 3 ? DUPLICATE_KEEP : DUPLICATE_LAST);
+    assert_same(&b, "late");
+    flush_whole(&b);
+    cr_assert_eq(b.s->late.n, 0);
+    assert_same(&b, "merged");
+    reload(&b);
+    assert_same(&b, "reloaded");
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
+Test(series_store, no_block_row_is_left_over_or_too_long)
+{
+    struct store_fixture f;
+    struct bench b;
+    struct store_iter *it;
+    int64_t now = 0, last = INT64_MIN;
+    uint64_t points = 0;
+    uint32_t i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (i = 0; i < 40; i++) {
+        add_some(&b, &now, 100, DUPLICATE_KEEP);
+        flush_whole(&b);
+    }
+    it = store_iter_open(f.s, (struct slice){NULL, 0}, (struct slice){NULL, 0}, false, true);
+    for (store_iter_first(it); store_iter_valid(it); store_iter_next(it)) {
+        struct row_parts parts;
+        struct block_info info;
+        cr_assert(row_parse(store_iter_key(it), &parts));
+        if (parts.kind != ROW_BLOCK)
+            continue;
+        cr_assert(block_read_info(store_iter_value(it), &info));
+        cr_assert_eq(info.first_ts, parts.ts);
+        cr_assert_gt(info.first_ts, last, "blocks are disjoint");
+        cr_assert_leq(info.count, b.lim.block_points_max + b.lim.block_points);
+        last = info.last_ts;
+        points += info.count;
+    }
+    cr_assert_eq(store_iter_status(it, &f.err), 0);
+    store_iter_close(&it);
+    cr_assert_eq(points, b.m.n, "every point is in exactly one row");
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
+Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
+{
+    struct store_fixture f;
+    struct bench b;
+    struct series_flush flush[3];
+    struct store_batch *batch;
+    struct store_error err;
+    struct buf row = {0};
+    uint32_t t, i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    series_get(b.a, b.k, 3);
+    series_get(b.a, b.k, 200);
+    for (t = 0; t < 3; t++)
+        for (i = 0; i < 100 + t; i++)
+            series_add(b.a, b.k, b.k->types[t], &b.lim, i * 10, t, 0, DUPLICATE_LAST);
+    for (t = 0; t < 3; t++)
+        series_flush_begin(b.k->types[t], &b.lim, 5, &flush[t]);
+    row_head_write(&row, 1, 77);
+    series_row_write(&row, b.k, 5);
+    batch = store_batch_create(f.s);
+    for (t = 0; t < 3; t++) {
+        cr_assert_eq(series_flush_write(f.s, batch, 0, key_slot(KEY), KEY, &flush[t], &err), 0);
+    }
+    cr_assert_eq(store_batch_commit(batch, &err), 0);
+    store_batch_destroy(&batch);
+    for (t = 0; t < 3; t++) {
+        series_flush_done(b.a, b.k, b.k->types[t], &flush[t], true);
+        series_flush_fini(&flush[t]);
+    }
+    series_key_destroy(b.a, &b.k);
+    cr_assert_eq(
+        series_load(f.s, false, 0, key_slot(KEY), KEY, (struct slice){row.p, row.n}, b.a, &b.k), 0);
+    cr_assert_eq(b.k->n, 3);
+    for (t = 0; t < 3; t++) {
+        struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
+        uint32_t n = 0;
+        cr_assert_eq(b.k->types[t]->as_of_lsn, 5);
+        cr_assert_eq(
+            series_read(f.s, false, 0, key_slot(KEY), KEY, b.k->types[t], &all, count_emit, &n), 0);
+        cr_assert_eq(n, 100 + t);
+    }
+    buf_fini(&row);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
+Test(series_store, a_read_of_what_is_not_cached_says_so_and_warming_helps)
+{
+    struct series_query q = {.start = 0, .end = 40000, .limit = UINT64_MAX};
+    struct store_fixture f;
+    struct bench b;
+    uint32_t n = 0, round;
+    struct slice row;
+
+    for (round = 0; round < 4; round++) {
+        fixture_init(&f);
+        bench_init(&b, &f);
+        for (int64_t i = 0; i < 20000; i++)
+            bench_add(&b, i * 10, (double)rnd(1000000) / 1000, 0, DUPLICATE_LAST);
+        flush_whole(&b);
+        store_close(&f.s);
+        store_env_destroy(&f.env); /* and its cache */
+        f.env = fixture_env(32 * MIB);
+        fixture_open(&f);
+        series_key_destroy(b.a, &b.k);
+        row = (struct slice){b.row, b.row_n};
+        cr_assert_eq(series_load(f.s, true, 0, key_slot(KEY), KEY, row, b.a, &b.k), -EAGAIN);
+        cr_assert_eq(series_warm_open(f.s, 0, key_slot(KEY), KEY, row), 0);
+        cr_assert_eq(series_load(f.s, true, 0, key_slot(KEY), KEY, row, b.a, &b.k), 0);
+        b.s = series_find(b.k, TYPE);
+        q.reverse = round & 1;
+        q.limit = round & 2 ? 300 : UINT64_MAX;
+        n = 0;
+        cr_assert_eq(series_read(f.s, true, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &n),
+                     -EAGAIN);
+        cr_assert_eq(series_warm_range(f.s, 0, key_slot(KEY), KEY, TYPE, &q), 0);
+        n = 0;
+        cr_assert_eq(series_read(f.s, true, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &n), 0);
+        cr_assert_eq(n, round & 2 ? 300 : 4001);
+        bench_fini(&b);
+        fixture_fini(&f);
+    }
+}
+
+Test(series_store, newest_points_are_read_without_the_store)
+{
+    struct series_query q = {.start = INT64_MIN, .end = INT64_MAX, .limit = 16, .reverse = true};
+    struct store_fixture f;
+    struct bench b;
+    uint32_t n = 0;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (int64_t i = 0; i < 1000; i++)
+        bench_add(&b, i * 10, 1, 0, DUPLICATE_LAST);
+    flush_whole(&b);
+    store_close(&f.s);
+    store_env_destroy(&f.env);
+    f.env = fixture_env(32 * MIB);
+    fixture_open(&f);
+    cr_assert_eq(series_read(f.s, true, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &n), 0);
+    cr_assert_eq(n, 16);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
+Test(series_store, damaged_rows_are_errors)
+{
+    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
+    struct store_fixture f;
+    struct bench b;
+    struct series_key *k = NULL;
+    char name[64];
+    uint32_t n = 0;
+    size_t i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (i = 0; i < 200; i++)
+        bench_add(&b, (int64_t)i * 10, 1, 0, DUPLICATE_LAST);
+    flush_whole(&b);
+    struct slice first = {name, row_block(name, 0, key_slot(KEY), KEY, TYPE, 0)};
+    struct store_batch *batch = store_batch_create(f.s);
+    store_batch_put(batch, first, SLICE("\001not a block"));
+    cr_assert_eq(store_batch_commit(batch, &f.err), 0);
+    store_batch_destroy(&batch);
+    cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &all, count_emit, &n),
+                 -EBADMSG);
+    for (i = 0; i < b.row_n; i++)
+        cr_assert_eq(
+            series_load(f.s, false, 0, key_slot(KEY), KEY, (struct slice){b.row, i}, b.a, &k),
+            -EBADMSG, "main row cut at %zu", i);
+    bench_add(&b, 5, 1, 0, DUPLICATE_LAST);
+    flush_begin(&b);
+    batch = store_batch_create(f.s);
+    cr_assert_eq(series_flush_write(f.s, batch, 0, key_slot(KEY), KEY, &b.flush, &f.err), -EBADMSG);
+    cr_assert(strstr(f.err.text, "sensor"));
+    store_batch_destroy(&batch);
+    flush_done(&b);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
+/* --- many ------------------------------------------------------------------------------------- */
+
+static int
+sum_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    double *sum = arg;
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        *sum += p[i].value;
+    return 0;
+}
+
+Test(series_store, a_million_points_come_back)
+{
+    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
+    struct store_fixture f;
+    struct bench b;
+    uint32_t n = 0, i;
+    double sum = 0, want = 0;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    b.lim = (struct series_limits){1024, 8192, 30000};
+    for (i = 0; i < 1000000; i++) {
+        int64_t ts = (int64_t)(i / 3) * 7 - (rnd(50) ? 0 : (int64_t)rnd(MIN(i + 1, 100000)));
+        double value = (double)rnd(10000) / 100;
+        enum series_result r =
+            series_add(b.a, b.k, b.s, &b.lim, ts, value, i % 1000 == 0, DUPLICATE_KEEP);
+        cr_assert(r == SERIES_ADDED || r == SERIES_LATE);
+        want += value;
+        if (i % 200000 == 199999)
+            flush_whole(&b);
+    }
+    cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &all, count_emit, &n), 0);
+    cr_assert_eq(n, 1000000);
+    flush_whole(&b);
+    reload(&b);
+    cr_assert_lt(series_memory_points(b.s), 20000);
+    cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &all, sum_emit, &sum), 0);
+    cr_assert_float_eq(sum, want, 1e-3 * want);
+    n = 0;
+    all.reverse = true;
+    cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &all, count_emit, &n), 0);
+    cr_assert_eq(n, 1000000);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
