@@ -87,18 +87,10 @@
         "Checkpoints that failed.")                                                                \
     ROW(cold_reads, "cold_reads", COUNTER, "reads", PERSISTENCE,                                   \
         "Reads of the store that a helper thread did because they could touch the disk.")          \
-    ROW(parked_requests, "parked_requests", COUNTER, "commands", PERSISTENCE,                      \
-        "Commands that waited for such a read.")                                                   \
                                                                                                    \
     ROW(points_written, "points_written", COUNTER, "points", SERIES,                               \
         "Points added to time series.")                                                            \
-    ROW(points_read, "points_read", COUNTER, "points", SERIES, "Points returned or aggregated.")   \
-    ROW(points_duplicate, "points_duplicate", COUNTER, "points", SERIES,                           \
-        "Points that met duplicate-policy: their timestamp was there already.")                    \
-    ROW(points_late, "points_late", COUNTER, "points", SERIES,                                     \
-        "Points older than the newest of their series.")                                           \
-    ROW(blocks_sealed, "blocks_sealed", COUNTER, "blocks", SERIES, "Blocks closed and encoded.")   \
-    ROW(block_bytes, "block_bytes", COUNTER, "bytes", SERIES, "Encoded size of those blocks.")
+    ROW(points_read, "points_read", COUNTER, "points", SERIES, "Points returned or aggregated.")
 
 /* clang-format on */
 
