@@ -31,7 +31,7 @@ def sources(root):
 def own_include_error(root, name, included):
     """What is wrong with #include "included" in file `name`, or None."""
     folder, target = name.split("/")[0], included.split("/")[0]
-    if folder not in LAYERS and (root / name).with_name(included).exists():
+    if folder not in LAYERS and (root / name).parent.joinpath(included).exists():
         return None  # a fixture beside its test
     if target not in LAYERS + ABOVE:
         return f'"{included}" is not written from the root'

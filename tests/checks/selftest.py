@@ -17,6 +17,7 @@ CASES = [
     ("core/a.c", '#include "net/c.h"\n', "includes", "core/a.c:1: "),
     ("alloc/a.h", '\n# include "shards/d.h"\n', "includes", "alloc/a.h:2: "),
     ("net/a.c", '#include "resp.h"\n', "includes", "not written from the root"),
+    ("tests/unit/a.c", '#include "core/b.h"\n', "includes", ""),
     ("tests/unit/a.c", '#include "absent.h"\n', "includes", "not written from the root"),
     ("tests/unit/a.c", '#include "a.c"\n', "includes", ""),
     ("net/a.c", '#include "a.c"\n', "includes", "not written from the root"),
