@@ -26,7 +26,9 @@ struct key
 key_open_db(struct ctx *c, struct slice name, uint8_t db)
 {
     struct shard *sh = ctx_shard_of(c, name);
-    bool known = c->hash_known && name.p == c->argv[c->cmd->key_first].p;
+    const struct slice *first = &c->argv[c->cmd->key_first];
+    /* An empty argument may stand at the same address as the next one. */
+    bool known = c->hash_known && name.p == first->p && name.n == first->n;
 
     return (struct key){
         .name = name,
