@@ -67,8 +67,7 @@ round_trip(const struct samples *in, const char *what)
     return bytes;
 }
 
-/* --- shapes of data ------------------------------------------------------------------------------
- */
+/* --- shapes of data --------------------------------------------------------------------------- */
 
 static double
 value_shape(unsigned shape, uint32_t i)
