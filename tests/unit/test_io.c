@@ -269,6 +269,8 @@ Test(io, send_to_a_peer_that_does_not_read_is_short_or_waits)
         run_until(io, &out.calls, out.calls + 1);
         cr_assert_gt(out.res, 0);
     }
+    free(big);
+    free(sink);
     io_destroy(&io);
 }
 

@@ -92,7 +92,7 @@ Test(io_ring, poll_obeys_its_budget)
         io_write(io, &p[i].op, fd, "x", 1, i);
     }
     do
-        io_wait(io, 1 * MS);
+        io_wait(io, 0); /* does not wait, yet enters the kernel as often as it has news */
     while (io_uring_cq_ready(&io->ring) < 10);
     cr_assert_eq(io_poll(io, 4), 4);
     cr_assert_eq(io_poll(io, 4), 4);
