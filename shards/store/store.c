@@ -36,12 +36,12 @@ prepare_dir(const char *dir, struct store_error *err)
     return r < 0 ? store_error_errno(err, dir, -r) : store_sst_sweep(dir, err);
 }
 
-static int
-open_db(struct store *s, struct store_env *env, struct store_error *err)
+int
+store_open_db(struct store *s, struct store_error *err)
 {
     char *message = NULL;
     cpu_set_t before;
-    int r = store_env_enter(env, &before);
+    int r = store_env_enter(s->env, &before);
 
     if (r < 0)
         return store_error_errno(err, "cannot run on the background CPUs", -r);
@@ -63,8 +63,12 @@ store_open(struct store **ret_s, struct store_env *env, const struct store_optio
     ASSERT(s);
     s->dir = strdup(opt->dir);
     ASSERT(s->dir);
+    s->env = env;
+    s->room_bytes = opt->room_bytes ? opt->room_bytes : STORE_ROOM_BYTES;
     store_options_build(s, env, opt);
-    r = open_db(s, env, err);
+    r = store_check_room(s, 0, err);
+    if (r == 0)
+        r = store_open_db(s, err);
     if (r < 0)
         store_close(&s);
     else
@@ -77,6 +81,7 @@ store_close(struct store **s)
 {
     if (!*s)
         return;
+    ASSERT(atomic_load_explicit(&(*s)->readers, memory_order_acquire) == 0);
     if ((*s)->db)
         rocksdb_close((*s)->db);
     store_options_free(*s);
@@ -90,8 +95,11 @@ get(struct store *s, const rocksdb_readoptions_t *how, struct slice key, struct 
     struct store_error *err)
 {
     char *message = NULL;
-    rocksdb_pinnableslice_t *pin = rocksdb_get_pinned(s->db, how, key.p, key.n, &message);
+    rocksdb_pinnableslice_t *pin;
 
+    if (unlikely(!s->db))
+        return store_error_errno(err, "the store could not be reopened", EIO);
+    pin = rocksdb_get_pinned(s->db, how, key.p, key.n, &message);
     if (message)
         return store_error_take(err, message);
     if (!pin)
@@ -104,15 +112,28 @@ get(struct store *s, const rocksdb_readoptions_t *how, struct slice key, struct 
 int
 store_get_cached(struct store *s, struct slice key, struct store_value *ret_v)
 {
-    return get(s, s->read_cached, key, ret_v, NULL);
+    int r;
+
+    if (unlikely(!store_enter(s, false)))
+        return -EAGAIN;
+    r = get(s, s->read_cached, key, ret_v, NULL);
+    store_leave(s);
+    return r;
 }
 
 int
 store_get(struct store *s, struct slice key, struct store_value *ret_v, struct store_error *err)
 {
-    return get(s, s->read_blocking, key, ret_v, err);
+    int r;
+
+    store_enter(s, true);
+    r = get(s, s->read_blocking, key, ret_v, err);
+    store_leave(s);
+    return r;
 }
 
+/* The value is pinned in the block cache, which outlives the database: no need to stand between
+ * enter and leave meanwhile. */
 void
 store_value_put(struct store_value *v)
 {
@@ -128,7 +149,7 @@ store_delete_range(struct store *s, struct slice lower, struct slice upper, stru
 
     if (store_compare_keys(lower, upper) >= 0)
         return 0;
-    r = store_sst_open(&sst, s, err);
+    r = store_sst_open(&sst, s, lower.n + upper.n, err);
     if (r == 0)
         r = store_sst_delete_range(&sst, lower, upper, err);
     if (r == 0)

@@ -31,6 +31,9 @@ struct store_options {
      * Must be pure. */
     int (*filter)(void *arg, struct slice key, struct slice value, char *ret_value, size_t *ret_n);
     void *filter_arg;
+    /* Commits fail with -ENOSPC rather than leave less than this free on the file system; 0 stands
+     * for STORE_ROOM_BYTES (store_priv.h). */
+    uint64_t room_bytes;
 };
 
 struct store;

@@ -220,7 +220,7 @@ store_batch_commit(struct store_batch *b, struct store_error *err)
         return 0;
     if (!b->ascending)
         qsort_r(b->index, b->n, sizeof(*b->index), compare_for_sort, b->bytes.p);
-    r = store_sst_open(&sst, b->s, err);
+    r = store_sst_open(&sst, b->s, b->bytes.n, err);
     if (r == 0)
         r = write_rows(b, &sst, err);
     if (r == 0)

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 
-#define READ_TIER_CACHE 1
-
 struct store_iter {
-    rocksdb_iterator_t *it;
+    struct store *s;
+    rocksdb_iterator_t *it; /* NULL: no database to look at, `error` says why */
+    int error;
     rocksdb_readoptions_t *how;
     char bounds[]; /* lower, then upper */
 };
@@ -26,18 +26,34 @@ set_bounds(struct store_iter *it, struct slice lower, struct slice upper)
     }
 }
 
+/* Why there is nothing to iterate over; 0 when there is, and then we count as a reader. */
+static int
+enter(struct store *s, bool cached_only)
+{
+    if (!store_enter(s, !cached_only))
+        return -EAGAIN;
+    if (likely(s->db))
+        return 0;
+    store_leave(s);
+    return -EIO;
+}
+
 struct store_iter *
 store_iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_only,
                 bool fill_cache)
 {
-    struct store_iter *it = malloc(sizeof(*it) + lower.n + upper.n);
+    struct store_iter *it = calloc(1, sizeof(*it) + lower.n + upper.n);
 
     ASSERT(it);
+    it->s = s;
+    it->error = enter(s, cached_only);
+    if (it->error)
+        return it;
     it->how = rocksdb_readoptions_create();
     set_bounds(it, lower, upper);
     rocksdb_readoptions_set_fill_cache(it->how, fill_cache);
     if (cached_only)
-        rocksdb_readoptions_set_read_tier(it->how, READ_TIER_CACHE);
+        rocksdb_readoptions_set_read_tier(it->how, STORE_READ_TIER_CACHE);
     it->it = rocksdb_create_iterator(s->db, it->how);
     return it;
 }
@@ -47,8 +63,11 @@ store_iter_close(struct store_iter **it)
 {
     if (!*it)
         return;
-    rocksdb_iter_destroy((*it)->it);
-    rocksdb_readoptions_destroy((*it)->how);
+    if ((*it)->it) {
+        rocksdb_iter_destroy((*it)->it);
+        rocksdb_readoptions_destroy((*it)->how);
+        store_leave((*it)->s);
+    }
     free(*it);
     *it = NULL;
 }
@@ -56,25 +75,29 @@ store_iter_close(struct store_iter **it)
 void
 store_iter_seek(struct store_iter *it, struct slice key)
 {
-    rocksdb_iter_seek(it->it, key.p, key.n);
+    if (it->it)
+        rocksdb_iter_seek(it->it, key.p, key.n);
 }
 
 void
 store_iter_seek_back(struct store_iter *it, struct slice key)
 {
-    rocksdb_iter_seek_for_prev(it->it, key.p, key.n);
+    if (it->it)
+        rocksdb_iter_seek_for_prev(it->it, key.p, key.n);
 }
 
 void
 store_iter_first(struct store_iter *it)
 {
-    rocksdb_iter_seek_to_first(it->it);
+    if (it->it)
+        rocksdb_iter_seek_to_first(it->it);
 }
 
 void
 store_iter_last(struct store_iter *it)
 {
-    rocksdb_iter_seek_to_last(it->it);
+    if (it->it)
+        rocksdb_iter_seek_to_last(it->it);
 }
 
 void
@@ -92,7 +115,7 @@ store_iter_prev(struct store_iter *it)
 bool
 store_iter_valid(const struct store_iter *it)
 {
-    return rocksdb_iter_valid(it->it);
+    return it->it && rocksdb_iter_valid(it->it);
 }
 
 int
@@ -100,6 +123,8 @@ store_iter_status(const struct store_iter *it, struct store_error *err)
 {
     char *message = NULL;
 
+    if (it->error)
+        return store_error_errno(err, "the store is being reopened", -it->error);
     rocksdb_iter_get_error(it->it, &message);
     return message ? store_error_take(err, message) : 0;
 }

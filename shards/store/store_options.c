@@ -9,6 +9,10 @@
  * last reference to an old version of the database would delete its files, and on a loop that is a
  * blocked core (avoid_unnecessary_blocking_io).
  *
+ * RocksDB's own log file gets its header when the database is opened and nothing after: once a
+ * write to it has failed, on a full disk, the next line would end the process by an assertion. What
+ * it would say is in store_stats and in the errors of commits.
+ *
  * The memtable and the WAL exist but stay empty, hence their tiny sizes. */
 #include "shards/store/store_priv.h"
 
@@ -21,11 +25,11 @@
 #define LEVEL_BASE_BYTES (256 * MIB)
 #define MEMTABLE_BYTES (64 * KIB)
 #define MANIFEST_BYTES (16 * MIB)
-#define INFO_LOG_WARN 2
+#define MANIFEST_STEP_BYTES (256 * KIB) /* allocated at a time; a commit notes 100-200 bytes */
+#define INFO_LOG_HEADER 5
 #define INFO_LOG_BYTES (1 * MIB)
 #define INFO_LOG_FILES 2
 #define SYNC_EVERY_BYTES (1 * MIB) /* compaction output trickles to the disk */
-#define READ_TIER_CACHE 1
 
 /* Compaction filter. RocksDB makes one per compaction, each used by one thread: the replacement
  * value lives in it, because the C interface copies it after the callback has returned. */
@@ -135,7 +139,8 @@ set_housekeeping(rocksdb_options_t *o)
     rocksdb_options_set_paranoid_checks(o, 1);
     rocksdb_options_set_write_buffer_size(o, MEMTABLE_BYTES);
     rocksdb_options_set_max_manifest_file_size(o, MANIFEST_BYTES);
-    rocksdb_options_set_info_log_level(o, INFO_LOG_WARN);
+    rocksdb_options_set_manifest_preallocation_size(o, MANIFEST_STEP_BYTES);
+    rocksdb_options_set_info_log_level(o, INFO_LOG_HEADER);
     rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(o, INFO_LOG_FILES);
     rocksdb_options_set_stats_dump_period_sec(o, 0);
@@ -178,7 +183,7 @@ store_options_build(struct store *s, struct store_env *env, const struct store_o
     rocksdb_ingestexternalfileoptions_set_allow_blocking_flush(s->ingest, 0);
     s->read_blocking = rocksdb_readoptions_create();
     s->read_cached = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_read_tier(s->read_cached, READ_TIER_CACHE);
+    rocksdb_readoptions_set_read_tier(s->read_cached, STORE_READ_TIER_CACHE);
 }
 
 void

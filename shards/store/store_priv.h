@@ -6,6 +6,7 @@
 
 #include <rocksdb/c.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 /* Level 0 files: compaction starts at the first, RocksDB would hold up its own writers at the other
  * two. Ingestion ignores those, so store_is_stalled() says so before the third is reached. */
@@ -15,7 +16,10 @@
 #define STORE_L0_STALLED_FILES 32
 #define STORE_PENDING_BYTES_STALLED (64 * GIB)
 
+/* Stays free on the file system: what RocksDB needs to note what it does. */
+#define STORE_ROOM_BYTES (16 * MIB)
 #define STORE_VALUE_BYTES_MAX (1 * GIB)
+#define STORE_READ_TIER_CACHE 1 /* block cache only */
 #define STORE_FILTER_VALUE_BYTES_MAX 64
 
 struct store_env {
@@ -27,16 +31,22 @@ struct store_env {
 };
 
 struct store {
-    rocksdb_t *db;
+    rocksdb_t *db; /* NULL: a reopen failed, see store_health.c */
     char *dir;
     /* Set at open, then only read. */
+    struct store_env *env;
     rocksdb_options_t *options;
     rocksdb_options_t *sst_options; /* for files on their way in */
     rocksdb_envoptions_t *sst_env;
     rocksdb_ingestexternalfileoptions_t *ingest;
     rocksdb_readoptions_t *read_cached, *read_blocking;
+    uint64_t room_bytes;
     /* The committing thread's. */
     uint64_t sst_next;
+    bool wounded; /* RocksDB had an error: reopen before the next ingestion */
+    /* The gate between readers and a reopen. */
+    atomic_uint readers;
+    atomic_bool gate_shut;
 };
 
 /* The order of the rows: as unsigned bytes, the shorter one first. */
@@ -57,6 +67,18 @@ void store_env_leave(const cpu_set_t *before);
 void store_options_build(struct store *s, struct store_env *env, const struct store_options *opt);
 void store_options_free(struct store *s);
 
+/* Opens s->db. */
+int store_open_db(struct store *s, struct store_error *err);
+
+/* Readers of s->db stand between these two. False: it is being reopened (never with `wait`). */
+bool store_enter(struct store *s, bool wait);
+void store_leave(struct store *s);
+/* 0 if the file system has so many bytes free and room_bytes besides, else -ENOSPC. */
+int store_check_room(struct store *s, uint64_t bytes, struct store_error *err);
+/* Before a commit of so many bytes: 0 when there is room and the database takes ingestions;
+ * -ENOSPC, -EIO, or -EBUSY when it must be reopened and somebody holds an iterator. */
+int store_check_health(struct store *s, uint64_t bytes, struct store_error *err);
+
 /* Takes an error text of RocksDB (frees it) and says which errno it means. */
 int store_error_take(struct store_error *err, char *message);
 /* Our own errors: "text: strerror(code)". Returns -code. */
@@ -68,7 +90,8 @@ struct store_sst {
     rocksdb_sstfilewriter_t *writer;
     char *path;
 };
-int store_sst_open(struct store_sst *sst, struct store *s, struct store_error *err);
+/* `bytes` is about what will be written. Errors as store_check_health. */
+int store_sst_open(struct store_sst *sst, struct store *s, uint64_t bytes, struct store_error *err);
 int store_sst_put(struct store_sst *sst, struct slice key, struct slice value,
                   struct store_error *err);
 int store_sst_delete(struct store_sst *sst, struct slice key, struct store_error *err);

@@ -25,12 +25,15 @@
 #define SST_SUFFIX ".sst"
 
 int
-store_sst_open(struct store_sst *sst, struct store *s, struct store_error *err)
+store_sst_open(struct store_sst *sst, struct store *s, uint64_t bytes, struct store_error *err)
 {
     char *message = NULL;
-    int n;
+    int n, r;
 
     *sst = (struct store_sst){.s = s};
+    r = store_check_health(s, bytes, err);
+    if (r < 0)
+        return r;
     n = asprintf(&sst->path, "%s/" SST_PREFIX "%016" PRIx64 SST_SUFFIX, s->dir, s->sst_next++);
     ASSERT(n > 0);
     sst->writer = rocksdb_sstfilewriter_create(s->sst_env, s->sst_options);
@@ -76,7 +79,10 @@ store_sst_ingest(struct store_sst *sst, struct store_error *err)
     if (message)
         return store_error_take(err, message);
     rocksdb_ingest_external_file(sst->s->db, paths, 1, sst->s->ingest, &message);
-    return message ? store_error_take(err, message) : 0;
+    if (!message)
+        return 0;
+    sst->s->wounded = true;
+    return store_error_take(err, message);
 }
 
 void

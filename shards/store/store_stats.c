@@ -25,10 +25,10 @@ l0_files(struct store *s)
     return v;
 }
 
-void
-store_get_stats(struct store *s, struct store_stats *ret)
+static struct store_stats
+read_stats(struct store *s)
 {
-    *ret = (struct store_stats){
+    return (struct store_stats){
         .sst_bytes = number(s, "rocksdb.live-sst-files-size"),
         .live_keys_estimate = number(s, "rocksdb.estimate-num-keys"),
         .pending_compaction_bytes = number(s, "rocksdb.estimate-pending-compaction-bytes"),
@@ -40,11 +40,34 @@ store_get_stats(struct store *s, struct store_stats *ret)
     };
 }
 
-bool
-store_is_stalled(struct store *s)
+void
+store_get_stats(struct store *s, struct store_stats *ret)
+{
+    *ret = (struct store_stats){0};
+    if (!store_enter(s, false))
+        return;
+    if (s->db)
+        *ret = read_stats(s);
+    store_leave(s);
+}
+
+static bool
+is_stalled(struct store *s)
 {
     return number(s, "rocksdb.is-write-stopped") != 0 || l0_files(s) >= STORE_L0_STALLED_FILES ||
            number(s, "rocksdb.estimate-pending-compaction-bytes") >= STORE_PENDING_BYTES_STALLED;
+}
+
+bool
+store_is_stalled(struct store *s)
+{
+    bool stalled;
+
+    if (!store_enter(s, false))
+        return true;
+    stalled = s->db && is_stalled(s);
+    store_leave(s);
+    return stalled;
 }
 
 void
@@ -56,6 +79,9 @@ store_compact_all(struct store *s)
     rocksdb_compactoptions_t *opt = rocksdb_compactoptions_create();
 
     rocksdb_compactoptions_set_bottommost_level_compaction(opt, BOTTOM_LEVEL_FORCE);
-    rocksdb_compact_range_opt(s->db, opt, NULL, 0, NULL, 0);
+    store_enter(s, true);
+    if (s->db)
+        rocksdb_compact_range_opt(s->db, opt, NULL, 0, NULL, 0);
+    store_leave(s);
     rocksdb_compactoptions_destroy(opt);
 }
