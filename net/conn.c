@@ -144,6 +144,8 @@ conn_hold(struct conn *c, uint32_t seq)
 {
     struct conn_hold_mark *last = c->nholds ? &c->holds[c->nholds - 1] : NULL;
 
+    if (c->closing)
+        return;
     if (last && (last->seq == seq || c->nholds == CONN_HOLDS)) {
         last->end = c->out.n;
         if (seq_after(seq, last->seq))
@@ -198,6 +200,15 @@ conn_set_release(struct conn_set *s, uint32_t seq)
         }
         conn_touch(c);
     }
+}
+
+void
+conn_set_fail(struct conn_set *s)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&s->held)))
+        conn_close(list_entry(node, struct conn, held_node));
 }
 
 static void

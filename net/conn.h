@@ -92,7 +92,7 @@ void conn_put(struct conn *c);
 static inline void
 conn_touch(struct conn *c)
 {
-    if (!c->in_ready) {
+    if (!c->in_ready && !c->closing) {
         c->in_ready = true;
         list_push_back(&c->set->ready, &c->ready_node);
     }
@@ -101,6 +101,8 @@ conn_touch(struct conn *c)
 void conn_hold(struct conn *c, uint32_t seq);
 /* Durable up to batch `seq`: lets go what waited for it, on every connection of the set. */
 void conn_set_release(struct conn_set *s, uint32_t seq);
+/* What is held will never be durable: closes the connections that wait, unanswered. */
+void conn_set_fail(struct conn_set *s);
 /* End of turn: submits a send for every connection that has something to send. */
 void conn_set_flush(struct conn_set *s);
 

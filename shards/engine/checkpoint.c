@@ -45,6 +45,7 @@ struct checkpoint {
     uint32_t flushes[SHARD_DBS]; /* of each database, at the start */
     struct scratch memory;
     struct item *items, **tail, *at;
+    bool settling;
     uint64_t rows, bytes;
     struct list waiters;
     struct orphan *orphans;
@@ -84,6 +85,15 @@ checkpoint_wait(struct shard *sh, struct checkpoint_waiter *w)
 {
     list_push_back(&control(sh)->waiters, &w->node);
     checkpoint_request(sh);
+}
+
+bool
+checkpoint_wait_running(struct shard *sh, struct checkpoint_waiter *w)
+{
+    if (sh->checkpoint == NULL)
+        return false;
+    list_push_back(&sh->checkpoint->waiters, &w->node);
+    return true;
 }
 
 const struct checkpoint_stats *
@@ -441,6 +451,17 @@ settle_entry(struct checkpoint *c, struct item *it, struct head *h, uint64_t has
         head_remove(h, hash, e);
 }
 
+/* Count and flags of a key change in the same step: "more rows than entries with a row" means that
+ * the store has keys that memory has not, at any moment. */
+static void
+settle_count(struct checkpoint *c, const struct item *it)
+{
+    struct shard_db *db = &c->sh->db[it->db];
+
+    if (c->rc == 0 && db->flushes == c->flushes[it->db])
+        db->stored_keys += (uint64_t)(it->row_n != 0) - (uint64_t)(it->was != 0);
+}
+
 static void
 settle_item(struct checkpoint *c, struct item *it)
 {
@@ -449,14 +470,33 @@ settle_item(struct checkpoint *c, struct item *it)
     uint64_t hash = head_hash(key);
     struct entry *e = head_find(&db->head, hash, key);
 
+    settle_count(c, it);
     settle_series(c, it);
     if (e && (e->flags & ENTRY_FLUSHING))
         settle_entry(c, it, &db->head, hash, e);
 }
 
+/* What was flushed before the checkpoint began has left the store. */
+static void
+settle_databases(struct checkpoint *c)
+{
+    c->settling = true;
+    c->sh->store_epoch++;
+    for (unsigned i = 0; c->rc == 0 && i < SHARD_DBS; i++) {
+        struct shard_db *db = &c->sh->db[i];
+
+        if (!c->purge_db[i] || db->flushes != c->flushes[i])
+            continue;
+        db->stored_keys = 0;
+        db->hidden = false;
+    }
+}
+
 static bool
 settle_slice(struct checkpoint *c, uint32_t entries)
 {
+    if (!c->settling)
+        settle_databases(c);
     while (c->at && entries-- > 0) {
         struct item *it = c->at;
 
@@ -481,16 +521,12 @@ checkpoint_keep(struct shard *sh, struct entry *e)
 }
 
 static void
-take_counts(struct checkpoint *c)
+release_journal(struct checkpoint *c)
 {
     struct shard *sh = c->sh;
 
-    for (unsigned i = 0; i < SHARD_DBS; i++) {
-        if (sh->db[i].flushes != c->flushes[i])
-            continue;
-        sh->db[i].stored_keys = c->keys[i];
-        sh->db[i].hidden = false;
-    }
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        ASSERT(sh->db[i].flushes != c->flushes[i] || sh->db[i].stored_keys == c->keys[i]);
     sh->checkpoint_lsn = c->start_lsn;
     if (!sh->recovering)
         journal_release(&sh->journal, c->start_lsn);
@@ -526,7 +562,7 @@ checkpoint_end(struct checkpoint *c)
     int rc = c->rc;
 
     if (rc == 0)
-        take_counts(c);
+        release_journal(c);
     record_result(c);
     sh->checkpoint = NULL;
     while (c->orphans) {
@@ -558,6 +594,17 @@ all_durable(const struct checkpoint *c)
            list_entry(sh->groups.next, struct shard_group, node)->lsn > c->need_lsn;
 }
 
+/* The records of what was gathered will never be on disk: nothing of it may reach the store. */
+static unsigned
+give_up(struct checkpoint *c)
+{
+    c->rc = -EIO;
+    snprintf(c->error.text, sizeof(c->error.text), "the journal failed");
+    c->stage = SETTLE;
+    c->at = c->items;
+    return 1;
+}
+
 static unsigned
 checkpoint_step(struct checkpoint *c)
 {
@@ -572,6 +619,8 @@ checkpoint_step(struct checkpoint *c)
         }
         return 1;
     case WAIT:
+        if (sh->journal.state == JOURNAL_FAILED)
+            return give_up(c);
         if (!all_durable(c))
             return 0;
         c->stage = WRITE;

@@ -31,6 +31,8 @@ struct checkpoint_waiter {
 /* Starts one soon (after the one under way, if any). */
 void checkpoint_request(struct shard *sh);
 void checkpoint_wait(struct shard *sh, struct checkpoint_waiter *w);
+/* Wants to know when the one under way is done. False: none is. */
+bool checkpoint_wait_running(struct shard *sh, struct checkpoint_waiter *w);
 /* Every turn: starts one when limits say so, and moves the one under way on. Returns work done. */
 unsigned checkpoint_poll(struct shard *sh);
 /* Blocking and complete, for a shard whose loop does not run (recovery, resharding). */

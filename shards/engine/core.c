@@ -197,6 +197,8 @@ journal_moved(void *arg)
                       strerror(sh->journal.error));
     }
     shard_progress(sh);
+    if (sh->journal.state == JOURNAL_FAILED)
+        shard_fail(sh);
     if (!list_empty(&c->journal_waiters) &&
         (sh->journal.state != JOURNAL_OK || journal_has_room(&sh->journal)))
         exec_wake(c);

@@ -73,6 +73,13 @@ store_has_cold_keys(const struct shard *sh, uint8_t db)
     return !d->hidden && d->stored_keys > d->head.in_store;
 }
 
+/* Somebody counts keys: were blind writes let through, there would always be one more to look up. */
+static bool
+counting(const struct ctx *c)
+{
+    return c->sh->counts_pending > 0 || c->core->reactor.clock.mono_ns < c->sh->exact_until_ns;
+}
+
 static bool
 gate_store(struct ctx *c)
 {
@@ -80,7 +87,7 @@ gate_store(struct ctx *c)
 
     if (likely(!store_has_cold_keys(c->sh, c->db)))
         return true;
-    if ((c->cmd->flags & CMD_BLIND) && c->argc == 3)
+    if ((c->cmd->flags & CMD_BLIND) && c->argc == 3 && !counting(c))
         return true;
     if ((c->cmd->flags & CMD_COUNT_KEYS) && c->sh->db[c->db].head.maybe_store > 0) {
         c->need = (struct need){.kind = NEED_COUNT, .sh = c->sh, .db = c->db};

@@ -11,6 +11,8 @@
 
 #define ERR_DISK_FULL                                                                              \
     "ERR disk full: the journal has no room for a new segment, writes are refused"
+#define ERR_NOT_DURABLE                                                                            \
+    "READONLY the journal failed before the write was on disk: it may be lost"
 #define EXEC_ATTEMPTS_MAX 8 /* fetches for one request before it is refused */
 
 enum exec_result {

@@ -26,11 +26,15 @@ struct load {
     struct exec_waiter *waiter;
     char *key; /* own copy of need.key */
     struct store_value pinned;
-    uint32_t flush_epoch;
+    uint32_t flush_epoch, store_epoch;
     /* NEED_COUNT */
     struct load_key *maybes;
     uint32_t maybes_n;
+    struct checkpoint_waiter settled;
 };
+
+/* A transaction comes back for its count only after messages to and fro. */
+#define COUNT_EXACT_NS 100000000ULL
 
 /* --- on the loop: what needs no disk ----------------------------------------------------------- */
 
@@ -158,17 +162,20 @@ load_work(struct offload_job *job)
 
 /* --- completion -------------------------------------------------------------------------------- */
 
+/* What was seen counts while the store is as it was: a key may have come and gone meanwhile. */
 static void
 apply_maybes(struct load *l)
 {
-    struct head *h = &l->need.sh->db[l->need.db].head;
+    struct shard *sh = l->need.sh;
+    struct head *h = &sh->db[l->need.db].head;
+    bool valid = sh->flush_epoch == l->flush_epoch && sh->store_epoch == l->store_epoch;
 
     for (uint32_t i = 0; i < l->maybes_n; i++) {
         struct load_key *m = &l->maybes[i];
         struct slice key = {m->key, m->n};
         struct entry *e = head_find(h, head_hash(key), key);
 
-        if (e && (e->flags & ENTRY_MAYBE_STORE) && !(e->flags & ENTRY_FLUSHING))
+        if (valid && e && (e->flags & ENTRY_MAYBE_STORE) && !(e->flags & ENTRY_FLUSHING))
             head_set_store(h, e, m->flag);
         free(m->key);
     }
@@ -181,9 +188,11 @@ load_finish(struct load *l)
     struct exec_waiter *w = l->waiter;
     struct shard *sh = l->need.sh;
 
-    if (l->need.kind == NEED_COUNT)
+    if (l->need.kind == NEED_COUNT) {
         apply_maybes(l);
-    else if (l->need.kind == NEED_KEY && sh->flush_epoch == l->flush_epoch)
+        sh->counts_pending--;
+        sh->exact_until_ns = l->core->reactor.clock.mono_ns + COUNT_EXACT_NS;
+    } else if (l->need.kind == NEED_KEY && sh->flush_epoch == l->flush_epoch)
         load_key_now(sh, l->need.db, (struct slice){l->key, l->need.key.n},
                      head_hash((struct slice){l->key, l->need.key.n}));
     if (l->pinned.pin)
@@ -224,6 +233,14 @@ load_done(struct offload_job *job)
     ll->w.run = load_lease_over;
     ll->l = l;
     shard_wait(l->need.sh, &ll->w);
+}
+
+/* What is being checkpointed changes in the store meanwhile: that it is settled says more than any
+ * look. */
+static void
+load_settled(struct checkpoint_waiter *w, int rc)
+{
+    load_finish(container_of(w, struct load, settled));
 }
 
 /* --- start ------------------------------------------------------------------------------------- */
@@ -267,8 +284,13 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     l->need = *need;
     l->waiter = w;
     l->flush_epoch = need->sh->flush_epoch;
+    l->store_epoch = need->sh->store_epoch;
     if (need->kind == NEED_COUNT) {
         collect_maybes(l);
+        need->sh->counts_pending++;
+        l->settled.done = load_settled;
+        if (l->maybes_n == 0 && checkpoint_wait_running(need->sh, &l->settled))
+            return;
     } else {
         l->key = malloc(need->key.n + 1);
         ASSERT(l->key);

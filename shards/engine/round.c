@@ -134,6 +134,12 @@ round_plan(struct round *r, uint16_t source, uint32_t bytes)
     buf_append(&r->plan, &step, sizeof(step));
 }
 
+bool
+round_is_full(const struct round *r)
+{
+    return r->plan.n / sizeof(struct plan_step) >= ROUND_REQUESTS_MAX;
+}
+
 struct buf *
 round_local(struct round *r)
 {
@@ -210,10 +216,29 @@ remote_reply(struct remote *m)
     mesh_reply(m->runner->node->mesh, &m->msg);
 }
 
+/* The journal failed: what the replies say will never be durable. */
+static void
+remote_fail(struct remote *m)
+{
+    uint32_t *lens = (uint32_t *)m->lens.p;
+
+    m->replies.n = 0;
+    for (uint32_t i = 0; i < m->requests_n; i++) {
+        size_t before = m->replies.n;
+
+        resp_error(&m->replies, ERR_NOT_DURABLE);
+        lens[i] = (uint32_t)(m->replies.n - before);
+    }
+}
+
 static void
 remote_acked(struct ack_waiter *w)
 {
-    remote_reply(container_of(w, struct remote, ack));
+    struct remote *m = container_of(w, struct remote, ack);
+
+    if (w->failed)
+        remote_fail(m);
+    remote_reply(m);
 }
 
 static void
@@ -277,7 +302,7 @@ remote_continue(struct remote *m)
         buf_append(&m->lens, &len, sizeof(len));
         m->at += rc->bytes;
     }
-    if (m->hold && !m->runner->everysec_ack) {
+    if (m->hold && !m->runner->everysec_ack && sh->journal.state != JOURNAL_FAILED) {
         m->ack.run = remote_acked;
         shard_when_acked(sh, &m->ack, m->hold_seq);
     } else {
@@ -330,6 +355,7 @@ round_send(struct session *s)
 
     ASSERT(r && !r->sent);
     r->sent = true;
+    s->round_sent = true;
     conn_get(&s->conn);
     conn_pause(&s->conn);
     for (uint32_t i = 0; i < s->core->ncores; i++)
@@ -393,6 +419,7 @@ round_complete(struct round *r)
     struct conn *conn = &s->conn;
 
     s->round = NULL;
+    s->round_sent = false;
     if (!conn->closing) {
         round_stitch(r);
         if (r->hold && session_must_hold(s, r->hold_seq))
@@ -400,7 +427,7 @@ round_complete(struct round *r)
         conn_touch(conn);
     }
     round_destroy(r);
-    conn_resume(conn);
+    session_resume(s);
     conn_put(conn);
 }
 

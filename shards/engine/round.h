@@ -15,6 +15,9 @@
 
 struct round;
 
+#define ROUND_REQUESTS_MAX 512 /* bounds the replies that wait for the slowest core */
+
+bool round_is_full(const struct round *r);
 /* The round being filled, opened when there is none. */
 struct round *round_open(struct session *s);
 /* Where a local reply goes while the round is open; call round_local_end after appending it. */

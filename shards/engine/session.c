@@ -194,7 +194,7 @@ session_again(struct exec_waiter *w)
     } else if (run_local(s, q->cmd, q->argv, q->argc, 0, false)) {
         session_forget_parked(s);
         session_end_run(s);
-        conn_resume(&s->conn);
+        session_resume(s);
         if (s->round && !s->conn.paused && !s->conn.closing)
             round_send(s);
     }
@@ -631,6 +631,8 @@ run_dispatch(struct session *s, struct run *run)
             session_pause_output(s);
             break;
         }
+        if (unlikely(s->round && round_is_full(s->round)))
+            s->stop_run = true;
     }
     return used;
 }
@@ -701,8 +703,14 @@ session_on_drained(struct conn *conn)
     if (!s->output_paused || conn_out_bytes(conn) > s->core->config.client_output_buffer_soft / 2)
         return;
     s->output_paused = false;
-    if (!s->blocked && !s->parked && s->round == NULL)
-        conn_resume(conn);
+    session_resume(s);
+}
+
+void
+session_resume(struct session *s)
+{
+    if (!s->blocked && !s->parked && !s->output_paused && (s->round == NULL || !s->round_sent))
+        conn_resume(&s->conn);
 }
 
 void
@@ -722,7 +730,7 @@ session_continue(struct session *s)
     s->blocked = false;
     if (!s->conn.closing) {
         session_end_run(s);
-        conn_resume(&s->conn);
+        session_resume(s);
     }
     conn_put(&s->conn);
 }
@@ -750,7 +758,8 @@ session_on_close(struct conn *conn)
 {
     struct session *s = session_of(conn);
 
-    timer_cancel(&s->core->reactor.timers, &s->timer);
+    if (timer_armed(&s->timer)) /* nobody waits for it any more: let it end what it stands for */
+        timer_arm(&s->core->reactor.timers, &s->timer, 0);
     round_abandon(s);
     session_unwatch(s);
     metrics_sub(&s->core->metrics, connections_current, 1);

@@ -46,6 +46,7 @@ struct session {
     struct core *core;
     struct resp_parser parser;
     struct round *round;       /* being filled, or under way */
+    bool round_sent;           /* under way */
     /* client state */
     uint64_t id;
     uint8_t db, proto;
@@ -95,6 +96,8 @@ struct buf *session_out(struct session *s);
  * the reply appended to conn.out. */
 void session_block(struct session *s);
 void session_continue(struct session *s);
+/* Reads on unless something else still keeps the client waiting. */
+void session_resume(struct session *s);
 /* The session by client id on this core, NULL when it is gone. */
 struct session *session_find(struct core *core, uint64_t id);
 void session_reset(struct session *s); /* RESET */
@@ -108,7 +111,8 @@ void session_drop_batch(struct session *s);
 static inline bool
 session_must_hold(const struct session *s, uint32_t seq)
 {
-    return !s->core->everysec_ack && shard_seq_pending(&s->core->shard, seq);
+    return !s->core->everysec_ack && shard_seq_pending(&s->core->shard, seq) &&
+           s->core->shard.journal.state != JOURNAL_FAILED;
 }
 
 static inline struct session *

@@ -122,7 +122,8 @@ waiters_run(struct list *l, uint32_t seq)
 void
 shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq)
 {
-    if (shard_seq_pending(sh, seq))
+    w->failed = shard_seq_pending(sh, seq) && sh->journal.state == JOURNAL_FAILED;
+    if (shard_seq_pending(sh, seq) && !w->failed)
         waiter_insert(&sh->ack_waiters, w, seq);
     else
         w->run(w);
@@ -131,7 +132,8 @@ shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq)
 void
 shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq)
 {
-    if (seq_after(seq, sh->journal.durable_seq))
+    w->failed = seq_after(seq, sh->journal.durable_seq) && sh->journal.state == JOURNAL_FAILED;
+    if (seq_after(seq, sh->journal.durable_seq) && !w->failed)
         waiter_insert(&sh->durable_waiters, w, seq);
     else
         w->run(w);
@@ -180,6 +182,27 @@ shard_progress(struct shard *sh)
     sh->acked_seq = seq;
     conn_set_release(&sh->core->conns, seq);
     waiters_run(&sh->ack_waiters, seq);
+}
+
+static void
+waiters_fail(struct list *l)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(l))) {
+        struct ack_waiter *w = list_entry(node, struct ack_waiter, node);
+
+        w->failed = true;
+        w->run(w);
+    }
+}
+
+void
+shard_fail(struct shard *sh)
+{
+    conn_set_fail(&sh->core->conns);
+    waiters_fail(&sh->durable_waiters);
+    waiters_fail(&sh->ack_waiters);
 }
 
 /* --- WATCH ----------------------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct shard_waiter {
 struct ack_waiter {
     struct list node;
     uint32_t seq;
+    bool failed; /* the journal failed: it never will be */
     void (*run)(struct ack_waiter *w);
 };
 
@@ -82,6 +83,9 @@ struct shard {
     struct checkpoint_control *checkpoint_control;
     uint64_t replayed_lsn;    /* recovering: last record applied */
     uint32_t acked_seq;
+    uint32_t store_epoch;     /* checkpoints written into the store */
+    uint32_t counts_pending;  /* requests that wait for exact key counts ... */
+    uint64_t exact_until_ns;  /* ... and just after them: no write leaves a key not looked up */
     struct list groups;       /* unresolved, oldest first */
     struct list ack_waiters;  /* ascending seq */
     struct list durable_waiters;
@@ -129,6 +133,8 @@ void shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq);
 /* A group's part was written into this journal / all its parts are durable. Owner core. */
 void shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn);
 void shard_group_resolved(struct shard *sh, struct shard_group *g);
+/* The journal failed for good: tells everybody who waits for it. Owner core. */
+void shard_fail(struct shard *sh);
 /* The journal made progress: moves acked_seq, releases replies. Owner core. */
 void shard_progress(struct shard *sh);
 

@@ -480,6 +480,21 @@ acked(struct ack_waiter *w)
     part_reply(container_of(w, struct txn_part, ack));
 }
 
+/* Did a participant's journal fail before its part was on disk? Then the answer is not what the
+ * commands said. */
+static void
+txn_note_failures(struct txn *t)
+{
+    bool failed = false;
+
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        failed = failed || t->parts[i].ack.failed;
+    if (!failed)
+        return;
+    t->reply.n = 0;
+    resp_error(&t->reply, ERR_NOT_DURABLE);
+}
+
 static void
 release_run(struct mesh_msg *m)
 {
@@ -499,6 +514,7 @@ release_done(struct mesh_msg *m)
 
     if (--t->pending > 0)
         return;
+    txn_note_failures(t);
     if (t->session)
         txn_answer(t);
     if (t->parts[0].lsn == 0) {
