@@ -116,12 +116,25 @@ queued_command_create(const struct command *cmd, const struct slice *argv, uint3
 
 static void session_again(struct exec_waiter *w);
 
-static struct ctx
-session_ctx(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc)
+/* Field by field: the large part of a ctx (what it needs from the store) only counts when its kind
+ * says so, and clearing it would cost as much as a short command. */
+static inline void
+session_ctx(struct session *s, struct ctx *c, const struct command *cmd, struct slice *argv,
+            uint32_t argc)
 {
-    return (struct ctx){.core = s->core, .session = s, .client_id = s->id, .cmd = cmd,
-                        .out = session_out(s), .argv = argv, .argc = argc, .db = s->db,
-                        .proto = s->proto};
+    c->core = s->core;
+    c->sh = NULL;
+    c->session = s;
+    c->client_id = s->id;
+    c->cmd = cmd;
+    c->out = session_out(s);
+    c->argv = argv;
+    c->argc = argc;
+    c->db = s->db;
+    c->proto = s->proto;
+    c->in_exec = c->probe = c->hash_known = c->hold = false;
+    c->attempts = 0;
+    c->need.kind = NEED_NOTHING;
 }
 
 /* A command that touches no shard: state of the connection, or of the server. */
@@ -129,10 +142,12 @@ static void
 run_session_command(struct session *s, const struct command *cmd, struct slice *argv,
                     uint32_t argc)
 {
-    struct ctx c = session_ctx(s, cmd, argv, argc);
     struct round *round = s->round;
-    size_t before = c.out->n;
+    struct ctx c;
+    size_t before;
 
+    session_ctx(s, &c, cmd, argv, argc);
+    before = c.out->n;
     cmd->fn(&c);
     if (s->round == round) /* else the command went on as another one, for another core */
         session_replied(s, before);
@@ -164,10 +179,12 @@ static bool
 run_local(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
           uint64_t hash, bool hash_known)
 {
-    struct ctx c = session_ctx(s, cmd, argv, argc);
-    size_t before = c.out->n;
     enum exec_result r;
+    struct ctx c;
+    size_t before;
 
+    session_ctx(s, &c, cmd, argv, argc);
+    before = c.out->n;
     c.sh = &s->core->shard;
     c.key_hash = hash;
     c.hash_known = hash_known;
@@ -251,14 +268,13 @@ route_keys(struct session *s, const struct command *cmd, struct slice *argv, uin
            uint64_t hash)
 {
     struct core *core = s->core;
-    struct owners o = {.s = s, .argv = argv};
+    struct owners o;
 
-    if (core->ncores == 1) {
-        o.set[0] = 1;
-        watch_note(s, cmd, &o);
+    if (core->ncores == 1 && likely(!(cmd->flags & CMD_WATCHES))) {
         run_local(s, cmd, argv, argc, hash, true);
         return true;
     }
+    o = (struct owners){.s = s, .argv = argv};
     command_keys(cmd, argc, owners_add, &o);
     if (o.several) {
         if (!session_alone(s))
