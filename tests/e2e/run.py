@@ -75,7 +75,8 @@ def run_in_child(name, function, o, root):
         traceback.print_exc(file=sys.stdout)
         for server in test.servers:
             if os.path.exists(server.log_path):
-                print("--- log of the server in %s" % server.root)
+                status = server.process.poll() if server.process else None
+                print("--- log of the server in %s (exit status %s)" % (server.root, status))
                 print(server.whole_log()[-6000:])
         status = 1
     finally:
