@@ -60,8 +60,7 @@ conn_take_bytes(struct conn *c, char *data, size_t n)
     }
     if (used < n && !c->closing && !c->close_after) {
         buf_append(&c->in, data + used, n - used);
-        if (used == 0)
-            conn_drain_in(c);
+        conn_drain_in(c); /* the owner may have stopped for something that is over already */
     }
 }
 
