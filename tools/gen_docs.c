@@ -22,8 +22,12 @@ main(int argc, char **argv)
 
     for (i = 0; argc == 2 && i < ARRAY_SIZE(texts); i++)
         if (strcmp(argv[1], texts[i].name) == 0) {
+            bool written;
+
             texts[i].write(&out);
-            return fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 ? 0 : 1;
+            written = fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
+            buf_fini(&out);
+            return written ? 0 : 1;
         }
     fprintf(stderr, "usage: gen-docs config|metrics|sample\n");
     return 2;
