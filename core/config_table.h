@@ -55,7 +55,7 @@
         "Also listen on a port per core (port + 1, port + 2, ...), so that cluster-aware clients " \
         "reach the core that owns a key without a hop.")                                           \
     ROW("protected-mode", protected_mode, BOOL, "yes", 0, 0, "", RESTART, NETWORK,                 \
-        "Refuse clients from other hosts while no password is set.")                               \
+        "Refuse to start on an address that other hosts can reach while no password is set.")      \
     ROW("tcp-backlog", tcp_backlog, INT, "511", 1, 65535, "connections", RESTART, NETWORK,         \
         "Length of the queue of connections that wait to be accepted; the kernel's somaxconn "     \
         "limits it too.")                                                                          \
@@ -74,8 +74,8 @@
         RESTART, CLIENTS, "Longest single argument of a command.")                                 \
     ROW("client-query-buffer-limit", client_query_buffer_limit, BYTES, "1gb", 1048576,             \
         68719476736, "", RESTART, CLIENTS,                                                         \
-        "Most bytes of not yet complete commands held for one client; beyond it the connection "   \
-        "is closed.")                                                                              \
+        "Most bytes of an incomplete command held for one client, beyond which the connection "    \
+        "is closed, and of commands queued by MULTI, beyond which they are refused.")              \
     ROW("client-output-buffer-soft", client_output_buffer_soft, BYTES, "1mb", 4096, 1073741824,    \
         "", RESTART, CLIENTS,                                                                      \
         "Stop reading from a client while more than this many bytes of replies wait for it to "    \
@@ -87,7 +87,8 @@
     ROW("dir", dir, TEXT, "./data", 1, 1023, "", RESTART, PROCESS,                                 \
         "Data directory; made when missing, used by one process at a time.")                       \
     ROW("cpus", cpus, CPULIST, "", 0, 0, "", RESTART, PROCESS,                                     \
-        "CPUs that run a core each, such as 0-3,8; empty = every CPU the process may run on.")     \
+        "CPUs that run a core each, such as 0-3,8; empty = every CPU the process may run on. "     \
+        "Another number of cores than before moves the data at the start.")                        \
     ROW("background-cpus", background_cpus, CPULIST, "", 0, 0, "", RESTART, PROCESS,               \
         "CPUs of helper threads, io_uring workers and RocksDB; empty = those allowed and not in "  \
         "cpus, or all allowed ones when none is left.")                                            \
@@ -113,7 +114,9 @@
     ROW("journal-segment-bytes", journal_segment_bytes, BYTES, "64mb", 1048576, 1073741824, "",    \
         RESTART, DURABILITY, "Size of one preallocated journal file.")                             \
     ROW("journal-batch-bytes", journal_batch_bytes, BYTES, "4mb", 65536, 67108864, "", RESTART,    \
-        DURABILITY, "Most bytes of records that one journal write collects.")                      \
+        DURABILITY,                                                                                \
+        "Bytes of records at which one journal write is full; commands that write then wait "      \
+        "for the next one.")                                                                       \
     ROW("journal-spare-segments", journal_spare_segments, INT, "1", 1, 64, "segments", RESTART,    \
         DURABILITY, "Journal files kept ready for the next change of segment.")                    \
     ROW("checkpoint-journal-bytes", checkpoint_journal_bytes, BYTES, "1gb", 1048576,               \
@@ -125,10 +128,10 @@
         "Start a checkpoint when a core holds this much that the store does not have yet.")        \
                                                                                                    \
     ROW("maxmemory", maxmemory, BYTES, "0", 0, 281474976710656, "", LIVE, MEMORY,                  \
-        "Most bytes of data held in memory over all cores; what is beyond it is read from disk; "  \
-        "0 = no limit.")                                                                           \
+        "Most bytes of data held in memory over all cores, an equal share on each; what is "       \
+        "beyond it is read from disk; 0 = no limit.")                                              \
     ROW("active-expire-effort", active_expire_effort, INT, "1", 1, 10, "", LIVE, MEMORY,           \
-        "How much time the search for expired keys may take.")                                     \
+        "Half milliseconds that each periodic search for expired keys may take.")                  \
     ROW("store-block-cache-bytes", store_block_cache_bytes, BYTES, "128mb", 1048576,               \
         1099511627776, "", RESTART, MEMORY,                                                        \
         "Memory of the cache of store blocks that all cores share.")                               \
@@ -137,15 +140,18 @@
         "What becomes of a point whose timestamp is there already: one of them wins, they are "    \
         "added up, the new one is refused (BLOCK), or both are kept in order of arrival (KEEP).")  \
     ROW("timestamp-unit", timestamp_unit, ENUM, "ms", 0, 0, VALUES(TIME_UNIT), RESTART, SERIES,    \
-        "Unit of time stamps, and so the meaning of *, of 1h and of retention times.")             \
+        "Unit of the timestamps of time series, and so what * (now) and block-seconds mean.")      \
     ROW("batch-size", batch_size, INT, "1000", 1, 1000000, "points", LIVE, SERIES,                 \
-        "Points that one step of a long time series command handles before others get a turn.")    \
+        "Points at which BATCH_SET writes the batch of its connection by itself.")                 \
     ROW("block-seconds", block_seconds, DURATION, "30", 1, 86400, "s", RESTART, SERIES,            \
-        "An open block is closed when it spans this time and holds block-points points.")          \
+        "Points before the newest block-points ones of a series are closed as a block when "       \
+        "they are as many and span this time.")                                                    \
     ROW("block-points", block_points, INT, "1024", 64, 8192, "points", RESTART, SERIES,            \
-        "Fewest points of a closed block of a series that is still being written.")                \
+        "Newest points of a series that stay in its open block, and fewest that are closed "       \
+        "together.")                                                                               \
     ROW("block-points-max", block_points_max, INT, "8192", 64, 8192, "points", RESTART, SERIES,    \
-        "Most points of a block; small blocks are merged up to this size.")                        \
+        "Points that are closed as a block whatever time they span; those of one timestamp are "   \
+        "never divided.")                                                                          \
                                                                                                    \
     ROW("store-compression", store_compression, ENUM, "lz4", 0, 0, VALUES(COMPRESSION), RESTART,   \
         STORE, "Compression of the store's files.")                                                \

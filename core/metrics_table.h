@@ -21,7 +21,7 @@
     ROW(connections_current, "connected_clients", GAUGE, "connections", CLIENTS,                   \
         "Connections open now.")                                                                   \
     ROW(connections_rejected, "rejected_connections", COUNTER, "connections", STATS,               \
-        "Connections turned away at maxclients or in protected mode.")                             \
+        "Connections turned away at maxclients.")                                                  \
     ROW(connections_timed_out, "connections_timed_out", COUNTER, "connections", STATS,             \
         "Connections closed because they were idle longer than timeout.")                          \
     ROW(connections_over_limit, "connections_over_limit", COUNTER, "connections", STATS,           \
@@ -37,9 +37,11 @@
     ROW(commands_processed, "total_commands_processed", COUNTER, "commands", STATS,                \
         "Commands answered.")                                                                      \
     ROW(commands_failed, "commands_failed", COUNTER, "commands", STATS,                            \
-        "Commands answered with an error.")                                                        \
+        "Commands refused before they ran: unknown, wrong number of arguments, no password, "      \
+        "key too long.")                                                                           \
     ROW(commands_local, "commands_local", COUNTER, "commands", CORES,                              \
-        "Commands that ran on the core that received them.")                                       \
+        "Commands with keys that ran on the core that received them; not counted when there is "   \
+        "one core.")                                                                               \
     ROW(commands_remote_sent, "commands_remote_sent", COUNTER, "commands", CORES,                  \
         "Commands sent to the core that owns their key.")                                          \
     ROW(commands_remote_run, "commands_remote_run", COUNTER, "commands", CORES,                    \
@@ -63,7 +65,7 @@
         "Values dropped from memory at maxmemory; they stay in the store.")                        \
     ROW(txn_exec, "txn_exec", COUNTER, "transactions", STATS, "Groups of commands run by EXEC.")   \
     ROW(txn_aborted, "txn_aborted", COUNTER, "transactions", STATS,                                \
-        "Groups not run because a watched key changed or a command was wrong.")                    \
+        "EXECs that ran nothing because a watched key had changed.")                               \
     ROW(txn_cross_core, "txn_cross_core", COUNTER, "transactions", STATS,                          \
         "Atomic groups whose keys belong to more than one core.")                                  \
                                                                                                    \

@@ -28,13 +28,13 @@ C("info", cmd_info, -1, SESSION, 0, 0,0,0, "@slow @dangerous", "server", "1.0.0"
 C("dbsize", cmd_dbsize, 1, ALL, R|F|CMD_COUNT_KEYS, 0,0,0, "@keyspace @read @fast", "server", "1.0.0", "O(cores)", "", "Number of keys in the database.") \
 C("flushdb", cmd_flushdb, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of the database.") \
 C("flushall", cmd_flushall, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of every database.") \
-C("debug", cmd_debug, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "Depends on subcommand.", "subcommand [argument ...]", "For tests: SLEEP, OBJECT, FAULT.") \
+C("debug", cmd_debug, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "Depends on subcommand.", "SLEEP seconds|OBJECT key|FAULT eio|enospc|short|delay times [bytes|milliseconds]", "For tests, where enable-debug-command allows it: pauses this client, shows an entry, makes journal writes of this core fail.") \
 C("debug_object", cmd_debug_object, 2, KEYS, R|CMD_HIDDEN, 1,1,1, "@admin @slow @dangerous", "server", "0.1.0", "O(1)", "key", "Internal: what DEBUG OBJECT shows.") \
 C("shutdown", cmd_shutdown, -1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "Stops the server in good order.") \
 C("save", cmd_save, 1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "", "Makes a checkpoint and answers when it is on disk.") \
 C("bgsave", cmd_bgsave, -1, SESSION, CMD_ADMIN|CMD_ALONE, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(1)", "[SCHEDULE]", "Starts a checkpoint.") \
 C("lastsave", cmd_lastsave, 1, SESSION, F|CMD_ADMIN, 0,0,0, "@admin @fast @dangerous", "server", "1.0.0", "O(1)", "", "Time of the last completed checkpoint.") \
-C("waitaof", cmd_waitaof, 4, SESSION, CMD_ALONE|CMD_BLOCKING, 0,0,0, "@slow @connection @blocking", "generic", "7.2.0", "O(1)", "numlocal numreplicas timeout", "Waits until this client's writes are on disk.") \
+C("waitaof", cmd_waitaof, 4, SESSION, CMD_ALONE|CMD_BLOCKING, 0,0,0, "@slow @connection @blocking", "generic", "7.2.0", "O(1)", "numlocal numreplicas timeout", "Waits until everything written so far, on every core, is on disk.") \
 C("get", cmd_get, 2, KEYS, R|F, 1,1,1, "@read @string @fast", "string", "1.0.0", "O(1)", "key", "The value of a key.") \
 C("set", cmd_set, -3, KEYS, W|M|CMD_BLIND, 1,1,1, "@write @string @slow", "string", "1.0.0", "O(1)", "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]", "Sets the value of a key.") \
 C("setnx", cmd_setnx, 3, KEYS, W|M|F, 1,1,1, "@write @string @fast", "string", "1.0.0", "O(1)", "key value", "Sets the value of a key that does not exist.") \
@@ -58,7 +58,7 @@ C("msetnx", cmd_msetnx, -3, KEYS, W|M, 1,-1,2, "@write @string @slow", "string",
 C("mget", cmd_mget, -2, KEYS, R|F, 1,-1,1, "@read @string @fast", "string", "1.0.0", "O(N) with N the keys", "key [key ...]", "The values of several keys.") \
 C("lcs", cmd_lcs, -3, KEYS, R, 1,2,1, "@read @string @slow", "string", "7.0.0", "O(N*M) with N and M the lengths of the strings", "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]", "Longest common subsequence of two strings.") \
 C("del", cmd_del, -2, KEYS, W, 1,-1,1, "@keyspace @write @slow", "generic", "1.0.0", "O(N) with N the keys", "key [key ...]", "Deletes keys.") \
-C("unlink", cmd_del, -2, KEYS, W|F, 1,-1,1, "@keyspace @write @fast", "generic", "4.0.0", "O(N) with N the keys", "key [key ...]", "Deletes keys; memory is freed in the background.") \
+C("unlink", cmd_del, -2, KEYS, W|F, 1,-1,1, "@keyspace @write @fast", "generic", "4.0.0", "O(N) with N the keys", "key [key ...]", "Deletes keys, exactly as DEL does.") \
 C("exists", cmd_exists, -2, KEYS, R|F, 1,-1,1, "@keyspace @read @fast", "generic", "1.0.0", "O(N) with N the keys", "key [key ...]", "How many of the keys exist.") \
 C("type", cmd_type, 2, KEYS, R|F, 1,1,1, "@keyspace @read @fast", "generic", "1.0.0", "O(1)", "key", "Type of the value of a key.") \
 C("touch", cmd_touch, -2, KEYS, R|F, 1,-1,1, "@keyspace @read @fast", "generic", "3.2.1", "O(N) with N the keys", "key [key ...]", "How many of the keys exist; marks them as used now.") \
@@ -83,10 +83,10 @@ C("exec", cmd_exec, 1, SESSION, CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0,
 C("discard", cmd_discard, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
 C("watch", cmd_watch, -2, KEYS, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL|CMD_WATCHES, 1,-1,1, "@fast @transaction", "transactions", "2.2.0", "O(N) with N the keys", "key [key ...]", "Makes the next EXEC fail if one of the keys changes before it.") \
 C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
-C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in time order, O(log N) for late points", "key timestamp|* value [data_type] [quality]", "Adds a point to a series.") \
-C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE t] [REV]", "Points of a series between two times.") \
-C("batch_set", cmd_batch_set, 4, SESSION, W|M|F|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @fast", "timeseries", "0.1.0", "O(1)", "key value timestamp", "Adds a point to the connection's batch (value before timestamp).") \
-C("batch_flush", cmd_batch_flush, 1, SESSION, W|M|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @slow", "timeseries", "0.1.0", "O(N) with N the points of the batch", "", "Writes the connection's batch, all of it or nothing.") \
+C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in order of time, else O(N) with N the points of a block", "key timestamp|* value [data_type [quality]]", "Adds a point to a series; duplicate-policy says what becomes of a timestamp that is there.") \
+C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE data_type] [REV]", "Points of a series between two times, both included; REV = the newest first.") \
+C("batch_set", cmd_batch_set, 4, SESSION, W|M|F|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @fast", "timeseries", "0.1.0", "O(1), O(N) with N = batch-size when it writes", "key value timestamp|*", "Adds a point to the connection's batch (value before timestamp); writes the batch by itself at batch-size points.") \
+C("batch_flush", cmd_batch_flush, 1, SESSION, W|M|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @slow", "timeseries", "0.1.0", "O(N) with N the points of the batch", "", "Writes the connection's batch, all of it or nothing; answers the number of points.") \
 C("batch_write", cmd_batch_write, -4, KEYS, W|M|CMD_HIDDEN|CMD_RANGES, 1,-1,3, "@write @slow", "timeseries", "0.1.0", "O(N)", "key value timestamp ...", "Internal: the write that BATCH_FLUSH makes.") \
 C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends on subcommand.", "", "The cores as nodes of a cluster.") \
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
@@ -98,8 +98,8 @@ C("client|getname", cmd_client_getname, 2, SESSION, F, 0,0,0, "@slow @connection
 C("client|setinfo", cmd_client_setinfo, 4, SESSION, F, 0,0,0, "@slow @connection", "connection", "7.2.0", "O(1)", "LIB-NAME libname|LIB-VER libver", "Tells which client library this is.") \
 C("client|info", cmd_client_info, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "6.2.0", "O(1)", "", "Facts about this connection.") \
 C("client|list", cmd_client_list, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "[TYPE normal|master|replica|pubsub] [ID client-id ...]", "Every connection.") \
-C("client|kill", cmd_client_kill, -3, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [SKIPME yes|no]", "Closes connections.") \
-C("client|no-evict", cmd_client_noevict, 3, SESSION, CMD_ADMIN, 0,0,0, "@admin @slow @dangerous @connection", "connection", "7.0.0", "O(1)", "ON|OFF", "Spares this connection when memory is short.") \
+C("client|kill", cmd_client_kill, -3, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER username] [SKIPME yes|no]", "Closes connections.") \
+C("client|no-evict", cmd_client_noevict, 3, SESSION, CMD_ADMIN, 0,0,0, "@admin @slow @dangerous @connection", "connection", "7.0.0", "O(1)", "ON|OFF", "Accepted for clients that send it; no connection is ever closed for want of memory.") \
 C("client|help", cmd_client_help, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "5.0.0", "O(1)", "", "What CLIENT can do.")
 
 #define CONFIG_COMMAND_TABLE(C) \
@@ -131,7 +131,7 @@ C("cluster|nodes", cmd_cluster_nodes, 2, SESSION, 0, 0,0,0, "@slow", "cluster", 
 C("cluster|info", cmd_cluster_info_redis, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(1)", "", "State of the cluster of cores.") \
 C("cluster|myid", cmd_cluster_myid, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(1)", "", "Id of the core that serves this connection.") \
 C("cluster|keyslot", cmd_cluster_keyslot, 3, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the length of the key", "key", "Slot of a key.") \
-C("cluster|countkeysinslot", cmd_cluster_countkeysinslot, 3, ALL, R, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the keys of the database", "slot", "Number of keys in a slot.") \
+C("cluster|countkeysinslot", cmd_cluster_countkeysinslot, 3, ALL, R, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the keys of the database", "slot", "Number of keys of a slot, of those that are in memory.") \
 C("cluster|help", cmd_cluster_help, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "5.0.0", "O(1)", "", "What CLUSTER can do.")
 /* clang-format on */
 
