@@ -225,6 +225,7 @@ core_apply_config(struct core *c, const struct config *config)
     c->config = *config;
     c->everysec_ack = mode != JOURNAL_ALWAYS;
     c->shard.lru_touch = true;
+    c->reactor.opt.busy_poll_ns = config->busy_poll_us * 1000;
     if (c->shard.journal.w && mode != c->shard.journal.mode)
         journal_set_mode(&c->shard.journal, mode);
 }
