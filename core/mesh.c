@@ -6,8 +6,9 @@
  *     from <--completions-- to     producer to, consumer from
  *
  * A credit is taken by mesh_send and given back when the completion has been popped, so at most
- * MESH_CREDITS messages of a pair are in its two rings together. Both rings hold that many: once
- * there is a credit neither ring can be full, and that is asserted instead of handled.
+ * MESH_CREDITS + MESH_CREDITS_URGENT messages of a pair are in its two rings together. Both rings
+ * hold that many: once there is a credit neither ring can be full, and that is asserted instead of
+ * handled.
  *
  * Waking is an asymmetric Dekker handshake. The sleeper stores `sleeping`, then looks at its rings;
  * the sender publishes, then looks at `sleeping`. One of the two must see the other's store, which
@@ -30,16 +31,22 @@
 #define MESH_BATCH 32 /* messages copied out of a ring at a time */
 #define NEWS_WORDS (MESH_CORES_MAX / 64)
 
-static_assert((MESH_CREDITS & (MESH_CREDITS - 1)) == 0, "rings hold a power of two");
+#define RING_SLOTS (MESH_CREDITS + MESH_CREDITS_URGENT)
+
+static_assert((RING_SLOTS & (RING_SLOTS - 1)) == 0, "rings hold a power of two");
 
 struct mesh_pair {
     struct ring requests, completions;
 };
 
-/* What core `me` knows of one other core. */
-struct mesh_peer {
+struct mesh_lane {
     struct list waiters;
     unsigned credits; /* requests that may still be sent there */
+};
+
+/* What core `me` knows of one other core. */
+struct mesh_peer {
+    struct mesh_lane lanes[2]; /* [urgent] */
 };
 
 /* One core. Used by its own thread only, but for the last line. */
@@ -96,8 +103,12 @@ mesh_init_ends(struct mesh *m)
         if (!m->ends[i].peers)
             return false;
         for (j = 0; j < m->ncores; j++) {
-            list_init(&m->ends[i].peers[j].waiters);
-            m->ends[i].peers[j].credits = MESH_CREDITS;
+            struct mesh_lane *lanes = m->ends[i].peers[j].lanes;
+
+            lanes[false] = (struct mesh_lane){.credits = MESH_CREDITS};
+            lanes[true] = (struct mesh_lane){.credits = MESH_CREDITS_URGENT};
+            list_init(&lanes[false].waiters);
+            list_init(&lanes[true].waiters);
         }
     }
     return true;
@@ -112,8 +123,8 @@ mesh_init_pairs(struct mesh *m)
     if (!m->pairs)
         return false;
     for (i = 0; i < n; i++)
-        if (ring_init(&m->pairs[i].requests, MESH_CREDITS) ||
-            ring_init(&m->pairs[i].completions, MESH_CREDITS))
+        if (ring_init(&m->pairs[i].requests, RING_SLOTS) ||
+            ring_init(&m->pairs[i].completions, RING_SLOTS))
             return false;
     return true;
 }
@@ -162,22 +173,37 @@ note_news(struct mesh_end *e, unsigned target)
     e->news[target / 64] |= 1ull << target % 64;
 }
 
-bool
-mesh_send(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg)
+static bool
+send_in(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg, bool urgent)
 {
     struct mesh_end *e = &m->ends[from];
+    struct mesh_lane *lane;
     bool staged;
 
     ASSERT(from < m->ncores && to < m->ncores && msg->run && msg->done);
-    if (!e->peers[to].credits)
+    lane = &e->peers[to].lanes[urgent];
+    if (!lane->credits)
         return false;
-    e->peers[to].credits--;
+    lane->credits--;
     msg->from = (uint16_t)from;
     msg->to = (uint16_t)to;
+    msg->urgent = urgent;
     staged = ring_stage(&mesh_pair(m, from, to)->requests, msg);
     ASSERT(staged);
     note_news(e, to);
     return true;
+}
+
+bool
+mesh_send(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg)
+{
+    return send_in(m, from, to, msg, false);
+}
+
+bool
+mesh_send_urgent(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg)
+{
+    return send_in(m, from, to, msg, true);
 }
 
 void
@@ -189,38 +215,56 @@ mesh_reply(struct mesh *m, struct mesh_msg *msg)
     note_news(&m->ends[msg->to], msg->from);
 }
 
+static void
+wait_in(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w, bool urgent)
+{
+    ASSERT(from < m->ncores && to < m->ncores && w->room);
+    list_push_back(&m->ends[from].peers[to].lanes[urgent].waiters, &w->node);
+}
+
 void
 mesh_wait(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w)
 {
-    ASSERT(from < m->ncores && to < m->ncores && w->room);
-    list_push_back(&m->ends[from].peers[to].waiters, &w->node);
+    wait_in(m, from, to, w, false);
+}
+
+void
+mesh_wait_urgent(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w)
+{
+    wait_in(m, from, to, w, true);
 }
 
 /* ---- receiving ---- */
 
 static bool
+lane_can_go_on(const struct mesh_lane *l)
+{
+    return unlikely(!list_empty(&l->waiters)) && l->credits;
+}
+
+static bool
 can_call_waiters(const struct mesh_peer *p)
 {
-    return unlikely(!list_empty(&p->waiters)) && p->credits;
+    return lane_can_go_on(&p->lanes[true]) || lane_can_go_on(&p->lanes[false]);
 }
 
 /* Only those who wait now are called: one that finds the credits gone and waits again has its turn
  * at the next poll. */
 static void
-call_waiters(struct mesh_peer *p)
+call_waiters(struct mesh_lane *l)
 {
     struct list now, *node;
 
     list_init(&now);
-    list_splice(&now, &p->waiters);
-    while (p->credits && (node = list_pop_front(&now))) {
+    list_splice(&now, &l->waiters);
+    while (l->credits && (node = list_pop_front(&now))) {
         struct mesh_waiter *w = list_entry(node, struct mesh_waiter, node);
 
         w->room(w);
     }
     /* Who was not called stays before who came meanwhile. */
-    list_splice(&now, &p->waiters);
-    list_splice(&p->waiters, &now);
+    list_splice(&now, &l->waiters);
+    list_splice(&l->waiters, &now);
 }
 
 static unsigned
@@ -242,13 +286,16 @@ poll_completions(struct mesh *m, unsigned me, unsigned other, unsigned budget)
     unsigned i, got, n = 0;
 
     while (n < budget && (got = take_batch(r, msgs, budget - n))) {
-        p->credits += got;
+        for (i = 0; i < got; i++)
+            p->lanes[msgs[i]->urgent].credits++;
         for (i = 0; i < got; i++)
             msgs[i]->done(msgs[i]);
         n += got;
     }
-    if (can_call_waiters(p))
-        call_waiters(p);
+    if (lane_can_go_on(&p->lanes[true]))
+        call_waiters(&p->lanes[true]);
+    if (lane_can_go_on(&p->lanes[false]))
+        call_waiters(&p->lanes[false]);
     return n;
 }
 

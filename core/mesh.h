@@ -10,6 +10,10 @@
  * credits of that pair are used up: "not now". The sender keeps the message and asks to be called
  * back through mesh_wait (an intrusive waiter, called once when room comes back).
  *
+ * Urgent messages have credits of their own. They are for what brings things to an end: their run
+ * answers at once and never waits, so they get through while every other credit is held by messages
+ * that wait for just that.
+ *
  * Waking: messages are staged during a loop turn; mesh_flush, called once at its end, publishes
  * every ring that has news and rings a doorbell for each target that sleeps, at most one a turn.
  * The sleeper sets its flag and pays the barrier (membarrier); the sender pays nothing. */
@@ -20,6 +24,7 @@
 #include "core/list.h"
 
 #define MESH_CREDITS 128
+#define MESH_CREDITS_URGENT 128
 #define MESH_CORES_MAX 256
 
 struct mesh;
@@ -29,6 +34,7 @@ struct mesh_msg {
     void (*run)(struct mesh_msg *m);  /* on the target's thread */
     void (*done)(struct mesh_msg *m); /* back on the sender's thread */
     uint16_t from, to;                /* core ids, set by mesh_send */
+    bool urgent;                      /* which credit it has, set by mesh_send */
 };
 
 struct mesh_waiter {
@@ -43,11 +49,14 @@ void mesh_destroy(struct mesh **m);
 
 /* Stages a request from core `from` (the caller's own) to `to`. False: no credit, try later. */
 bool mesh_send(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg);
+/* The same for a message whose run replies before it returns. */
+bool mesh_send_urgent(struct mesh *m, unsigned from, unsigned to, struct mesh_msg *msg);
 /* On the target, once per message received: sends it home. Never fails. */
 void mesh_reply(struct mesh *m, struct mesh_msg *msg);
 /* After mesh_send said false: registers a one-shot callback for when the pair (from, to) has credit
  * again. Waiters are called in order while credit lasts; list_remove of the node gives up. */
 void mesh_wait(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w);
+void mesh_wait_urgent(struct mesh *m, unsigned from, unsigned to, struct mesh_waiter *w);
 
 /* Runs received requests and completions of core `me`, at most `budget`; returns how many. */
 unsigned mesh_poll(struct mesh *m, unsigned me, unsigned budget);

@@ -84,6 +84,38 @@ Test(mesh, a_core_may_send_to_itself)
     mesh_destroy(&m);
 }
 
+/* With every other credit held by messages the target keeps, urgent ones pass to and fro; their
+ * waiters are called for their own credits only. */
+Test(mesh, urgent_messages_pass_those_that_wait)
+{
+    static struct note kept[MESH_CREDITS], urgent[MESH_CREDITS_URGENT + 1];
+    struct mesh *m = mesh_create(2);
+    unsigned i, round;
+
+    for (i = 0; i < MESH_CREDITS; i++) {
+        kept[i] = make_note(m);
+        kept[i].keep = true;
+        cr_assert(mesh_send(m, 0, 1, &kept[i].msg));
+    }
+    for (round = 0; round < 3; round++) {
+        for (i = 0; i <= MESH_CREDITS_URGENT; i++)
+            urgent[i] = make_note(m);
+        for (i = 0; i < MESH_CREDITS_URGENT; i++)
+            cr_assert(mesh_send_urgent(m, 0, 1, &urgent[i].msg));
+        cr_assert_not(mesh_send_urgent(m, 0, 1, &urgent[MESH_CREDITS_URGENT].msg));
+        mesh_flush(m, 0, no_bell, NULL);
+        cr_assert_eq(mesh_poll(m, 1, UINT_MAX), MESH_CREDITS_URGENT + (round ? 0 : MESH_CREDITS));
+        mesh_flush(m, 1, no_bell, NULL);
+        cr_assert_eq(mesh_poll(m, 0, UINT_MAX), MESH_CREDITS_URGENT);
+        cr_assert_not(mesh_send(m, 0, 1, &urgent[MESH_CREDITS_URGENT].msg));
+    }
+    for (i = 0; i < MESH_CREDITS; i++)
+        mesh_reply(m, &kept[i].msg);
+    mesh_flush(m, 1, no_bell, NULL);
+    cr_assert_eq(mesh_poll(m, 0, UINT_MAX), MESH_CREDITS);
+    mesh_destroy(&m);
+}
+
 /* One more than the credits is refused; exactly as many come back as were completed, however long
  * the target keeps its messages. */
 Test(mesh, credits_are_exact)
