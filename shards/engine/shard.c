@@ -154,6 +154,13 @@ shard_group_resolved(struct shard *sh, struct shard_group *g)
     shard_progress(sh);
 }
 
+void
+shard_group_doomed(struct shard *sh, struct shard_group *g)
+{
+    journal_give_up(&sh->journal, EIO);
+    list_remove(&g->node);
+}
+
 /* The last batch whose replies may leave: the durable one, or the one before the oldest group that
  * is not known to be durable everywhere. */
 static uint32_t

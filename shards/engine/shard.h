@@ -133,6 +133,9 @@ void shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq);
 /* A group's part was written into this journal / all its parts are durable. Owner core. */
 void shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn);
 void shard_group_resolved(struct shard *sh, struct shard_group *g);
+/* Another part will never be durable: after a crash this journal ends before the group, so it fails
+ * as well. Owner core. */
+void shard_group_doomed(struct shard *sh, struct shard_group *g);
 /* The journal failed for good: tells everybody who waits for it. Owner core. */
 void shard_fail(struct shard *sh);
 /* The journal made progress: moves acked_seq, releases replies. Owner core. */

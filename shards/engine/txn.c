@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-/* One shard's part. Its messages go out one at a time, so one mesh_msg serves all stages. */
+/* One shard's part. Its messages go out one at a time, so one mesh_msg serves all stages. Only the
+ * request for the lease is kept by the owner until it is granted; all others are urgent: they end
+ * what others wait for, so they must get through whatever waits. What the owner then waits for
+ * itself it says with a notice. */
 struct txn_part {
     struct mesh_msg msg;
     struct mesh_waiter room;
@@ -17,6 +20,7 @@ struct txn_part {
     struct exec_waiter fetched; /* on the owner: waits for what is in the way */
     struct ack_waiter ack;      /* on the owner: waits for its part to be durable */
     struct shard_group group;
+    bool failed;                /* its journal failed before that */
     uint32_t seq;               /* batch to be acknowledged */
     uint64_t lsn;               /* of the GROUP record */
     /* why it must be tried again */
@@ -32,16 +36,28 @@ struct txn {
     struct queued_command *commands; /* own list */
     bool exec;                       /* reply is the array of an EXEC */
     bool writes;
+    bool owes_answer;                /* it waits for the journals */
     uint8_t db;
     uint32_t queue_n; /* commands of an EXEC */
-    uint32_t parts_n, leased_n, pending;
+    uint32_t parts_n, leased_n;
+    uint32_t pending;                /* replies and notices until ... */
+    void (*next)(struct txn *t);
     uint32_t attempts;
     struct buf reply;
     struct txn_part parts[];
 };
 
+/* From the owner to the coordinator: what the part waited for has come. */
+struct txn_notice {
+    struct mesh_msg msg;
+    struct mesh_waiter room;
+    struct txn_part *part;
+    struct core *from;
+};
+
 static void txn_lease_next(struct txn *t);
 static void txn_try(struct txn *t);
+static void txn_step(struct txn *t);
 
 /* --- messages to the owners ---------------------------------------------------------------------- */
 
@@ -65,16 +81,43 @@ part_send(struct txn_part *p)
     mesh_wait(core->node->mesh, core->id, p->sh->id, &p->room);
 }
 
-/* Runs fn(msg) on the part's owner and done(msg) back here; at once when the owner is this core. */
+static void part_send_urgent(struct txn_part *p);
+
 static void
-part_call(struct txn_part *p, void (*run)(struct mesh_msg *), void (*done)(struct mesh_msg *))
+part_room_urgent(struct mesh_waiter *w)
+{
+    part_send_urgent(container_of(w, struct txn_part, room));
+}
+
+static void
+part_send_urgent(struct txn_part *p)
+{
+    struct core *core = p->txn->core;
+
+    if (mesh_send_urgent(core->node->mesh, core->id, p->sh->id, &p->msg))
+        return;
+    metrics_inc(&core->metrics, mesh_no_credit);
+    p->room.room = part_room_urgent;
+    mesh_wait_urgent(core->node->mesh, core->id, p->sh->id, &p->room);
+}
+
+static void
+stage_done(struct mesh_msg *m)
+{
+    txn_step(container_of(m, struct txn_part, msg)->txn);
+}
+
+/* Runs the stage on the part's owner, at once when that is this core; txn_step follows when it is
+ * over. `run` ends with part_reply. */
+static void
+part_call(struct txn_part *p, void (*run)(struct mesh_msg *))
 {
     p->msg.run = run;
-    p->msg.done = done;
+    p->msg.done = stage_done;
     if (p->sh->core == p->txn->core)
         run(&p->msg);
     else
-        part_send(p);
+        part_send_urgent(p);
 }
 
 /* On the owner: the stage is over. */
@@ -85,6 +128,59 @@ part_reply(struct txn_part *p)
         p->msg.done(&p->msg);
     else
         mesh_reply(p->sh->core->node->mesh, &p->msg);
+}
+
+/* --- notices from the owners --------------------------------------------------------------------- */
+
+static void
+notice_run(struct mesh_msg *m)
+{
+    struct txn_notice *n = container_of(m, struct txn_notice, msg);
+    struct txn *t = n->part->txn;
+
+    mesh_reply(t->core->node->mesh, m);
+    txn_step(t);
+}
+
+static void
+notice_done(struct mesh_msg *m)
+{
+    free(container_of(m, struct txn_notice, msg));
+}
+
+static void
+notice_send(struct txn_notice *n)
+{
+    struct core *to = n->part->txn->core;
+
+    if (!mesh_send_urgent(to->node->mesh, n->from->id, to->id, &n->msg))
+        mesh_wait_urgent(to->node->mesh, n->from->id, to->id, &n->room);
+}
+
+static void
+notice_room(struct mesh_waiter *w)
+{
+    notice_send(container_of(w, struct txn_notice, room));
+}
+
+/* On the owner. */
+static void
+part_notify(struct txn_part *p)
+{
+    struct txn_notice *n;
+
+    if (p->sh->core == p->txn->core) {
+        txn_step(p->txn);
+        return;
+    }
+    n = calloc(1, sizeof(*n));
+    ASSERT(n);
+    n->msg.run = notice_run;
+    n->msg.done = notice_done;
+    n->room.room = notice_room;
+    n->part = p;
+    n->from = p->sh->core;
+    notice_send(n);
 }
 
 /* --- leasing --------------------------------------------------------------------------------------- */
@@ -119,10 +215,18 @@ lease_done(struct mesh_msg *m)
 static void
 txn_lease_next(struct txn *t)
 {
-    if (t->leased_n < t->parts_n)
-        part_call(&t->parts[t->leased_n], lease_run, lease_done);
-    else
+    struct txn_part *p = &t->parts[t->leased_n];
+
+    if (t->leased_n == t->parts_n) {
         txn_try(t);
+        return;
+    }
+    p->msg.run = lease_run;
+    p->msg.done = lease_done;
+    if (p->sh->core == t->core)
+        lease_run(&p->msg);
+    else
+        part_send(p);
 }
 
 /* --- starting over: give back, wait for what is missing, lease again ------------------------------- */
@@ -130,7 +234,7 @@ txn_lease_next(struct txn *t)
 static void
 obstacle_gone(struct exec_waiter *w)
 {
-    part_reply(container_of(w, struct txn_part, fetched));
+    part_notify(container_of(w, struct txn_part, fetched));
 }
 
 static void
@@ -140,37 +244,39 @@ retreat_run(struct mesh_msg *m)
     struct ctx c = {.core = p->sh->core, .sh = p->sh, .need = p->need};
 
     shard_unlease(p->sh);
-    if (p->obstacle == EXEC_DONE) {
-        part_reply(p);
-        return;
-    }
     p->fetched.again = obstacle_gone;
-    exec_wait(&c, p->obstacle, &p->fetched);
+    if (p->obstacle != EXEC_DONE)
+        exec_wait(&c, p->obstacle, &p->fetched);
+    part_reply(p);
 }
 
 static void
-retreat_done(struct mesh_msg *m)
+retreat_over(struct txn *t)
 {
-    struct txn_part *p = container_of(m, struct txn_part, msg);
-    struct txn *t = p->txn;
+    for (uint32_t i = 0; i < t->parts_n; i++) {
+        struct txn_part *p = &t->parts[i];
 
-    free(p->need_bytes);
-    p->need_bytes = NULL;
-    p->need = (struct need){0};
-    p->obstacle = EXEC_DONE;
-    if (--t->pending == 0) {
-        t->leased_n = 0;
-        txn_lease_next(t);
+        free(p->need_bytes);
+        p->need_bytes = NULL;
+        p->need = (struct need){0};
+        p->obstacle = EXEC_DONE;
     }
+    t->leased_n = 0;
+    txn_lease_next(t);
 }
 
 static void
 txn_retreat(struct txn *t)
 {
+    uint32_t n = t->parts_n;
+
     t->attempts++;
-    t->pending = t->parts_n;
-    for (uint32_t i = 0; i < t->parts_n; i++)
-        part_call(&t->parts[i], retreat_run, retreat_done);
+    t->next = retreat_over;
+    t->pending = n;
+    for (uint32_t i = 0; i < n; i++)
+        t->pending += t->parts[i].obstacle != EXEC_DONE;
+    for (uint32_t i = 0; i < n; i++)
+        part_call(&t->parts[i], retreat_run);
 }
 
 static struct txn_part *
@@ -434,24 +540,6 @@ txn_destroy(struct txn *t)
     free(t);
 }
 
-static void
-resolved_run(struct mesh_msg *m)
-{
-    struct txn_part *p = container_of(m, struct txn_part, msg);
-
-    shard_group_resolved(p->sh, &p->group);
-    part_reply(p);
-}
-
-static void
-resolved_done(struct mesh_msg *m)
-{
-    struct txn *t = container_of(m, struct txn_part, msg)->txn;
-
-    if (--t->pending == 0)
-        txn_destroy(t);
-}
-
 /* One shard, the client's own: the reply is held like any other, and the client goes on. */
 static bool
 txn_is_local(const struct txn *t)
@@ -474,70 +562,114 @@ txn_answer(struct txn *t)
     session_continue(s);
 }
 
-static void
-acked(struct ack_waiter *w)
-{
-    part_reply(container_of(w, struct txn_part, ack));
-}
-
-/* Did a participant's journal fail before its part was on disk? Then the answer is not what the
- * commands said. */
-static void
-txn_note_failures(struct txn *t)
+static bool
+txn_failed(const struct txn *t)
 {
     bool failed = false;
 
     for (uint32_t i = 0; i < t->parts_n; i++)
-        failed = failed || t->parts[i].ack.failed;
-    if (!failed)
-        return;
-    t->reply.n = 0;
-    resp_error(&t->reply, ERR_NOT_DURABLE);
+        failed = failed || t->parts[i].failed;
+    return failed;
+}
+
+static void
+txn_end(struct txn *t)
+{
+    if (txn_failed(t)) { /* then the answer is not what the commands said */
+        t->reply.n = 0;
+        resp_error(&t->reply, ERR_NOT_DURABLE);
+    }
+    if (t->session)
+        txn_answer(t);
+    txn_destroy(t);
+}
+
+static void
+part_acked(struct ack_waiter *w)
+{
+    struct txn_part *p = container_of(w, struct txn_part, ack);
+
+    p->failed = p->failed || w->failed;
+    part_notify(p);
+}
+
+/* The group is whole on disk. The answer goes when that is true of every group before it, too: were
+ * one of them cut off after a crash, what follows it in that journal would go with it. */
+static void
+resolved_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    shard_group_resolved(p->sh, &p->group);
+    if (p->txn->owes_answer)
+        shard_when_acked(p->sh, &p->ack, p->seq);
+    part_reply(p);
+}
+
+/* The group will never be whole: nothing after it may be acknowledged here either. */
+static void
+doomed_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+
+    shard_group_doomed(p->sh, &p->group);
+    part_reply(p);
+}
+
+/* Every part is durable, or a journal failed. */
+static void
+txn_resolve(struct txn *t)
+{
+    bool failed = txn_failed(t);
+    uint32_t n = t->parts_n;
+
+    t->next = txn_end;
+    t->pending = n + (t->owes_answer && !failed ? n : 0);
+    for (uint32_t i = 0; i < n; i++)
+        part_call(&t->parts[i], failed ? doomed_run : resolved_run);
 }
 
 static void
 release_run(struct mesh_msg *m)
 {
     struct txn_part *p = container_of(m, struct txn_part, msg);
+    bool group = p->lsn != 0, owes = p->txn->owes_answer;
 
-    if (p->lsn)
+    p->ack.run = part_acked;
+    if (group)
         shard_group_add(p->sh, &p->group, p->seq, p->lsn);
     shard_unlease(p->sh);
-    p->ack.run = acked;
-    shard_when_durable(p->sh, &p->ack, p->seq);
-}
-
-static void
-release_done(struct mesh_msg *m)
-{
-    struct txn *t = container_of(m, struct txn_part, msg)->txn;
-
-    if (--t->pending > 0)
-        return;
-    txn_note_failures(t);
-    if (t->session)
-        txn_answer(t);
-    if (t->parts[0].lsn == 0) {
-        txn_destroy(t);
-        return;
-    }
-    t->pending = t->parts_n;
-    for (uint32_t i = 0, n = t->parts_n; i < n; i++)
-        part_call(&t->parts[i], resolved_run, resolved_done);
+    if (group)
+        shard_when_durable(p->sh, &p->ack, p->seq);
+    else if (owes)
+        shard_when_acked(p->sh, &p->ack, p->seq);
+    part_reply(p);
 }
 
 static void
 txn_release(struct txn *t)
 {
+    bool group = t->parts[0].lsn != 0;
     uint32_t n = t->parts_n;
 
-    t->pending = n;
     for (uint32_t i = 0; i < n; i++)
         t->parts[i].seq = shard_pending_seq(t->parts[i].sh);
-    if (t->core->everysec_ack || txn_is_local(t))
+    t->owes_answer = !t->core->everysec_ack && !txn_is_local(t);
+    t->next = group ? txn_resolve : txn_end;
+    t->pending = n + (group || t->owes_answer ? n : 0);
+    if (!t->owes_answer)
         txn_answer(t);
     for (uint32_t i = 0; i < n; i++)
-        part_call(&t->parts[i], release_run, release_done);
+        part_call(&t->parts[i], release_run);
+}
+
+/* A reply or a notice came. */
+static void
+txn_step(struct txn *t)
+{
+    ASSERT(t->pending > 0);
+    if (--t->pending == 0)
+        t->next(t);
 }
 
 /* Everything is leased. */

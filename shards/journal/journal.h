@@ -187,6 +187,8 @@ void journal_flush(struct journal *j);
 void journal_want_durable(struct journal *j, uint64_t lsn);
 /* Nothing in flight and nothing waiting. When the state is FAILED: nothing in flight. */
 bool journal_idle(const struct journal *j);
+/* Turns it FAILED, as a failed write would: what is not durable by now never will be. */
+void journal_give_up(struct journal *j, int error);
 void journal_set_mode(struct journal *j, enum journal_mode mode);
 /* Segments whose records are all <= lsn may be recycled or deleted (by the helper). What is not yet
  * synced stays. */

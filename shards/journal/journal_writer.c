@@ -42,6 +42,13 @@ fail(struct journal_writer *w, int error)
     set_state(w, JOURNAL_FAILED, error);
 }
 
+void
+journal_give_up(struct journal *j, int error)
+{
+    if (j->state != JOURNAL_FAILED)
+        fail(j->w, error);
+}
+
 /* ---- transfers ---- */
 
 static void
