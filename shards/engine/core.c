@@ -124,18 +124,50 @@ rehash(struct shard *sh)
 }
 
 static unsigned
-every_turn(struct poller *p)
+shard_turn(struct core *c)
 {
-    struct core *c = container_of(p, struct core, poller);
     struct shard *sh = &c->shard;
-    unsigned work = core_stop_poll(c);
+    unsigned work = 0;
 
-    if (!shard_available(sh))
-        return work;
     sh->now_s = (uint32_t)(c->reactor.clock.wall_us / 1000000);
+    if (c->cron_due) {
+        c->cron_due = false;
+        expire_cycle(sh);
+        if (c->config.maxmemory)
+            evict_make_room(c, sh);
+    }
     work += checkpoint_poll(sh);
     work += keyspace_release_detached(sh, RELEASE_BUCKETS_PER_TURN);
     work += rehash(sh);
+    return work;
+}
+
+static void
+turn_came(struct shard_waiter *w, struct shard *sh)
+{
+    struct core *c = container_of(w, struct core, turn);
+
+    c->turn_waiting = false;
+    shard_turn(c);
+    journal_flush(&sh->journal);
+    publish(c);
+}
+
+/* While transactions queue for the shard it may be leased at the end of every turn: the owner queues
+ * with them, or nothing would ever be written. */
+static unsigned
+every_turn(struct poller *p)
+{
+    struct core *c = container_of(p, struct core, poller);
+    unsigned work = core_stop_poll(c);
+
+    if (shard_available(&c->shard))
+        return work + shard_turn(c);
+    if (!c->turn_waiting) {
+        c->turn_waiting = true;
+        c->turn.run = turn_came;
+        shard_wait(&c->shard, &c->turn);
+    }
     return work;
 }
 
@@ -167,11 +199,7 @@ cron(struct timer *t)
 
     publish_metrics(c);
     publish_slow(c);
-    if (shard_available(&c->shard)) {
-        expire_cycle(&c->shard);
-        if (c->config.maxmemory)
-            evict_make_room(c, &c->shard);
-    }
+    c->cron_due = true;
     close_idle(c);
     listener_rearm_all(c);
     if (!list_empty(&c->journal_waiters))

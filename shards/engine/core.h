@@ -41,6 +41,9 @@ struct core {
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
     struct poller poller;
+    struct shard_waiter turn;   /* for the shard, when it is leased at the end of a turn */
+    bool turn_waiting;
+    bool cron_due;              /* periodic work on the shard */
     struct listener *listeners;
     struct core_published published;
     uint64_t points_read;

@@ -260,7 +260,7 @@ collect_maybes(struct load *l)
             struct load_key *m = &l->maybes[l->maybes_n];
             struct slice key;
 
-            if (e == NULL || !(e->flags & ENTRY_MAYBE_STORE))
+            if (e == NULL || (e->flags & (ENTRY_MAYBE_STORE | ENTRY_FLUSHING)) != ENTRY_MAYBE_STORE)
                 continue;
             key = entry_key(e);
             m->key = malloc(key.n + 1);
