@@ -79,6 +79,7 @@ conn_on_recv(struct io_op *op, int res, int buf, bool more)
     struct conn *c = container_of(op, struct conn, recv_op);
     struct io *io = c->set->reactor->io;
 
+    conn_get(c); /* it may close in here */
     if (res > 0) {
         if (!c->closing && !c->close_after)
             conn_take_bytes(c, io_buf(io, buf), (size_t)res);
@@ -93,8 +94,7 @@ conn_on_recv(struct io_op *op, int res, int buf, bool more)
     }
     if (!more)
         conn_arm_recv(c);
-    if (c->closing)
-        conn_maybe_free(c);
+    conn_put(c);
 }
 
 /* Arms the receive again unless the connection ends, reads too far ahead, or buffers are short. */
@@ -244,8 +244,10 @@ conn_on_send(struct io_op *op, int res, int buf, bool more)
         conn_maybe_free(c);
         return;
     }
+    conn_get(c); /* it may close in here */
     if (res < 0 && res != -EAGAIN && res != -EINTR) {
         conn_close(c);
+        conn_put(c);
         return;
     }
     if (res > 0) {
@@ -262,6 +264,7 @@ conn_on_send(struct io_op *op, int res, int buf, bool more)
         conn_close(c);
     if (!c->closing)
         c->ops->on_drained(c);
+    conn_put(c);
 }
 
 void
