@@ -777,7 +777,6 @@ session_on_close(struct conn *conn)
     if (timer_armed(&s->timer)) /* nobody waits for it any more: let it end what it stands for */
         timer_arm(&s->core->reactor.timers, &s->timer, 0);
     round_abandon(s);
-    session_unwatch(s);
     metrics_sub(&s->core->metrics, connections_current, 1);
     atomic_fetch_sub_explicit(&s->core->node->clients, 1, memory_order_relaxed);
 }
@@ -787,6 +786,7 @@ session_on_free(struct conn *conn)
 {
     struct session *s = session_of(conn);
 
+    session_unwatch(s); /* not before: a WATCH of its last round may have been under way */
     session_discard_multi(s);
     session_drop_batch(s);
     free(s->parked);
