@@ -262,6 +262,12 @@ io_wait_bound(const struct io *io, uint64_t timeout_ns)
 void
 io_wait(struct io *io, uint64_t timeout_ns)
 {
+    io_wait_for(io, 1, timeout_ns);
+}
+
+void
+io_wait_for(struct io *io, unsigned n, uint64_t timeout_ns)
+{
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
@@ -273,7 +279,7 @@ io_wait(struct io *io, uint64_t timeout_ns)
     }
     ts.tv_sec = (long long)(timeout_ns / 1000000000u);
     ts.tv_nsec = (long long)(timeout_ns % 1000000000u);
-    io_check_enter(io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1,
+    io_check_enter(io_uring_submit_and_wait_timeout(&io->ring, &cqe, n,
                                                     timeout_ns == UINT64_MAX ? NULL : &ts, NULL));
 }
 

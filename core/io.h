@@ -97,6 +97,8 @@ unsigned io_buf_bytes(const struct io *io);
 unsigned io_poll(struct io *io, unsigned budget);
 /* Submits and waits until a completion is there or `timeout_ns` passed (UINT64_MAX = forever). */
 void io_wait(struct io *io, uint64_t timeout_ns);
+/* The same, but wakes only when `n` completions are there (or the time is over). */
+void io_wait_for(struct io *io, unsigned n, uint64_t timeout_ns);
 /* Number of operations under way. */
 unsigned io_inflight(const struct io *io);
 

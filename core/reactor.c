@@ -192,6 +192,7 @@ run_hooks(struct reactor *r)
 {
     unsigned i;
 
+    r->patience = 0;
     for (i = 0; i < r->nhooks; i++)
         r->hooks[i].fn(r->hooks[i].arg);
 }
@@ -219,7 +220,10 @@ reactor_sleep(struct reactor *r)
     if (r->mesh && !mesh_sleep_begin(r->mesh, r->id))
         return;
     stat_add(&r->stats.sleeps, 1);
-    io_wait(r->io, timeout_ns);
+    if (r->patience > 1)
+        io_wait_for(r->io, r->patience, MIN(timeout_ns, r->patience_ns));
+    else
+        io_wait(r->io, timeout_ns);
     if (r->mesh)
         mesh_sleep_end(r->mesh, r->id);
 }

@@ -57,6 +57,11 @@ struct reactor {
     struct flush_hook hooks[REACTOR_HOOKS_MAX];
     unsigned nhooks;
     unsigned id;
+    /* Set by a flush hook, for the sleep of this turn only: completions are not urgent (what they
+     * bring has to wait for something else anyway), so sleep until `patience` of them are there or
+     * patience_ns passed. 0 = wake for the first. */
+    unsigned patience;
+    uint64_t patience_ns;
     uint64_t turn_ns; /* when this turn began */
     uint64_t work_ns; /* when a turn last found work */
     bool worked;      /* the last turn did */

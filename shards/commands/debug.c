@@ -97,6 +97,23 @@ fault_on_write(struct io_fault *f, int fd, uint64_t offset, size_t len)
     return st->plan;
 }
 
+/* DEBUG FAULT store times milliseconds: this core's next cold reads and checkpoints take longer. */
+static void
+debug_slow_store(struct ctx *c)
+{
+    struct shard *sh = &c->core->shard;
+    int64_t times, ms;
+
+    if (c->argc != 5 || !parse_int(c->argv[3], &times) || times < 0 || times > INT32_MAX ||
+        !parse_int(c->argv[4], &ms) || ms < 0 || ms > 60000) {
+        ctx_error(c, "ERR DEBUG FAULT store times milliseconds (0 to 60000)");
+        return;
+    }
+    atomic_store(&sh->slow_ms, (int32_t)ms);
+    atomic_store(&sh->slow_jobs, (int32_t)times);
+    resp_ok(c->out);
+}
+
 static bool
 fault_plan(struct ctx *c, struct io_fault_plan *ret)
 {
@@ -126,8 +143,12 @@ debug_fault(struct ctx *c)
     struct io_fault_plan plan;
     int64_t times;
 
+    if (c->argc > 2 && slice_is(c->argv[2], "store")) {
+        debug_slow_store(c);
+        return;
+    }
     if (c->argc < 4 || !fault_plan(c, &plan) || !parse_int(c->argv[3], &times) || times < 0) {
-        ctx_error(c, "ERR DEBUG FAULT eio|enospc|short|delay times [bytes|milliseconds]");
+        ctx_error(c, "ERR DEBUG FAULT eio|enospc|short|delay|store times [bytes|milliseconds]");
         return;
     }
     if (core->fault_state == NULL) {

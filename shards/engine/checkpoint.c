@@ -386,7 +386,10 @@ write_work(struct offload_job *job)
 {
     struct checkpoint *c = container_of(job, struct checkpoint, job);
     struct store_batch *b = store_batch_create(c->sh->store);
-    int rc = purge_databases(c);
+    int rc;
+
+    shard_slow_down(c->sh);
+    rc = purge_databases(c);
 
     for (struct item *it = c->items; it && rc == 0; it = it->next)
         rc = write_item(c, b, it);

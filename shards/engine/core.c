@@ -13,6 +13,9 @@
 
 #define RELEASE_BUCKETS_PER_TURN 256
 #define REHASH_BUCKETS_PER_TURN 128
+#define CORE_PATIENCE_MAX 16 /* completions waited for, at most ... */
+#define CORE_PATIENCE_SHARE 4 /* ... and one for so many clients */
+#define CORE_PATIENCE_NS 50000ULL
 
 /* --- end of turn --------------------------------------------------------------------------------- */
 
@@ -96,6 +99,19 @@ core_reset_stats(struct core *c)
     memset(&sh->journal.stats, 0, sizeof(sh->journal.stats));
 }
 
+/* While a journal write is in flight, what clients send meanwhile goes into the next batch and its
+ * replies wait for that: waking for every single request would only cost CPU time. Not with several
+ * cores: their messages should not wait. */
+static void
+be_patient(struct core *c)
+{
+    if (c->ncores > 1 || c->everysec_ack || journal_idle(&c->shard.journal) ||
+        list_empty(&c->conns.held))
+        return;
+    c->reactor.patience = MIN(c->conns.count / CORE_PATIENCE_SHARE, CORE_PATIENCE_MAX);
+    c->reactor.patience_ns = CORE_PATIENCE_NS;
+}
+
 static void
 end_of_turn(void *arg)
 {
@@ -107,6 +123,7 @@ end_of_turn(void *arg)
         publish(c);
     }
     conn_set_flush(&c->conns);
+    be_patient(c);
     scratch_reset(&c->scratch);
 }
 

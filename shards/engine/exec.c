@@ -97,6 +97,13 @@ gate_store(struct ctx *c)
     return g.open;
 }
 
+bool
+count_waits_for_checkpoint(const struct shard *sh, uint8_t db, const struct command *cmd)
+{
+    return (cmd->flags & CMD_COUNT_KEYS) && sh->checkpoint && !sh->db[db].hidden &&
+           sh->db[db].head.maybe_store > 0;
+}
+
 enum exec_result
 exec_gate(struct ctx *c, bool *ret_refused)
 {
@@ -107,6 +114,8 @@ exec_gate(struct ctx *c, bool *ret_refused)
         return r;
     if (unlikely(!gate_memory(c, &r, ret_refused)))
         return r;
+    if (unlikely(count_waits_for_checkpoint(c->sh, c->db, c->cmd)))
+        return EXEC_WAIT_MEMORY;
     if (unlikely(!gate_store(c)))
         return EXEC_NEED;
     return EXEC_DONE;

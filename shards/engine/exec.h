@@ -34,6 +34,9 @@ enum exec_result exec_run(struct ctx *c);
 /* Only the gates of one command: EXEC_DONE = open. Errors the client must see are appended to out
  * and *ret_refused set. */
 enum exec_result exec_gate(struct ctx *c, bool *ret_refused);
+/* Must a command that counts keys wait? While a checkpoint runs it is the one that finds out which
+ * keys the store has, and changes it. */
+bool count_waits_for_checkpoint(const struct shard *sh, uint8_t db, const struct command *cmd);
 /* `result` is what exec_run said. */
 void exec_wait(struct ctx *c, enum exec_result result, struct exec_waiter *w);
 /* The shard's journal or memory made room: lets the waiting requests try again. */

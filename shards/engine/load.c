@@ -141,6 +141,7 @@ load_work(struct offload_job *job)
 {
     struct load *l = container_of(job, struct load, job);
 
+    shard_slow_down(l->need.sh);
     switch (l->need.kind) {
     case NEED_KEY:
         warm_key(l);

@@ -5,6 +5,7 @@
 #include "shards/engine/watch.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static bool
 seq_after(uint32_t a, uint32_t b)
@@ -47,6 +48,17 @@ shard_fini(struct shard *sh)
     watch_table_destroy(&sh->watches);
     free(sh->checkpoint_control);
     arena_destroy(&sh->arena);
+}
+
+void
+shard_slow_down(struct shard *sh)
+{
+    int32_t ms = atomic_load_explicit(&sh->slow_ms, memory_order_relaxed);
+
+    if (likely(atomic_load_explicit(&sh->slow_jobs, memory_order_relaxed) <= 0))
+        return;
+    atomic_fetch_sub_explicit(&sh->slow_jobs, 1, memory_order_relaxed);
+    nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
 }
 
 size_t

@@ -90,6 +90,8 @@ struct shard {
     struct list ack_waiters;  /* ascending seq */
     struct list durable_waiters;
     uint64_t checkpoint_lsn;  /* replay starts after it */
+    /* DEBUG FAULT store: so many of the next helper jobs take so much longer. Helpers count down. */
+    _Atomic int32_t slow_jobs, slow_ms;
 };
 
 /* May this core's handlers touch the shard now? */
@@ -117,6 +119,8 @@ shard_seq_pending(const struct shard *sh, uint32_t seq)
 
 void shard_init(struct shard *sh, uint16_t id, struct core *core);
 void shard_fini(struct shard *sh);
+/* On a helper, before it touches the store: the delay that DEBUG FAULT asked for. */
+void shard_slow_down(struct shard *sh);
 /* Bytes its data takes in memory. */
 size_t shard_memory(const struct shard *sh);
 

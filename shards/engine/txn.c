@@ -367,7 +367,10 @@ gate_counts(struct txn *t, const struct queued_command *q)
 
         if (p->sh->db[t->db].hidden || p->sh->db[t->db].head.maybe_store == 0)
             continue;
-        part_note_need(p, &need);
+        if (count_waits_for_checkpoint(p->sh, t->db, q->cmd))
+            p->obstacle = EXEC_WAIT_MEMORY;
+        else
+            part_note_need(p, &need);
         open = false;
     }
     return open;
