@@ -9,10 +9,11 @@ main(int argc, char **argv)
     struct buf err = {0};
     int rc = config_parse_args(argc, argv, &config, &err);
 
-    if (rc < 0) {
+    if (rc < 0)
         fprintf(stderr, "pinstripe-server: %.*s\n", (int)err.n, err.p);
+    buf_fini(&err);
+    if (rc < 0)
         return 1;
-    }
     if (rc > 0)
         return 0;
     return node_run(&config);
