@@ -220,10 +220,12 @@ reactor_sleep(struct reactor *r)
     if (r->mesh && !mesh_sleep_begin(r->mesh, r->id))
         return;
     stat_add(&r->stats.sleeps, 1);
-    if (r->patience > 1)
+    if (r->patience > 1 && r->work_ns != r->patient_after_ns) {
+        r->patient_after_ns = r->work_ns;
         io_wait_for(r->io, r->patience, MIN(timeout_ns, r->patience_ns));
-    else
+    } else {
         io_wait(r->io, timeout_ns);
+    }
     if (r->mesh)
         mesh_sleep_end(r->mesh, r->id);
 }

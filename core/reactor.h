@@ -59,9 +59,11 @@ struct reactor {
     unsigned id;
     /* Set by a flush hook, for the sleep of this turn only: completions are not urgent (what they
      * bring has to wait for something else anyway), so sleep until `patience` of them are there or
-     * patience_ns passed. 0 = wake for the first. */
+     * patience_ns passed. 0 = wake for the first. Used once after each turn that found work: when
+     * nothing came in that time, the next sleep ends with the first completion. */
     unsigned patience;
     uint64_t patience_ns;
+    uint64_t patient_after_ns;
     uint64_t turn_ns; /* when this turn began */
     uint64_t work_ns; /* when a turn last found work */
     bool worked;      /* the last turn did */
