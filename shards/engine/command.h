@@ -27,10 +27,13 @@ enum need_kind {
     NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
                  * `limit` rows are reached */
 };
+#define NEED_KEYS_MAX 1024 /* keys that are fetched together */
 struct need {
     enum need_kind kind;
     struct shard *sh;
     struct slice key;
+    const struct slice *more; /* NEED_KEY: up to NEED_KEYS_MAX - 1 others */
+    uint32_t more_n;
     uint8_t db;
     uint8_t type;
     bool reverse;
@@ -52,6 +55,7 @@ struct ctx {
     bool in_exec;
     bool probe;              /* CMD_RANGES: find out what is needed, change and reply nothing */
     bool hash_known;         /* key_hash is the hash of the first key */
+    bool keys_known;         /* keys of the request not in memory are not in the store either */
     uint64_t key_hash;
     /* set by keyspace.h: the reply shows or made a change that journal batch hold_seq carries */
     bool hold;

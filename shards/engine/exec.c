@@ -47,7 +47,8 @@ gate_memory(struct ctx *c, enum exec_result *ret, bool *ret_refused)
 
 struct gate_keys {
     struct ctx *c;
-    bool open;
+    struct slice *missing;
+    uint32_t n;
 };
 
 static void
@@ -57,12 +58,27 @@ gate_key(void *arg, uint32_t index)
     struct ctx *c = g->c;
     struct slice name = c->argv[index];
 
-    if (!g->open || name.n > ENTRY_KEY_BYTES_MAX)
+    if (g->n == NEED_KEYS_MAX || name.n > ENTRY_KEY_BYTES_MAX ||
+        load_key_now(c->sh, c->db, name, head_hash(name)))
         return;
-    if (load_key_now(c->sh, c->db, name, head_hash(name)))
-        return;
-    c->need = (struct need){.kind = NEED_KEY, .sh = c->sh, .key = name, .db = c->db};
-    g->open = false;
+    if (g->missing == NULL)
+        g->missing = scratch_alloc(&c->core->scratch,
+                                   MIN(c->argc, NEED_KEYS_MAX) * sizeof(*g->missing));
+    g->missing[g->n++] = name;
+}
+
+/* Every key in memory, or certainly nowhere? Else those that must be fetched are noted. */
+static bool
+gate_all_keys(struct ctx *c)
+{
+    struct gate_keys g = {.c = c};
+
+    command_keys(c->cmd, c->argc, gate_key, &g);
+    c->keys_known = g.n == 0;
+    if (g.n > 0)
+        c->need = (struct need){.kind = NEED_KEY, .sh = c->sh, .key = g.missing[0],
+                                .more = g.missing + 1, .more_n = g.n - 1, .db = c->db};
+    return c->keys_known;
 }
 
 static bool
@@ -83,8 +99,6 @@ counting(const struct ctx *c)
 static bool
 gate_store(struct ctx *c)
 {
-    struct gate_keys g = {c, true};
-
     if (likely(!store_has_cold_keys(c->sh, c->db)))
         return true;
     if ((c->cmd->flags & CMD_BLIND) && c->argc == 3 && !counting(c))
@@ -93,8 +107,7 @@ gate_store(struct ctx *c)
         c->need = (struct need){.kind = NEED_COUNT, .sh = c->sh, .db = c->db};
         return false;
     }
-    command_keys(c->cmd, c->argc, gate_key, &g);
-    return g.open;
+    return gate_all_keys(c);
 }
 
 bool
@@ -121,6 +134,13 @@ exec_gate(struct ctx *c, bool *ret_refused)
     return EXEC_DONE;
 }
 
+/* Fetches for one request before it is refused: each brings NEED_KEYS_MAX keys. */
+static uint32_t
+attempts_max(const struct ctx *c)
+{
+    return EXEC_ATTEMPTS_MAX + c->argc / NEED_KEYS_MAX;
+}
+
 enum exec_result
 exec_run(struct ctx *c)
 {
@@ -132,7 +152,7 @@ exec_run(struct ctx *c)
         return EXEC_WAIT_LEASE;
     r = exec_gate(c, &refused);
     if (unlikely(r != EXEC_DONE || refused)) {
-        if (r != EXEC_NEED || c->attempts < EXEC_ATTEMPTS_MAX)
+        if (r != EXEC_NEED || c->attempts < attempts_max(c))
             return r;
         resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
                             "(store-block-cache-bytes): ask for less at once", c->cmd->name);
@@ -142,7 +162,7 @@ exec_run(struct ctx *c)
     if (likely(c->need.kind == NEED_NOTHING))
         return EXEC_DONE;
     c->out->n = before;
-    if (c->attempts < EXEC_ATTEMPTS_MAX)
+    if (c->attempts < attempts_max(c))
         return EXEC_NEED;
     resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
                         "(store-block-cache-bytes): ask for less at once", c->cmd->name);

@@ -36,6 +36,7 @@ key_open_db(struct ctx *c, struct slice name, uint8_t db)
         .sh = sh,
         .head = &sh->db[db].head,
         .db = db,
+        .known = c->keys_known && db == c->db,
     };
 }
 
@@ -206,7 +207,7 @@ key_new_entry(struct key *k, enum entry_type type, uint32_t len, int64_t expire_
 {
     struct entry *e = head_insert(k->head, k->hash, k->name, type, len, expire_ms);
 
-    if (store_may_have(k))
+    if (!k->known && store_may_have(k))
         head_set_store(k->head, e, ENTRY_MAYBE_STORE);
     return e;
 }

@@ -14,6 +14,7 @@ struct key {
     struct shard *sh;
     struct head *head;
     uint8_t db;
+    bool known; /* not in memory means not in the store either */
 };
 
 /* Resolves argument i (or any name) in the client's database. */

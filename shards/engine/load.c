@@ -17,6 +17,7 @@ struct load_key {
     char *key;
     uint32_t n;
     uint8_t flag; /* what was found: ENTRY_IN_STORE or 0 */
+    struct store_value pinned; /* NEED_KEY: its row */
 };
 
 struct load {
@@ -25,11 +26,10 @@ struct load {
     struct core *core;
     struct exec_waiter *waiter;
     char *key; /* own copy of need.key */
-    struct store_value pinned;
     uint32_t flush_epoch, store_epoch;
-    /* NEED_COUNT */
-    struct load_key *maybes;
-    uint32_t maybes_n;
+    /* NEED_KEY: those to bring, NEED_COUNT: those to look up */
+    struct load_key *keys;
+    uint32_t keys_n;
     struct checkpoint_waiter settled;
 };
 
@@ -96,16 +96,17 @@ load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
 
 /* --- on the helper ----------------------------------------------------------------------------- */
 
+/* The row stays pinned until it is installed; the open blocks of a series must be in the cache. */
 static void
-warm_key(struct load *l)
+warm_key(struct load *l, struct load_key *k)
 {
     struct store *s = l->need.sh->store;
-    struct slice key = {l->key, l->need.key.n};
+    struct slice key = {k->key, k->n};
     char row_key[ROW_KEY_BYTES_MAX];
-    struct slice k = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
+    struct slice row = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
 
-    if (store_get(s, k, &l->pinned, &(struct store_error){0}) == 1)
-        series_warm_open(s, l->need.db, key_slot(key), key, l->pinned.v);
+    if (store_get(s, row, &k->pinned, &(struct store_error){0}) == 1)
+        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v);
 }
 
 static void
@@ -123,8 +124,8 @@ look_up_maybes(struct load *l)
 {
     char row_key[ROW_KEY_BYTES_MAX];
 
-    for (uint32_t i = 0; i < l->maybes_n; i++) {
-        struct load_key *m = &l->maybes[i];
+    for (uint32_t i = 0; i < l->keys_n; i++) {
+        struct load_key *m = &l->keys[i];
         struct slice key = {m->key, m->n};
         struct slice k = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
         struct store_value v;
@@ -144,7 +145,8 @@ load_work(struct offload_job *job)
     shard_slow_down(l->need.sh);
     switch (l->need.kind) {
     case NEED_KEY:
-        warm_key(l);
+        for (uint32_t i = 0; i < l->keys_n; i++)
+            warm_key(l, &l->keys[i]);
         break;
     case NEED_RANGE:
         warm_range(l);
@@ -171,8 +173,8 @@ apply_maybes(struct load *l)
     struct head *h = &sh->db[l->need.db].head;
     bool valid = sh->flush_epoch == l->flush_epoch && sh->store_epoch == l->store_epoch;
 
-    for (uint32_t i = 0; i < l->maybes_n; i++) {
-        struct load_key *m = &l->maybes[i];
+    for (uint32_t i = 0; i < l->keys_n; i++) {
+        struct load_key *m = &l->keys[i];
         struct slice key = {m->key, m->n};
         struct entry *e = head_find(h, head_hash(key), key);
 
@@ -180,7 +182,28 @@ apply_maybes(struct load *l)
             head_set_store(h, e, m->flag);
         free(m->key);
     }
-    free(l->maybes);
+    free(l->keys);
+}
+
+/* The rows that were read are still what the store has, unless it was written meanwhile. */
+static void
+install_keys(struct load *l)
+{
+    struct shard *sh = l->need.sh;
+    bool valid = sh->flush_epoch == l->flush_epoch && sh->store_epoch == l->store_epoch;
+
+    for (uint32_t i = 0; i < l->keys_n; i++) {
+        struct load_key *k = &l->keys[i];
+        struct slice key = {k->key, k->n};
+        uint64_t hash = head_hash(key);
+
+        if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key))
+            install(sh, l->need.db, key, hash, k->pinned.v);
+        if (k->pinned.pin)
+            store_value_put(&k->pinned);
+        free(k->key);
+    }
+    free(l->keys);
 }
 
 static void
@@ -193,11 +216,9 @@ load_finish(struct load *l)
         apply_maybes(l);
         sh->counts_pending--;
         sh->exact_until_ns = l->core->reactor.clock.mono_ns + COUNT_EXACT_NS;
-    } else if (l->need.kind == NEED_KEY && sh->flush_epoch == l->flush_epoch)
-        load_key_now(sh, l->need.db, (struct slice){l->key, l->need.key.n},
-                     head_hash((struct slice){l->key, l->need.key.n}));
-    if (l->pinned.pin)
-        store_value_put(&l->pinned);
+    } else if (l->need.kind == NEED_KEY) {
+        install_keys(l);
+    }
     free(l->key);
     free(l);
     w->again(w);
@@ -253,12 +274,12 @@ collect_maybes(struct load *l)
     struct head *h = &l->need.sh->db[l->need.db].head;
     uint64_t n = h->maybe_store;
 
-    l->maybes = malloc((n + 1) * sizeof(*l->maybes));
-    ASSERT(l->maybes);
+    l->keys = malloc((n + 1) * sizeof(*l->keys));
+    ASSERT(l->keys);
     for (uint32_t list = 0; list < HEAD_DIRTY_LISTS; list++)
-        for (uint32_t i = 0; i < h->dirty[list].n && l->maybes_n < n; i++) {
+        for (uint32_t i = 0; i < h->dirty[list].n && l->keys_n < n; i++) {
             struct entry *e = h->dirty[list].p[i];
-            struct load_key *m = &l->maybes[l->maybes_n];
+            struct load_key *m = &l->keys[l->keys_n];
             struct slice key;
 
             if (e == NULL || (e->flags & (ENTRY_MAYBE_STORE | ENTRY_FLUSHING)) != ENTRY_MAYBE_STORE)
@@ -269,8 +290,40 @@ collect_maybes(struct load *l)
             memcpy(m->key, key.p, key.n);
             m->n = (uint32_t)key.n;
             m->flag = 0;
-            l->maybes_n++;
+            l->keys_n++;
         }
+}
+
+static void
+copy_key(struct load *l, struct slice key)
+{
+    struct load_key *k = &l->keys[l->keys_n++];
+
+    *k = (struct load_key){.key = malloc(key.n + 1), .n = (uint32_t)key.n};
+    ASSERT(k->key);
+    memcpy(k->key, key.p, key.n);
+}
+
+static void
+copy_keys(struct load *l, const struct need *need)
+{
+    l->keys = malloc((need->more_n + 1) * sizeof(*l->keys));
+    ASSERT(l->keys);
+    copy_key(l, need->key);
+    for (uint32_t i = 0; i < need->more_n; i++)
+        copy_key(l, need->more[i]);
+}
+
+/* False: there is nothing to look up now, the checkpoint under way will tell. */
+static bool
+start_count(struct load *l)
+{
+    struct shard *sh = l->need.sh;
+
+    collect_maybes(l);
+    sh->counts_pending++;
+    l->settled.done = load_settled;
+    return l->keys_n > 0 || !checkpoint_wait_running(sh, &l->settled);
 }
 
 void
@@ -283,14 +336,14 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     l->job.done = load_done;
     l->core = core;
     l->need = *need;
+    l->need.more = NULL;
     l->waiter = w;
     l->flush_epoch = need->sh->flush_epoch;
     l->store_epoch = need->sh->store_epoch;
-    if (need->kind == NEED_COUNT) {
-        collect_maybes(l);
-        need->sh->counts_pending++;
-        l->settled.done = load_settled;
-        if (l->maybes_n == 0 && checkpoint_wait_running(need->sh, &l->settled))
+    if (need->kind == NEED_KEY) {
+        copy_keys(l, need);
+    } else if (need->kind == NEED_COUNT) {
+        if (!start_count(l))
             return;
     } else {
         l->key = malloc(need->key.n + 1);

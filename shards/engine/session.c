@@ -132,7 +132,7 @@ session_ctx(struct session *s, struct ctx *c, const struct command *cmd, struct 
     c->argc = argc;
     c->db = s->db;
     c->proto = s->proto;
-    c->in_exec = c->probe = c->hash_known = c->hold = false;
+    c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
     c->attempts = 0;
     c->need.kind = NEED_NOTHING;
 }

@@ -26,8 +26,8 @@ struct txn_part {
     /* why it must be tried again */
     enum exec_result obstacle;
     struct need need;
-    struct slice need_key;
-    char *need_bytes;
+    struct buf need_bytes; /* its key; for NEED_KEY all of them, each behind its length */
+    uint32_t need_n;
 };
 
 struct txn {
@@ -237,30 +237,54 @@ obstacle_gone(struct exec_waiter *w)
     part_notify(container_of(w, struct txn_part, fetched));
 }
 
+/* What was noted, with its keys in `keys`. */
+static struct need
+part_need(const struct txn_part *p, struct slice keys[NEED_KEYS_MAX])
+{
+    struct need need = p->need;
+    const char *at = p->need_bytes.p;
+
+    for (uint32_t i = 0; i < p->need_n; i++) {
+        keys[i] = (struct slice){at + 4, get_le32(at)};
+        at += 4 + keys[i].n;
+    }
+    if (p->need_n > 0) {
+        need.key = keys[0];
+        need.more = keys + 1;
+        need.more_n = p->need_n - 1;
+    }
+    return need;
+}
+
 static void
 retreat_run(struct mesh_msg *m)
 {
     struct txn_part *p = container_of(m, struct txn_part, msg);
-    struct ctx c = {.core = p->sh->core, .sh = p->sh, .need = p->need};
+    struct ctx c = {.core = p->sh->core, .sh = p->sh};
+    struct slice keys[NEED_KEYS_MAX];
 
     shard_unlease(p->sh);
     p->fetched.again = obstacle_gone;
+    c.need = part_need(p, keys);
     if (p->obstacle != EXEC_DONE)
         exec_wait(&c, p->obstacle, &p->fetched);
     part_reply(p);
 }
 
 static void
+part_forget_need(struct txn_part *p)
+{
+    buf_fini(&p->need_bytes);
+    p->need_n = 0;
+    p->need = (struct need){0};
+    p->obstacle = EXEC_DONE;
+}
+
+static void
 retreat_over(struct txn *t)
 {
-    for (uint32_t i = 0; i < t->parts_n; i++) {
-        struct txn_part *p = &t->parts[i];
-
-        free(p->need_bytes);
-        p->need_bytes = NULL;
-        p->need = (struct need){0};
-        p->obstacle = EXEC_DONE;
-    }
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        part_forget_need(&t->parts[i]);
     t->leased_n = 0;
     txn_lease_next(t);
 }
@@ -289,17 +313,23 @@ txn_part_of(struct txn *t, const struct shard *sh)
     return NULL;
 }
 
+/* Keys are gathered, of everything else the first is taken. */
 static void
 part_note_need(struct txn_part *p, const struct need *need)
 {
-    if (p->obstacle != EXEC_DONE)
+    char n[4];
+
+    if (p->obstacle == EXEC_DONE) {
+        p->obstacle = EXEC_NEED;
+        p->need = *need;
+    } else if (p->obstacle != EXEC_NEED || p->need.kind != NEED_KEY || need->kind != NEED_KEY ||
+               p->need.db != need->db || p->need_n == NEED_KEYS_MAX) {
         return;
-    p->obstacle = EXEC_NEED;
-    p->need = *need;
-    p->need_bytes = malloc(need->key.n + 1);
-    ASSERT(p->need_bytes);
-    memcpy(p->need_bytes, need->key.p, need->key.n);
-    p->need.key.p = p->need_bytes;
+    }
+    put_le32(n, (uint32_t)need->key.n);
+    buf_append(&p->need_bytes, n, sizeof(n));
+    buf_append(&p->need_bytes, need->key.p, need->key.n);
+    p->need_n++;
 }
 
 /* --- gates, with everything leased ------------------------------------------------------------------- */
@@ -332,7 +362,7 @@ txn_ctx(struct txn *t, struct queued_command *q)
 
     return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
                         .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
-                        .proto = s->proto, .in_exec = t->exec,
+                        .proto = s->proto, .in_exec = t->exec, .keys_known = true,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 
@@ -684,10 +714,8 @@ txn_try(struct txn *t)
             txn_retreat(t);
             return;
         }
-        for (uint32_t i = 0; i < t->parts_n; i++) {
-            free(t->parts[i].need_bytes);
-            t->parts[i].need_bytes = NULL;
-        }
+        for (uint32_t i = 0; i < t->parts_n; i++)
+            part_forget_need(&t->parts[i]);
         resp_error(&t->reply, "ERR what the transaction needs from disk does not stay in memory: "
                               "make it smaller, or raise maxmemory or store-block-cache-bytes");
     } else {

@@ -15,7 +15,7 @@
 
 #include "shards/engine/session.h"
 
-#define TXN_ATTEMPTS_MAX 10000 /* fetches before it is refused; one key a shard and attempt */
+#define TXN_ATTEMPTS_MAX 10000 /* fetches before it is refused */
 
 struct txn;
 
