@@ -1,0 +1,135 @@
+"""Groups of writes over several cores: they end, they are whole, and nothing overtakes them."""
+import socket
+import time
+
+from pinstripe import eq, holds, keys_on
+from resp import Error, encode, info
+
+CLIENTS = 300  # more than the messages that may be under way between two cores
+
+
+def many_clients(t, mode):
+    s = t.server(cores=2, appendfsync=mode)
+    here, there = keys_on(0, 2, CLIENTS), keys_on(1, 2, CLIENTS)
+    clients = [s.client() for _ in range(CLIENTS)]
+    for _ in range(5):
+        for i, c in enumerate(clients):
+            c.send_raw(encode("MSET", here[i], i, there[i], i) + encode("INCR", "n") +
+                       encode("MULTI") + encode("SET", here[i], -i) + encode("SET", there[i], -i) +
+                       encode("EXEC") + encode("MGET", here[i], there[i]) + encode("DBSIZE"))
+        for i, c in enumerate(clients):
+            eq(c.read(), "OK")
+            c.read()
+            eq([c.read() for _ in range(3)], ["OK", "QUEUED", "QUEUED"])
+            eq(c.read(), ["OK", "OK"])
+            eq(c.read(), [b"%d" % -i] * 2)
+            c.read()
+    eq(s.client()("GET", "n"), b"%d" % (5 * CLIENTS))
+
+
+def test_hundreds_of_clients_with_groups_over_two_cores_always(t):
+    many_clients(t, "always")
+
+
+def test_hundreds_of_clients_with_groups_over_two_cores_everysec(t):
+    many_clients(t, "everysec")
+
+
+def answered(client, seconds):
+    """The reply if it comes in this time, else None."""
+    client.sock.settimeout(seconds)
+    try:
+        return client.read()
+    except socket.timeout:
+        return None
+
+
+def late_part(t, prepare, second):
+    """A group whose part in core 0 is not on disk yet; `second` writes after it in core 1, asked
+    for at core 0. What is answered has to survive."""
+    s = t.server(cores=2, core_ports="yes", enable_debug_command="yes")
+    k0, k1, other = keys_on(0, 2, 1)[0], keys_on(1, 2, 2)[0], keys_on(1, 2, 2)[1]
+    first, later = s.core_client(0), s.core_client(0)
+    eq(first("MSET", k0, "old", k1, "old"), "OK")
+    eq(later("DEBUG", "FAULT", "delay", 1, 2000), "OK")
+    later.pipe([[arg or other for arg in c] for c in prepare])
+    first.send("MSET", k0, "new", k1, "new")
+    time.sleep(0.2)
+    later.send(*[arg or other for arg in second])
+    reply = answered(later, 0.5)
+    s.kill9()
+    s.start()
+    c = s.client()
+    pair = c("MGET", k0, k1)
+    assert pair in ([b"old", b"old"], [b"new", b"new"]), pair
+    if reply is not None:
+        eq(c("GET", other), b"x", "answered with %r" % (reply,))
+    return reply
+
+
+def test_an_exec_behind_an_unfinished_group_waits_for_it(t):
+    eq(late_part(t, [("MULTI",), ("SET", None, "x")], ("EXEC",)), None)
+
+
+def test_a_set_behind_an_unfinished_group_waits_for_it(t):
+    eq(late_part(t, [], ("SET", None, "x")), None)
+
+
+def test_a_read_of_an_unfinished_group_waits_for_it(t):
+    s = t.server(cores=2, core_ports="yes", enable_debug_command="yes")
+    k0, k1 = keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]
+    c, reader, both = s.core_client(0), s.core_client(1), s.core_client(1)
+    eq(c("DEBUG", "FAULT", "delay", 1, 1000), "OK")
+    began = time.monotonic()
+    c.send("MSET", k0, "new", k1, "new")
+    time.sleep(0.2)
+    reader.send("GET", k1)
+    both.send("MGET", k0, k1)
+    eq(reader.read(), b"new")
+    eq(both.read(), [b"new", b"new"])
+    assert time.monotonic() - began > 0.9, "the reply showed what was not on disk yet"
+    eq(c.read(), "OK")
+
+
+def test_a_journal_that_fails_with_a_group_unfinished_takes_the_others_with_it(t):
+    s = t.server(cores=2, core_ports="yes", enable_debug_command="yes")
+    k0, k1, other = keys_on(0, 2, 1)[0], keys_on(1, 2, 2)[0], keys_on(1, 2, 2)[1]
+    c, c1 = s.core_client(0), s.core_client(1)
+    eq(c("MSET", k0, "old", k1, "old"), "OK")
+    eq(c("DEBUG", "FAULT", "eio", 1000), "OK")
+    c.send("MSET", k0, "new", k1, "new")
+    try:
+        assert isinstance(c.read(), Error)
+    except ConnectionError:
+        pass
+    later = c1("SET", other, "x")
+    if later != "OK":
+        eq(later.code, "READONLY")
+    eq(info(s.core_client(1))["journal_state"], "failed")
+    s.kill9()
+    s.start()
+    c = s.client()
+    eq(c("MGET", k0, k1), [b"old", b"old"])
+    eq(c("GET", other), b"x" if later == "OK" else None)
+
+
+def test_dbsize_is_exact_while_keys_are_written_blindly(t):
+    # Keys that only the store has, and new ones of which nobody knows whether the store has them.
+    for cores in (1, 2):
+        s = t.server(cores=cores, appendfsync="everysec", checkpoint_journal_bytes="1mb")
+        c = s.client()
+        c.pipe([("SET", "old%d" % i, i) for i in range(5000)])
+        s.restart()
+        w, c = s.client(), s.client()
+        n = 5000
+        for round in range(20):
+            batch = [("SET", "new%d" % i, "x" * 50) for i in range(n - 5000, n - 4000)]
+            w.send_raw(b"".join(encode(*b) for b in batch))
+            during = c.ok("DBSIZE")
+            assert n <= during <= n + 1000, during
+            eq([w.read() for _ in batch], ["OK"] * 1000)
+            n += 1000
+            eq(c.ok("DBSIZE"), n)
+        eq(c("DEL", *["old%d" % i for i in range(5000)]), 5000)
+        eq(c.ok("DBSIZE"), n - 5000)
+        holds(s.log(), "ready")
