@@ -30,7 +30,7 @@ struct entry *key_peek(struct ctx *c, struct key *k);
 struct entry *key_find_type(struct ctx *c, struct key *k, enum entry_type type, bool *ret_ok);
 
 /* Makes the key a string with this value; whatever it was before is gone. expire_ms 0 = never;
- * KEEP_EXPIRE keeps what the old entry had. `value` may point into the old entry's value. */
+ * KEEP_EXPIRE keeps what the old entry had. `value` must not stand in the old entry. */
 #define KEEP_EXPIRE INT64_MIN
 struct entry *key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms);
 /* Overwrites part of a string (created when absent), zero-filling any gap; keeps the expiry. */

@@ -90,12 +90,16 @@ raise_file_limit(const struct config *config)
                  (unsigned long long)l.rlim_cur, (unsigned long long)config->maxclients);
 }
 
+/* The id of this run, and the secret of the hash tables: clients cannot choose colliding keys. */
 static void
 make_run_id(struct node *node)
 {
     unsigned char raw[20];
+    uint64_t seed;
 
     ASSERT(getrandom(raw, sizeof(raw), 0) == sizeof(raw));
+    ASSERT(getrandom(&seed, sizeof(seed), 0) == sizeof(seed));
+    head_hash_seed(seed);
     for (size_t i = 0; i < sizeof(raw); i++)
         snprintf(node->run_id + 2 * i, 3, "%02x", raw[i]);
 }
@@ -403,6 +407,8 @@ create_parts(struct running *r, struct buf *err)
     node->mesh = mesh_create(node->ncores);
     cpu_bind(&r->background);
     node->store_env = store_env_create(&env);
+    if (arena_background_start() < 0)
+        log_warn("the allocator's background thread did not start: frees may take longer");
     if (!node->cores || !node->peers || !r->starters || !node->mesh || !node->store_env) {
         buf_printf(err, "out of memory");
         return -ENOMEM;
