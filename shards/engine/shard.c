@@ -37,7 +37,6 @@ shard_init(struct shard *sh, uint16_t id, struct core *core)
     list_init(&sh->waiters);
     list_init(&sh->groups);
     list_init(&sh->ack_waiters);
-    list_init(&sh->durable_waiters);
 }
 
 void
@@ -141,22 +140,90 @@ shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq)
         w->run(w);
 }
 
-void
-shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq)
+/* --- groups ----------------------------------------------------------------------------------
+ *
+ * After a crash a journal ends before its first group that is not whole (recovery.h), so a group is
+ * only safe when every group before it is, in each of its journals. The owners say "ready", and all
+ * of them saying so makes it safe: a part is ready when it is durable and each group before it in
+ * this journal is either resolved, that is safe, or has no participant that the later one does not
+ * have. The latter stands before it in all those journals and so is durable there, too. */
+
+static bool
+set_within(const uint64_t *inner, const uint64_t *outer)
 {
-    w->failed = seq_after(seq, sh->journal.durable_seq) && sh->journal.state == JOURNAL_FAILED;
-    if (seq_after(seq, sh->journal.durable_seq) && !w->failed)
-        waiter_insert(&sh->durable_waiters, w, seq);
-    else
-        w->run(w);
+    uint64_t outside = 0;
+
+    for (unsigned i = 0; i < SHARD_SET_WORDS; i++)
+        outside |= inner[i] & ~outer[i];
+    return outside == 0;
+}
+
+static void
+group_tell(struct shard_group *g, struct list *told)
+{
+    g->told = true;
+    list_push_back(told, &g->ready_node);
+}
+
+/* What is told may change the list of groups: first all are chosen, then all are called. */
+static void
+groups_run(struct list *told)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(told))) {
+        struct shard_group *g = list_entry(node, struct shard_group, ready_node);
+
+        g->ready(g);
+    }
+}
+
+static void
+groups_progress(struct shard *sh)
+{
+    uint64_t before[SHARD_SET_WORDS] = {0};
+    struct list told;
+
+    list_init(&told);
+    list_each(it, &sh->groups)
+    {
+        struct shard_group *g = list_entry(it, struct shard_group, node);
+
+        if (seq_after(g->seq, sh->journal.durable_seq))
+            break;
+        if (!g->told && set_within(before, g->shards))
+            group_tell(g, &told);
+        for (unsigned i = 0; i < SHARD_SET_WORDS; i++)
+            before[i] |= g->shards[i];
+    }
+    groups_run(&told);
+}
+
+static void
+groups_fail(struct shard *sh)
+{
+    struct list told;
+
+    list_init(&told);
+    list_each(it, &sh->groups)
+    {
+        struct shard_group *g = list_entry(it, struct shard_group, node);
+
+        if (g->told)
+            continue;
+        g->failed = true;
+        group_tell(g, &told);
+    }
+    groups_run(&told);
 }
 
 void
-shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn)
+shard_group_add(struct shard *sh, struct shard_group *g)
 {
-    g->seq = seq;
-    g->lsn = lsn;
+    g->told = g->failed = false;
     list_push_back(&sh->groups, &g->node);
+    if (unlikely(sh->journal.state == JOURNAL_FAILED))
+        groups_fail(sh);
 }
 
 void
@@ -194,7 +261,7 @@ shard_progress(struct shard *sh)
 {
     uint32_t seq;
 
-    waiters_run(&sh->durable_waiters, sh->journal.durable_seq);
+    groups_progress(sh);
     seq = shard_ackable(sh);
     if (seq == sh->acked_seq)
         return;
@@ -220,7 +287,7 @@ void
 shard_fail(struct shard *sh)
 {
     conn_set_fail(&sh->core->conns);
-    waiters_fail(&sh->durable_waiters);
+    groups_fail(sh);
     waiters_fail(&sh->ack_waiters);
 }
 

@@ -12,12 +12,14 @@
 
 #include "alloc/arena.h"
 #include "core/list.h"
+#include "core/mesh.h"
 #include "shards/head/head.h"
 #include "shards/journal/journal.h"
 #include "shards/series/series.h"
 #include "shards/store/store.h"
 
 #define SHARD_DBS 16
+#define SHARD_SET_WORDS (MESH_CORES_MAX / 64)
 
 struct core;
 struct shard;
@@ -38,11 +40,16 @@ struct ack_waiter {
     void (*run)(struct ack_waiter *w);
 };
 
-/* A cross-shard group of which not every part is known to be durable yet. */
+/* A cross-shard group that may still be missing after a crash: the part in this journal. */
 struct shard_group {
-    struct list node;
-    uint32_t seq; /* batch of its part in this journal */
+    struct list node, ready_node;
+    uint32_t seq; /* batch of the part */
     uint64_t lsn;
+    const uint64_t *shards; /* SHARD_SET_WORDS, a bit for each participant; stays as it is */
+    /* Called once, when the part is durable here and no group before it in this journal can take it
+     * along after a crash, or (failed) when that will never be. */
+    void (*ready)(struct shard_group *g);
+    bool told, failed;
 };
 
 struct shard_db {
@@ -88,7 +95,6 @@ struct shard {
     uint64_t exact_until_ns;  /* ... and just after them: no write leaves a key not looked up */
     struct list groups;       /* unresolved, oldest first */
     struct list ack_waiters;  /* ascending seq */
-    struct list durable_waiters;
     uint64_t checkpoint_lsn;  /* replay starts after it */
     /* DEBUG FAULT store: so many of the next helper jobs take so much longer. Helpers count down. */
     _Atomic int32_t slow_jobs, slow_ms;
@@ -108,13 +114,16 @@ shard_slot_owner(uint16_t slot, uint32_t ncores)
 }
 
 /* Is journal batch seq not yet acknowledged? Only the few batches between the acknowledged one and
- * the open one can be; older numbers, wrapped or not, are done. */
+ * the open one can be; older numbers, wrapped or not, are done. Nothing waits for an empty batch: it
+ * may never be written. */
 static inline bool
 shard_seq_pending(const struct shard *sh, uint32_t seq)
 {
-    uint32_t open = sh->journal.open_seq;
+    const struct journal *j = &sh->journal;
 
-    return (uint32_t)(open - seq) < (uint32_t)(open - sh->acked_seq);
+    if (likely((uint32_t)(j->open_seq - seq) >= (uint32_t)(j->open_seq - sh->acked_seq)))
+        return false;
+    return seq != j->open_seq || j->open_first_lsn < j->next_lsn;
 }
 
 void shard_init(struct shard *sh, uint16_t id, struct core *core);
@@ -132,10 +141,9 @@ void shard_unlease(struct shard *sh);
 
 /* Runs w when batch seq is acknowledged (at once when it is already). Owner core. */
 void shard_when_acked(struct shard *sh, struct ack_waiter *w, uint32_t seq);
-/* Runs w when batch seq is durable in this journal, whatever groups are unresolved. Owner core. */
-void shard_when_durable(struct shard *sh, struct ack_waiter *w, uint32_t seq);
-/* A group's part was written into this journal / all its parts are durable. Owner core. */
-void shard_group_add(struct shard *sh, struct shard_group *g, uint32_t seq, uint64_t lsn);
+/* A group's part was written into this journal (the caller has filled seq, lsn, shards and ready) /
+ * every part is ready. Owner core. */
+void shard_group_add(struct shard *sh, struct shard_group *g);
 void shard_group_resolved(struct shard *sh, struct shard_group *g);
 /* Another part will never be durable: after a crash this journal ends before the group, so it fails
  * as well. Owner core. */

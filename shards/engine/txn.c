@@ -18,8 +18,8 @@ struct txn_part {
     struct shard *sh;
     struct shard_waiter lease;  /* on the owner: waits for its turn */
     struct exec_waiter fetched; /* on the owner: waits for what is in the way */
-    struct ack_waiter ack;      /* on the owner: waits for its part to be durable */
-    struct shard_group group;
+    struct ack_waiter ack;      /* on the owner: what it saw is acknowledged ... */
+    struct shard_group group;   /* ... or, in a group, its part is ready */
     bool failed;                /* its journal failed before that */
     uint32_t seq;               /* batch to be acknowledged */
     uint64_t lsn;               /* of the GROUP record */
@@ -43,6 +43,7 @@ struct txn {
     uint32_t pending;                /* replies and notices until ... */
     void (*next)(struct txn *t);
     uint32_t attempts;
+    uint64_t shards[SHARD_SET_WORDS]; /* the participants */
     struct buf reply;
     struct txn_part parts[];
 };
@@ -606,14 +607,21 @@ txn_failed(const struct txn *t)
 }
 
 static void
-txn_end(struct txn *t)
+txn_reply(struct txn *t)
 {
+    if (t->session == NULL) /* it was answered at once */
+        return;
     if (txn_failed(t)) { /* then the answer is not what the commands said */
         t->reply.n = 0;
         resp_error(&t->reply, ERR_NOT_DURABLE);
     }
-    if (t->session)
-        txn_answer(t);
+    txn_answer(t);
+}
+
+static void
+txn_end(struct txn *t)
+{
+    txn_reply(t);
     txn_destroy(t);
 }
 
@@ -626,16 +634,21 @@ part_acked(struct ack_waiter *w)
     part_notify(p);
 }
 
-/* The group is whole on disk. The answer goes when that is true of every group before it, too: were
- * one of them cut off after a crash, what follows it in that journal would go with it. */
+static void
+part_ready(struct shard_group *g)
+{
+    struct txn_part *p = container_of(g, struct txn_part, group);
+
+    p->failed = p->failed || g->failed;
+    part_notify(p);
+}
+
 static void
 resolved_run(struct mesh_msg *m)
 {
     struct txn_part *p = container_of(m, struct txn_part, msg);
 
     shard_group_resolved(p->sh, &p->group);
-    if (p->txn->owes_answer)
-        shard_when_acked(p->sh, &p->ack, p->seq);
     part_reply(p);
 }
 
@@ -649,15 +662,16 @@ doomed_run(struct mesh_msg *m)
     part_reply(p);
 }
 
-/* Every part is durable, or a journal failed. */
+/* Every part is ready: whatever happens now, the group is whole after it. Or a journal failed. */
 static void
 txn_resolve(struct txn *t)
 {
     bool failed = txn_failed(t);
     uint32_t n = t->parts_n;
 
-    t->next = txn_end;
-    t->pending = n + (t->owes_answer && !failed ? n : 0);
+    txn_reply(t);
+    t->next = txn_destroy;
+    t->pending = n;
     for (uint32_t i = 0; i < n; i++)
         part_call(&t->parts[i], failed ? doomed_run : resolved_run);
 }
@@ -666,15 +680,15 @@ static void
 release_run(struct mesh_msg *m)
 {
     struct txn_part *p = container_of(m, struct txn_part, msg);
-    bool group = p->lsn != 0, owes = p->txn->owes_answer;
+    bool group = p->lsn != 0;
 
     p->ack.run = part_acked;
+    p->group = (struct shard_group){
+        .seq = p->seq, .lsn = p->lsn, .shards = p->txn->shards, .ready = part_ready};
     if (group)
-        shard_group_add(p->sh, &p->group, p->seq, p->lsn);
+        shard_group_add(p->sh, &p->group);
     shard_unlease(p->sh);
-    if (group)
-        shard_when_durable(p->sh, &p->ack, p->seq);
-    else if (owes)
+    if (!group && p->txn->owes_answer)
         shard_when_acked(p->sh, &p->ack, p->seq);
     part_reply(p);
 }
@@ -739,6 +753,7 @@ txn_create(struct session *s, const uint64_t *set)
     t->session = s;
     t->core = s->core;
     t->db = s->db;
+    memcpy(t->shards, set, sizeof(t->shards));
     for (uint32_t i = 0; i < s->core->ncores; i++) {
         if (!(set[i / 64] & 1ull << (i % 64)))
             continue;
