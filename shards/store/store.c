@@ -1,3 +1,26 @@
+/* The store: what a checkpoint leaves behind, sorted on disk.
+ *
+ * RocksDB is used for what it is best at, sorted tables, compaction, range scans, bloom filters,
+ * and not for what the shard does itself: its memtable would be a second head, its WAL a second
+ * journal. Everything comes in as a finished table (store_sst.c) that is linked into the database
+ * in one step; memtable and WAL exist and stay empty. What that buys, measured with 100,000 rows of
+ * 27 + 100 bytes (docs/decisions/0008-sst-ingestion.md has the table):
+ *
+ *   - 1.5 to 2 million rows a second, durable, against 0.3 to 1.2 by way of a memtable that is then
+ *     flushed: a row is copied into the batch, from there into a block, and is done;
+ *   - one atomic, durable step whatever the size. A flush is durable, but RocksDB begins one
+ *     whenever a memtable is full, so a big write could be found there in half;
+ *   - no write ever stalls inside RocksDB. The price: nothing slows us down when compaction falls
+ *     behind, so the checkpoint asks store_is_stalled() first.
+ *
+ * The price of a commit is six syncs (see store_sst.c), whatever it holds: commit seldom, commit
+ * much.
+ *
+ * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
+ * database; store_iter reads ranges; store_env is what all databases share, store_options how one
+ * is set up; store_health is about full disks and reopening, store_error about RocksDB's texts,
+ * store_stats about what it says of itself; row and row_slot make the keys.
+ */
 #include "shards/store/store_priv.h"
 
 #include <fcntl.h>

@@ -49,6 +49,17 @@ struct store {
     atomic_bool gate_shut;
 };
 
+/* An operation of a batch: the first eight bytes of its key as a number that orders like the bytes
+ * (short keys end in zeros), and where the rest is; `at` ascends in the order of the calls. */
+struct store_entry {
+    uint64_t prefix;
+    uint64_t at;
+};
+
+/* Sorts by prefix, entries of the same prefix by `compare`, which looks at all there is. */
+typedef int (*store_compare_fn)(const void *a, const void *b, void *arg);
+void store_sort(struct store_entry *e, size_t n, store_compare_fn compare, void *arg);
+
 /* The order of the rows: as unsigned bytes, the shorter one first. */
 static inline int
 store_compare_keys(struct slice a, struct slice b)

@@ -3,13 +3,16 @@
  * A file is written as `<dir>/ingest-<n>.sst`, a name RocksDB does not take for one of its own, and
  * then ingested: linked under a name of the database and entered into the MANIFEST.
  *
- * What is on disk when store_sst_ingest returns 0 (system calls of a commit as strace shows them):
+ * What is on disk when store_sst_ingest returns 0 (system calls of a commit as strace shows them,
+ * each before the next):
  *
- *   open(ingest-<n>.sst) write... fsync            rocksdb_sstfilewriter_finish
- *   link(ingest-<n>.sst, <number>.sst) fsync(file) ingestion, preparing
- *   fsync(directory)                               the new name is durable
- *   write(MANIFEST) fsync(MANIFEST)                the commit point
- *   unlink(ingest-<n>.sst)                         after it; may be lost, swept at the next open
+ *   write(ingest-<n>.sst) fdatasync           the table
+ *   write(MANIFEST) fdatasync                 reserves a file number
+ *   link(ingest-<n>.sst, <number>.sst) fdatasync(<number>.sst)
+ *   fsync(directory)                          the new name
+ *   pwrite(<number>.sst) fdatasync            its sequence number, if it overlaps older rows
+ *   write(MANIFEST) fdatasync                 the commit point
+ *   unlink(ingest-<n>.sst)                    may be lost, swept at the next open
  *
  * A crash before the commit point leaves files that no MANIFEST names: RocksDB deletes its half at
  * open, store_sst_sweep ours. */
