@@ -1,9 +1,11 @@
-/* The journal on a real disk: bench_journal_write [DIR]. One JSON object a line:
+/* The journal on a real disk: bench_journal_write [DIR [CPU]]. One JSON object a line:
  *
  *   journal_write  latency of one durable batch of a size, one at a time, as the loop sees it:
- *                  back to back, and with the loop asleep for 2 ms before each
+ *                  back to back, with the loop asleep for 2 ms before each, and with a loop that is
+ *                  never idle; `way` is what the journal had settled on in the end
  *   journal_load   records a second and bytes a second when the loop appends as fast as it can
  *   journal_scan   records a second of a recovery scan, from the page cache and from the disk */
+#include "core/cpu.h"
 #include "shards/journal/journal.h"
 
 #include <fcntl.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #define WRITES 2000
+#define BUSY_NS 20000                          /* of every turn of a busy loop */
+#define SETTLE_NS (10 * 1000 * 1000 * 1000ULL) /* for the journal to find the better way */
 #define LOAD_NS (3000 * 1000 * 1000ULL)
 #define RECORD_BYTES 45
 
@@ -61,33 +65,51 @@ by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* As if the loop had commands to run. */
+static void
+be_busy(uint64_t ns)
+{
+    uint64_t start = clock_now_ns();
+
+    while (clock_now_ns() - start < ns)
+        ;
+}
+
 static uint64_t
-one_write_ns(struct bench *b, uint32_t bytes)
+one_write_ns(struct bench *b, uint32_t bytes, bool busy)
 {
     uint64_t start = clock_now_ns();
 
     memset(journal_append(&b->j, bytes), 'x', bytes);
-    while (b->j.durable_lsn < journal_last_lsn(&b->j))
-        reactor_turn(&b->r, true);
+    while (b->j.durable_lsn < journal_last_lsn(&b->j)) {
+        if (busy)
+            be_busy(BUSY_NS);
+        reactor_turn(&b->r, !busy);
+    }
     return clock_now_ns() - start;
 }
 
 static void
-bench_write(struct bench *b, uint32_t kib, unsigned pause_us)
+bench_write(struct bench *b, uint32_t kib, unsigned pause_us, bool busy)
 {
     static uint64_t ns[WRITES];
     unsigned i, n = pause_us ? WRITES / 4 : WRITES;
+    uint64_t end = clock_now_ns() + SETTLE_NS;
 
+    while (busy && clock_now_ns() < end)
+        one_write_ns(b, kib * 1024 - 64, busy);
     for (i = 0; i < n; i++) {
         if (pause_us)
             usleep(pause_us);
-        ns[i] = one_write_ns(b, kib * 1024 - 64);
+        ns[i] = one_write_ns(b, kib * 1024 - 64, busy);
         journal_release(&b->j, b->j.synced_lsn);
     }
     qsort(ns, n, sizeof(*ns), by_value);
-    printf("{\"name\":\"journal_write\",\"kib\":%u,\"pause_us\":%u,\"p50_us\":%.0f,\"p90_us\":%.0f,"
+    printf("{\"name\":\"journal_write\",\"kib\":%u,\"pause_us\":%u,\"busy\":%s,\"way\":\"%.*s\","
+           "\"p50_us\":%.0f,\"p90_us\":%.0f,"
            "\"p99_us\":%.0f,\"max_us\":%.0f}\n",
-           kib, pause_us, (double)ns[n / 2] / 1e3, (double)ns[n * 9 / 10] / 1e3,
+           kib, pause_us, busy ? "true" : "false", (int)strcspn(journal_describe(&b->j), "e"),
+           journal_describe(&b->j), (double)ns[n / 2] / 1e3, (double)ns[n * 9 / 10] / 1e3,
            (double)ns[n * 99 / 100] / 1e3, (double)ns[n - 1] / 1e3);
     fflush(stdout);
 }
@@ -180,7 +202,8 @@ main(int argc, char **argv)
 {
     static const uint32_t sizes[] = {4, 64, 256, 1024};
     static const char *const modes[] = {"always", "everysec", "no"};
-    struct reactor_options ro = {.cpu = -1};
+    struct reactor_options ro = {.cpu = argc > 2 ? atoi(argv[2]) : -1};
+    struct cpu_set others;
     static struct bench b;
     const char *why = "";
     size_t i;
@@ -188,6 +211,11 @@ main(int argc, char **argv)
     snprintf(b.dir, sizeof(b.dir), "%s/bench_journal.XXXXXX", argc > 1 ? argv[1] : "/tmp");
     b.opt = (struct journal_options){
         .dir = b.dir, .segment_bytes = 64 * MIB, .batch_bytes = 4 * MIB, .spare_segments = 2};
+    if (ro.cpu >= 0 && cpu_set_allowed(&others) == 0) {
+        CPU_CLR(ro.cpu, &others.set);
+        others.n--;
+        ro.background = &others;
+    }
     if (!mkdtemp(b.dir) || reactor_init(&b.r, &ro) || reactor_attach(&b.r, &why)) {
         fprintf(stderr, "%s %s\n", b.dir, why);
         return 1;
@@ -195,9 +223,11 @@ main(int argc, char **argv)
     reactor_add_flush(&b.r, flush, &b);
     open_journal(&b, JOURNAL_ALWAYS);
     for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-        bench_write(&b, sizes[i], 0);
-        bench_write(&b, sizes[i], 2000);
+        bench_write(&b, sizes[i], 0, false);
+        bench_write(&b, sizes[i], 2000, false);
     }
+    bench_write(&b, 4, 0, true);
+    bench_write(&b, 64, 0, true);
     journal_release(&b.j, b.j.synced_lsn);
     journal_close(&b.j);
     for (i = 0; i < 3; i++) {

@@ -162,6 +162,7 @@ journal_open(struct journal *j, struct reactor *r, const struct journal_options 
     w->segments.changed = journal_writer_segments_changed;
     w->offset = JOURNAL_BLOCK_BYTES;
     w->direct = w->file.direct_fd >= 0;
+    w->way.probe_ns = clock_now_ns() + JOURNAL_PROBE_NS;
     w->file_first_lsn = next_lsn;
     *j = (struct journal){.open_first_lsn = next_lsn,
                           .next_lsn = next_lsn,
@@ -207,7 +208,7 @@ journal_describe(const struct journal *j)
     if (j->mode == JOURNAL_NO)
         how = "buffered, the OS decides";
     else if (w->direct)
-        how = "O_DIRECT|O_DSYNC ";
+        how = w->way.current == JOURNAL_WAY_DSYNC ? "O_DIRECT|O_DSYNC " : "O_DIRECT + fdatasync ";
     else
         how = "write + fdatasync (the file system refuses O_DIRECT) ";
     snprintf(w->describe, sizeof(w->describe), "%s%s, %lu %s segments", how, lazy[j->mode],

@@ -15,11 +15,11 @@
  * Writing: records gather in the open batch; journal_flush (once a loop turn) submits it when no
  * write is in flight. One write in flight, the next starts when it completes, no timer in mode
  * always. A batch larger than JOURNAL_WRITE_BYTES_MAX is written in several writes; it is durable
- * when all are. Mode always: O_DIRECT|O_DSYNC, or write + fdatasync where the file system refuses
- * O_DIRECT. Mode everysec: the same file and path, flushed when JOURNAL_LAZY_BYTES are waiting or
- * JOURNAL_LAZY_NS passed. Mode no: buffered writes at the same thresholds; the OS decides when they
- * reach the disk, but is told to begin every JOURNAL_SYNC_BYTES; a segment is synced before the
- * next one begins.
+ * when all are. Mode always: O_DIRECT|O_DSYNC or O_DIRECT and fdatasync, whichever is faster at the
+ * time (journal_way.h); buffered write and fdatasync where the file system refuses O_DIRECT. Mode
+ * everysec: the same file and path, flushed when JOURNAL_LAZY_BYTES are waiting or JOURNAL_LAZY_NS
+ * passed. Mode no: buffered writes at the same thresholds; the OS decides when they reach the disk,
+ * but is told to begin every JOURNAL_SYNC_BYTES; a segment is synced before the next one begins.
  *
  * Failure: a short write or an error is retried once; a second one turns the journal FAILED
  * (sticky: nothing is acknowledged any more). No room for a new segment: FULL; retried every
@@ -138,7 +138,7 @@ int journal_open(struct journal *j, struct reactor *r, const struct journal_opti
 /* Every write must have completed (journal_idle), or the state be FULL or FAILED: then what waits
  * is dropped, unacknowledged. Unsynced segments (mode no) are synced. Blocking. */
 void journal_close(struct journal *j);
-/* One line for the log and INFO: "O_DIRECT|O_DSYNC, 64 MiB segments". */
+/* One line for the log and INFO: "O_DIRECT|O_DSYNC every turn, 64 MiB segments". */
 const char *journal_describe(const struct journal *j);
 
 /* Makes room for n more bytes; the slow half of journal_append. Keeps the memory aligned. */

@@ -141,8 +141,18 @@ write_header(const struct journal_place *pl, const struct journal_file *f,
     return err ? err : pl->ops->sync(f->plain_fd);
 }
 
+static void
+close_direct(struct journal_file *f)
+{
+    if (f->direct_fd >= 0)
+        close(f->direct_fd);
+    if (f->flush_fd >= 0)
+        close(f->flush_fd);
+    f->direct_fd = f->flush_fd = -1;
+}
+
 /* Some file systems take O_DIRECT at open and refuse it at the first write: that costs the file its
- * direct descriptor. */
+ * direct descriptors. */
 static int
 write_first_header(const struct journal_place *pl, struct journal_file *f,
                    const struct journal_segment_header *h)
@@ -151,19 +161,21 @@ write_first_header(const struct journal_place *pl, struct journal_file *f,
 
     if (err != -EINVAL || f->direct_fd < 0)
         return err;
-    close(f->direct_fd);
-    f->direct_fd = -1;
+    close_direct(f);
     return write_header(pl, f, h);
 }
 
 static int
-open_both(const struct journal_place *pl, const char *name, struct journal_file *f)
+open_all(const struct journal_place *pl, const char *name, struct journal_file *f)
 {
     f->plain_fd = pl->ops->open(pl->dir_fd, name, O_RDWR);
     if (f->plain_fd < 0)
         return f->plain_fd;
     f->direct_fd = pl->ops->open(pl->dir_fd, name, O_RDWR | O_DIRECT | O_DSYNC);
-    return f->direct_fd < 0 && f->direct_fd != -EINVAL ? f->direct_fd : 0;
+    if (f->direct_fd < 0)
+        return f->direct_fd == -EINVAL ? 0 : f->direct_fd;
+    f->flush_fd = pl->ops->open(pl->dir_fd, name, O_RDWR | O_DIRECT);
+    return f->flush_fd < 0 ? f->flush_fd : 0;
 }
 
 /* ---- making ---- */
@@ -198,7 +210,7 @@ finish_spare(const struct journal_place *pl, const char *from, struct journal_fi
     h.capacity = f->capacity;
     h.salt = f->salt;
     journal_name(f->number, name);
-    err = err ? err : open_both(pl, from, f);
+    err = err ? err : open_all(pl, from, f);
     err = err ? err : write_first_header(pl, f, &h);
     err = err ? err : pl->ops->rename(pl->dir_fd, from, name);
     return err ? err : pl->ops->sync(pl->dir_fd);
@@ -209,7 +221,7 @@ journal_file_prepare(const struct journal_place *pl, uint64_t number, uint64_t c
                      uint64_t recycle, struct journal_file *ret_f)
 {
     struct journal_file f = {
-        .number = number, .capacity = capacity, .direct_fd = -1, .plain_fd = -1};
+        .number = number, .capacity = capacity, .direct_fd = -1, .flush_fd = -1, .plain_fd = -1};
     const char *made = recycle ? RECYCLED_NAME : NEW_NAME;
     char name[JOURNAL_NAME_BYTES];
     int err;
@@ -275,9 +287,8 @@ journal_file_clean(const struct journal_place *pl)
 void
 journal_file_close(struct journal_file *f)
 {
-    if (f->direct_fd >= 0)
-        close(f->direct_fd);
+    close_direct(f);
     if (f->plain_fd >= 0)
         close(f->plain_fd);
-    f->direct_fd = f->plain_fd = -1;
+    f->plain_fd = -1;
 }

@@ -35,6 +35,7 @@ struct journal_file {
     uint64_t capacity;
     uint32_t salt;
     int direct_fd; /* O_DIRECT|O_DSYNC; -1 where the file system refuses it */
+    int flush_fd;  /* O_DIRECT, to be followed by fdatasync; -1 likewise */
     int plain_fd;
 };
 

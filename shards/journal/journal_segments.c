@@ -206,10 +206,12 @@ void
 journal_segments_put(struct journal_segments *s, struct journal_file *f, uint64_t first_lsn,
                      uint64_t last_lsn, uint64_t bytes)
 {
-    if (f->direct_fd >= 0)
+    if (f->direct_fd >= 0) {
         io_close(s->reactor->io, f->direct_fd);
+        io_close(s->reactor->io, f->flush_fd);
+    }
     io_close(s->reactor->io, f->plain_fd);
-    f->direct_fd = f->plain_fd = -1;
+    f->direct_fd = f->flush_fd = f->plain_fd = -1;
     olds_push(&s->live, (struct journal_old){f->number, f->capacity, first_lsn, last_lsn, bytes});
     s->live_bytes += bytes;
 }

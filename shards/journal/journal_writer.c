@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 static void advance(struct journal_writer *w);
+static void batch_done(struct journal_writer *w);
 
 /* ---- telling the owner ---- */
 
@@ -65,21 +66,47 @@ transfer_go(struct journal_writer *w)
                  t->offset + t->done);
 }
 
+/* With O_DIRECT: by the better way. What takes several pieces is flushed once, at the end. */
+static void
+choose_direct(struct journal_writer *w, struct journal_transfer *t)
+{
+    t->timed = t->n <= JOURNAL_WRITE_BYTES_MAX;
+    t->way = t->timed ? journal_way_choose(&w->way, t->start_ns) : JOURNAL_WAY_FLUSH;
+    t->then_sync = t->way == JOURNAL_WAY_FLUSH;
+    t->fd = t->then_sync ? w->file.flush_fd : w->file.direct_fd;
+}
+
 /* Durable unless lazy. */
 static void
 transfer_start(struct journal_writer *w, const char *p, uint64_t n, uint64_t offset, bool lazy)
 {
     struct journal_transfer *t = &w->transfer;
-    bool direct = !lazy && w->file.direct_fd >= 0;
 
     t->p = p;
     t->n = n;
     t->done = 0;
     t->offset = offset;
-    t->fd = direct ? w->file.direct_fd : w->file.plain_fd;
-    t->then_sync = !direct && !lazy;
     t->tries = 0;
+    t->start_ns = clock_now_ns();
+    t->timed = false;
+    t->fd = w->file.plain_fd;
+    t->then_sync = !lazy;
+    if (!lazy && w->file.direct_fd >= 0)
+        choose_direct(w, t);
     transfer_go(w);
+}
+
+static void
+transfer_done(struct journal_writer *w)
+{
+    struct journal_transfer *t = &w->transfer;
+
+    if (t->timed && t->tries == 0)
+        journal_way_note(&w->way, t->way, clock_now_ns() - t->start_ns);
+    if (w->step == JOURNAL_STEP_HEADER)
+        advance(w);
+    else
+        batch_done(w);
 }
 
 /* The first failure is answered by trying again: a write from the piece that failed; a sync from
@@ -271,10 +298,8 @@ journal_writer_transferred(struct io_op *op, int res, int buf, bool more)
     t->done += asked;
     if (t->done < t->n || (t->then_sync && !t->syncing))
         transfer_go(w);
-    else if (w->step == JOURNAL_STEP_HEADER)
-        advance(w);
     else
-        batch_done(w);
+        transfer_done(w);
 }
 
 void

@@ -3,6 +3,7 @@
 #define SHARDS_JOURNAL_JOURNAL_WRITER_H
 
 #include "shards/journal/journal_segments.h"
+#include "shards/journal/journal_way.h"
 
 /* What the sealed batch is waiting for. */
 enum journal_step {
@@ -22,6 +23,9 @@ struct journal_transfer {
     int fd;
     unsigned tries;
     bool then_sync; /* fdatasync afterwards makes it durable */
+    bool timed;     /* its latency tells how good `way` is */
+    enum journal_way_kind way;
+    uint64_t start_ns;
     bool syncing;
 };
 
@@ -47,6 +51,7 @@ struct journal_writer {
     uint64_t flight_start_ns;
     bool flight_lazy; /* written in mode no: the OS has it, the disk perhaps not */
     struct journal_transfer transfer;
+    struct journal_way way;
     char *header_block; /* JOURNAL_BLOCK_BYTES, aligned */
 
     /* mode no: syncing what was written */

@@ -1,6 +1,8 @@
 /* The journal in good weather: what is appended comes back, over segments, openings and modes. */
 #include "journal_fixture.h"
 
+#include "shards/journal/journal_way.h"
+
 #include <dirent.h>
 
 /* ---- checksum ---- */
@@ -590,4 +592,49 @@ Test(journal, describe_tells_the_way_of_writing)
     cr_assert(strstr(journal_describe(&f.j), "buffered"), "%s", journal_describe(&f.j));
     fix_close(&f);
     fix_end(&f);
+}
+
+/* ---- which way ---- */
+
+/* Writes for `seconds` at 10,000 a second; returns how many went the slow way. */
+static unsigned
+simulate(struct journal_way *w, uint64_t *now_ns, unsigned seconds, const uint64_t ns[2])
+{
+    enum journal_way_kind slow = ns[0] > ns[1] ? JOURNAL_WAY_DSYNC : JOURNAL_WAY_FLUSH, kind;
+    unsigned i, slow_n = 0;
+
+    for (i = 0; i < seconds * 10000; i++, *now_ns += 100000) {
+        kind = journal_way_choose(w, *now_ns);
+        slow_n += kind == slow;
+        journal_way_note(w, kind, ns[kind] + i % 7);
+    }
+    return slow_n;
+}
+
+Test(journal, the_faster_way_is_used_and_the_other_tried_every_two_seconds)
+{
+    static const uint64_t idle[2] = {100000, 200000}, busy[2] = {3500000, 180000};
+    struct journal_way w = {.probe_ns = JOURNAL_PROBE_NS};
+    uint64_t now_ns = 0;
+
+    cr_assert_leq(simulate(&w, &now_ns, 20, idle), 10);
+    cr_assert_eq(w.current, JOURNAL_WAY_DSYNC);
+    cr_assert_leq(simulate(&w, &now_ns, 20, busy), 10 + 16, "it changes within a few writes");
+    cr_assert_eq(w.current, JOURNAL_WAY_FLUSH);
+    simulate(&w, &now_ns, 20, idle);
+    cr_assert_eq(w.current, JOURNAL_WAY_DSYNC);
+    cr_assert_leq(simulate(&w, &now_ns, 20, idle), 10);
+}
+
+Test(journal, a_small_difference_changes_nothing)
+{
+    static const uint64_t a[2] = {100000, 90000}, b[2] = {90000, 100000};
+    struct journal_way w = {.probe_ns = JOURNAL_PROBE_NS};
+    uint64_t now_ns = 0;
+
+    simulate(&w, &now_ns, 20, a);
+    cr_assert_eq(w.current, JOURNAL_WAY_DSYNC);
+    w = (struct journal_way){.current = JOURNAL_WAY_FLUSH, .probe_ns = now_ns};
+    simulate(&w, &now_ns, 20, b);
+    cr_assert_eq(w.current, JOURNAL_WAY_FLUSH);
 }

@@ -230,6 +230,65 @@ Test(journal_fault, a_new_segments_header_is_repeated_once_like_any_write)
     fix_end(&f);
 }
 
+/* ---- two ways ---- */
+
+static void
+count_dsync(struct faults *ft, int fd)
+{
+    *(unsigned *)ft->arg += (fcntl(fd, F_GETFL) & O_DSYNC) == O_DSYNC;
+}
+
+Test(journal_fault, large_batches_are_flushed_once_and_small_ones_go_the_faster_way)
+{
+    struct faults ft;
+    struct fix f;
+    unsigned dsync = 0;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.segment_bytes = 8 * MIB;
+    fix_open(&f);
+    f.j.w->way.probe_ns = UINT64_MAX;
+    inject(&f, &ft, IO_FAULT_NONE, 0, 0, 0);
+    ft.before = count_dsync;
+    ft.arg = &dsync;
+    if (f.j.w->file.direct_fd >= 0) {
+        fix_write(&f, 5, 3);
+        cr_assert_eq(dsync, 5);
+        fix_append_long(&f, 3 * MIB);
+        fix_settle(&f);
+        cr_assert_eq(dsync, 5);
+        f.j.w->way.current = JOURNAL_WAY_FLUSH;
+        fix_write(&f, 5, 3);
+        cr_assert_eq(dsync, 5);
+        cr_assert(strstr(journal_describe(&f.j), "fdatasync"));
+        f.j.w->way.probe_ns = 0;
+        fix_write(&f, 1, 3);
+        f.j.w->way.probe_ns = UINT64_MAX;
+        fix_write(&f, 1, 3);
+        cr_assert_eq(dsync, 6, "one probe");
+        cr_assert_gt(f.j.w->way.ns[JOURNAL_WAY_DSYNC], 0);
+        cr_assert_gt(f.j.w->way.ns[JOURNAL_WAY_FLUSH], 0);
+    }
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.last_read, journal_last_lsn(&f.j));
+    fix_end(&f);
+}
+
+Test(journal_fault, a_write_that_was_repeated_says_nothing_about_its_way)
+{
+    struct faults ft;
+    struct fix f;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    fix_open(&f);
+    inject(&f, &ft, IO_FAULT_ERROR, EIO, 0, 1);
+    fix_write(&f, 1, 3);
+    cr_assert_eq(f.j.w->way.ns[JOURNAL_WAY_DSYNC], 0);
+    fix_close(&f);
+    fix_end(&f);
+}
+
 /* ---- failing syncs: the buffered file is put behind /dev/null, which cannot be synced ---- */
 
 static void
@@ -245,7 +304,8 @@ static void
 to_null_no_direct(struct fix *f)
 {
     close(f->j.w->file.direct_fd);
-    f->j.w->file.direct_fd = -1;
+    close(f->j.w->file.flush_fd);
+    f->j.w->file.direct_fd = f->j.w->file.flush_fd = -1;
     to_null(f);
 }
 
