@@ -35,13 +35,17 @@ CASES = [
     ("core/a.c", "/* TO" "DO: more */\n", "words", "core/a.c:1: "),
     ("tools/run", "#!/bin/sh\n# FIX" "ME\n", "words", "tools/run:2: "),
     ("tests/a.py", "# X" "XX\n", "words", "tests/a.py:1: "),
+    ("README.md", "# A b\n[x](#a-b), [y](README.md#a-b), [z](https://a.org/)\n", "docs", ""),
+    ("README.md", "[x](absent.md)\n", "docs", "README.md: absent.md is not there"),
+    ("docs/x.md", "# A\n[x](x.md#b)\n", "docs", "no such heading"),
+    ("docs/x.md", "`store.data_is_never_lost`\n", "docs", "no test store.data_is_never_lost"),
 ]
 
 
 def run_case(name, content, check, expected, compiler):
     with tempfile.TemporaryDirectory() as root:
         path = pathlib.Path(root) / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         command = [sys.executable, HERE / f"{check}.py", root]
         command += [compiler] if check == "includes" else []
