@@ -190,7 +190,7 @@ cmd_command_info(struct ctx *c)
         if (cmd)
             write_info(c, cmd);
         else
-            resp_null_array(c->out, c->proto);
+            resp_null(c->out, c->proto);
     }
 }
 
