@@ -1,0 +1,158 @@
+"""Bytes that are no commands: the same answers as redis-server, and nothing else happens."""
+import socket
+import time
+
+from pinstripe import eq, holds
+from resp import Client, encode, info
+from test_differential import Redis
+
+BROKEN = [
+    b"*1\r\n#4\r\nPING\r\n",
+    b"*1\r\nPING\r\n",
+    b"*1\r\n:4\r\n",
+    b"*a\r\n",
+    b"*1a\r\n$4\r\nPING\r\n",
+    b"*2147483648\r\n",
+    b"*99999999999999999999\r\n",
+    b"*1\r\n$a\r\n",
+    b"*1\r\n$-1\r\n",
+    b"*1\r\n$99999999999999999999\r\n",
+    b"*1\r\n$536870913\r\n",
+    b"*1\r\n$\r\n",
+    b"*2\r\n$4\r\nECHO\r\n$x\r\n",
+    b"PING \"unbalanced\r\n",
+    b"PING 'unbalanced\r\n",
+    b"PING \"a\"b\r\n",
+    b"x" * 70000,
+    b"*" + b"1" * 70000,
+    b"*1\r\n$" + b"1" * 70000,
+    b"*1\r\n$4\r\nPING\r\n*1\r\n!\r\n*1\r\n$4\r\nPING\r\n",
+    b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\nx\r\n",
+]
+WHOLE = [
+    b"*0\r\n*1\r\n$4\r\nPING\r\n",
+    b"*-1\r\n*1\r\n$4\r\nPING\r\n",
+    b"*-10\r\nPING\r\n",
+    b"PING\r\n",
+    b"PING\n",
+    b"\r\nPING\r\n",
+    b"\n\n\nPING\r\n",
+    b"   PING   \r\n",
+    b"PING \"a b\"\r\n",
+    b"PING 'a b'\r\n",
+    b"ECHO \"\\x41\\n\\t\\\"\"\r\n",
+    b"ECHO 'it\\'s'\r\n",
+    b"ECHO \"\"\r\n",
+    b"set k v\r\nget k\r\n",
+    b"*1\r\n$4\r\nPING\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n",
+    b"GET\r\n",
+    b"nosuch a b\r\n",
+]
+
+
+def conversation(client, data, piece=None):
+    """What comes back, up to the end or until nothing more does, and whether it ended."""
+    got = b""
+    try:
+        for i in range(0, len(data), piece or len(data)):
+            client.send_raw(data[i:i + (piece or len(data))])
+            if piece:
+                time.sleep(0.0002)
+    except OSError:
+        pass
+    client.sock.settimeout(0.1)
+    try:
+        while True:
+            some = client.sock.recv(65536)
+            if not some:
+                return got, "closed"
+            got += some
+    except socket.timeout:
+        return got, "open"
+    except ConnectionError:
+        return got, "closed"
+
+
+def test_protocol_errors_are_those_of_redis(t):
+    redis, s = Redis(t), t.server(cores=2)
+    for data in BROKEN:
+        theirs = conversation(redis.client(), data)
+        eq(theirs[1], "closed", repr(data[:60]))
+        for piece in (None, 7):
+            if piece and len(data) > 1000:
+                continue
+            eq(conversation(s.client(), data, piece), theirs, repr(data[:60]))
+    eq(s.client()("PING"), "PONG")
+    assert int(info(s.client())["protocol_errors"]) >= len(BROKEN)
+    redis.stop()
+
+
+def test_odd_requests_are_taken_as_by_redis(t):
+    redis, s = Redis(t), t.server(cores=2)
+    for data in WHOLE:
+        theirs = conversation(redis.client(), data)
+        for piece in (None, 1):
+            eq(conversation(s.client(), data, piece), theirs, repr(data[:60]))
+    redis.stop()
+
+
+def test_requests_that_trickle_in_byte_by_byte(t):
+    s = t.server(cores=2)
+    c = s.client()
+    data = b"".join(encode("SET", "k%d" % i, "v" * i) + encode("GET", "k%d" % i)
+                    for i in range(20))
+    for i in range(len(data)):
+        c.send_raw(data[i:i + 1])
+    for i in range(20):
+        eq(c.read(), "OK")
+        eq(c.read(), b"v" * i)
+
+
+def test_replies_before_a_protocol_error_are_sent(t):
+    # Also those of another core, and those that wait for the disk.
+    s = t.server(cores=2)
+    c = s.client()
+    n = 200
+    c.send_raw(b"".join(encode("SET", "k%d" % i, i) for i in range(n)) + b"*1\r\n!\r\n" +
+               encode("SET", "after", 1))
+    eq([c.read() for _ in range(n)], ["OK"] * n)
+    holds(str(c.read()), "Protocol error: expected '$', got '!'")
+    assert c.is_closed()
+    c = s.client()
+    eq(c("EXISTS", "after"), 0)
+    eq(c("DBSIZE"), n)
+
+
+def test_a_client_that_only_half_closes_gets_its_replies(t):
+    s = t.server(cores=2)
+    c = s.client()
+    n = 500
+    c.send_raw(b"".join(encode("INCR", "k%d" % (i % 7)) for i in range(n)))
+    c.sock.shutdown(socket.SHUT_WR)
+    eq(sum(isinstance(c.read(), int) for _ in range(n)), n)
+    assert c.is_closed()
+
+
+def test_before_authentication_requests_must_be_small(t):
+    s = t.server(requirepass="secret")
+    c = s.client()
+    eq(str(c("GET", "k")), "NOAUTH Authentication required.")
+    eq(str(c("PING")), "NOAUTH Authentication required.")
+    for data, text in ((b"*11\r\n", "unauthenticated multibulk length"),
+                       (b"*2\r\n$4\r\nAUTH\r\n$16385\r\n", "unauthenticated bulk length")):
+        c = s.client()
+        c.send_raw(data)
+        eq(str(c.read()), "ERR Protocol error: " + text)
+        assert c.is_closed()
+    c = s.client()
+    holds(str(c("AUTH", "wrong")), "WRONGPASS")
+    holds(str(c("AUTH", "secret1")), "WRONGPASS")
+    holds(str(c("AUTH", "")), "WRONGPASS")
+    eq(c("AUTH", "default", "secret"), "OK")
+    eq(c("SET", "k", "v" * 20000), "OK")
+    c = s.client()
+    holds(str(c("HELLO", 3)), "NOAUTH")
+    eq(c("HELLO", 3, "AUTH", "default", "secret", "SETNAME", "me")[b"proto"], 3)
+    eq(c("CLIENT", "GETNAME"), b"me")
+    c("RESET")
+    eq(str(c("PING")), "NOAUTH Authentication required.")
