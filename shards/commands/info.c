@@ -185,6 +185,13 @@ info_cpu(struct info *in)
                seconds(self.ru_utime));
 }
 
+/* Cluster clients look at this before they ask for slots. */
+static void
+info_cluster(struct info *in)
+{
+    line_u64(in, "cluster_enabled", in->c->core->config.core_ports);
+}
+
 static void
 info_keyspace(struct info *in)
 {
@@ -253,6 +260,7 @@ static const struct {
     {"stats", "Stats", info_stats},
     {"replication", "Replication", info_replication},
     {"cpu", "CPU", info_cpu},
+    {"cluster", "Cluster", info_cluster},
     {"keyspace", "Keyspace", info_keyspace},
     {"pinstripe", "Pinstripe", info_pinstripe},
 };
