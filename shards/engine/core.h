@@ -37,7 +37,8 @@ struct core {
     struct metrics metrics;
     struct config config;       /* this core's copy; CONFIG SET sends new ones round */
     struct scratch scratch;     /* reset every turn */
-    struct list round_pool;     /* idle remote batches, by target: see round.c */
+    struct list round_pool;     /* idle remote batches: see round.c */
+    uint32_t round_pool_n;
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
     struct poller poller;

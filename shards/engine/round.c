@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define ROUND_LOCAL 0xffff
-#define ROUND_POOL_MAX 1024
+#define ROUND_POOL_MAX 1024 /* batches kept by a core when they are not in use */
 #define ROUND_POOL_BUF_BYTES (256 * KIB)
 
 /* One request of the round, in order: who has its reply, and for local ones its length. */
@@ -39,7 +39,7 @@ struct remote {
     struct exec_waiter waiter;
     struct ack_waiter ack;
     uint32_t attempts;
-    bool hold;
+    bool hold, wrote; /* wrote: a reply acknowledges a write */
     uint32_t hold_seq;
     struct core *runner;
     /* the sender's again: how far stitching has come */
@@ -53,7 +53,7 @@ struct round {
     struct buf local; /* replies of local requests */
     struct remote **remotes; /* by core, NULL = none */
     uint32_t pending;
-    bool sent, hold;
+    bool sent, hold, wrote;
     uint32_t hold_seq;
 };
 
@@ -68,11 +68,22 @@ remote_get(struct core *core)
     struct list *node = list_pop_front(&core->round_pool);
     struct remote *m;
 
-    if (node)
+    if (node) {
+        core->round_pool_n--;
         return list_entry(node, struct remote, pool_node);
+    }
     m = calloc(1, sizeof(*m));
     ASSERT(m);
     return m;
+}
+
+static void
+remote_free(struct remote *m)
+{
+    buf_fini(&m->requests);
+    buf_fini(&m->replies);
+    buf_fini(&m->lens);
+    free(m);
 }
 
 static void
@@ -86,11 +97,16 @@ buf_recycle(struct buf *b)
 static void
 remote_put(struct core *core, struct remote *m)
 {
+    if (core->round_pool_n >= ROUND_POOL_MAX) {
+        remote_free(m);
+        return;
+    }
     buf_recycle(&m->requests);
     buf_recycle(&m->replies);
     buf_recycle(&m->lens);
     m->round = NULL;
     list_push_back(&core->round_pool, &m->pool_node);
+    core->round_pool_n++;
 }
 
 void
@@ -98,14 +114,8 @@ round_pool_fini(struct core *core)
 {
     struct list *node;
 
-    while ((node = list_pop_front(&core->round_pool))) {
-        struct remote *m = list_entry(node, struct remote, pool_node);
-
-        buf_fini(&m->requests);
-        buf_fini(&m->replies);
-        buf_fini(&m->lens);
-        free(m);
-    }
+    while ((node = list_pop_front(&core->round_pool)))
+        remote_free(list_entry(node, struct remote, pool_node));
 }
 
 /* --- filling ----------------------------------------------------------------------------------- */
@@ -153,11 +163,12 @@ round_local_end(struct round *r, size_t before)
 }
 
 void
-round_hold(struct round *r, uint32_t seq)
+round_hold(struct round *r, uint32_t seq, bool wrote)
 {
     if (!r->hold || (int32_t)(seq - r->hold_seq) > 0)
         r->hold_seq = seq;
     r->hold = true;
+    r->wrote = r->wrote || wrote;
 }
 
 static struct remote *
@@ -274,6 +285,16 @@ remote_count(struct remote *m, const struct ctx *c)
     if (!m->hold || (int32_t)(c->hold_seq - m->hold_seq) > 0)
         m->hold_seq = c->hold_seq;
     m->hold = true;
+    m->wrote = m->wrote || (c->cmd->flags & CMD_WRITE);
+}
+
+/* A journal that has failed holds back no reads: nobody could see anything any more. A write that was
+ * run before it failed must hear of it. */
+static bool
+remote_must_wait(const struct remote *m)
+{
+    return m->hold && !m->runner->everysec_ack &&
+           (m->wrote || m->runner->shard.journal.state != JOURNAL_FAILED);
 }
 
 static void
@@ -302,7 +323,7 @@ remote_continue(struct remote *m)
         buf_append(&m->lens, &len, sizeof(len));
         m->at += rc->bytes;
     }
-    if (m->hold && !m->runner->everysec_ack && sh->journal.state != JOURNAL_FAILED) {
+    if (remote_must_wait(m)) {
         m->ack.run = remote_acked;
         shard_when_acked(sh, &m->ack, m->hold_seq);
     } else {
@@ -317,7 +338,7 @@ remote_run(struct mesh_msg *msg)
 
     m->runner = &m->sender->node->cores[m->target];
     m->at = 0;
-    m->hold = false;
+    m->hold = m->wrote = false;
     m->attempts = 0;
     remote_continue(m);
 }
@@ -412,6 +433,16 @@ round_abandon(struct session *s)
     s->round = NULL;
 }
 
+/* Does it acknowledge a local write that will never be durable? */
+static bool
+round_is_lost(const struct round *r)
+{
+    const struct core *core = r->session->core;
+
+    return r->wrote && !core->everysec_ack && core->shard.journal.state == JOURNAL_FAILED &&
+           shard_seq_pending(&core->shard, r->hold_seq);
+}
+
 static void
 round_complete(struct round *r)
 {
@@ -420,6 +451,8 @@ round_complete(struct round *r)
 
     s->round = NULL;
     s->round_sent = false;
+    if (round_is_lost(r))
+        conn_close(conn); /* as conn_set_fail does with all others that wait */
     if (!conn->closing) {
         round_stitch(r);
         if (r->hold && session_must_hold(s, r->hold_seq))

@@ -23,8 +23,8 @@ struct round *round_open(struct session *s);
 /* Where a local reply goes while the round is open; call round_local_end after appending it. */
 struct buf *round_local(struct round *r);
 void round_local_end(struct round *r, size_t before);
-/* A local reply of the round waits for journal batch seq. */
-void round_hold(struct round *r, uint32_t seq);
+/* A local reply of the round waits for journal batch seq; `wrote`: it acknowledges a write. */
+void round_hold(struct round *r, uint32_t seq, bool wrote);
 /* Adds a request for another core. */
 void round_remote(struct round *r, uint32_t core, const struct command *cmd, uint8_t db,
                   uint64_t hash, const struct slice *argv, uint32_t argc);

@@ -67,7 +67,7 @@ session_note_hold(struct session *s, const struct ctx *c)
     if (!c->hold || !session_must_hold(s, c->hold_seq))
         return;
     if (s->round) {
-        round_hold(s->round, c->hold_seq);
+        round_hold(s->round, c->hold_seq, (c->cmd->flags & CMD_WRITE) != 0);
         return;
     }
     if (!s->hold || (int32_t)(c->hold_seq - s->hold_seq) > 0)
