@@ -19,7 +19,7 @@
  * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
  * database; store_iter reads ranges; store_env is what all databases share, store_options how one
  * is set up; store_health is about full disks and reopening, store_error about RocksDB's texts,
- * store_stats about what it says of itself; row and row_slot make the keys.
+ * store_monitor and store_stats about what it says of itself; row and row_slot make the keys.
  */
 #include "shards/store/store_priv.h"
 
@@ -87,16 +87,19 @@ store_open(struct store **ret_s, struct store_env *env, const struct store_optio
     s->dir = strdup(opt->dir);
     ASSERT(s->dir);
     s->env = env;
+    list_init(&s->monitor_node);
     s->room_bytes = opt->room_bytes ? opt->room_bytes : STORE_ROOM_BYTES;
     store_options_build(s, env, opt);
     r = store_check_room(s, 0, err);
     if (r == 0)
         r = store_open_db(s, err);
-    if (r < 0)
+    if (r < 0) {
         store_close(&s);
-    else
-        *ret_s = s;
-    return r;
+        return r;
+    }
+    store_monitor_add(s);
+    *ret_s = s;
+    return 0;
 }
 
 void
@@ -104,6 +107,7 @@ store_close(struct store **s)
 {
     if (!*s)
         return;
+    store_monitor_remove(*s);
     ASSERT(atomic_load_explicit(&(*s)->readers, memory_order_acquire) == 0);
     if ((*s)->db)
         rocksdb_close((*s)->db);

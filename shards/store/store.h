@@ -2,9 +2,9 @@
  * no memtable), read by rows and ranges. The only module that includes rocksdb/c.h.
  *
  * Threads: store_get_cached and store_iter_* with cached_only may run on the loop: they never touch
- * the disk. Everything else blocks and runs on a helper (or before the loop starts); commits, range
- * deletes and open and close on one thread at a time. Values and iterators may be released on
- * another thread than the one that got them.
+ * the disk. So may the statistics. Everything else blocks and runs on a helper (or before the loop
+ * starts); commits, range deletes and open and close on one thread at a time. Values and iterators
+ * may be released on another thread than the one that got them.
  *
  * What is left of waiting on the loop: the first read of a thread after a commit or a compaction
  * takes RocksDB's mutex to see the new tables, 0.1-0.2 ms in some of these cases. */
@@ -113,8 +113,8 @@ int store_batch_commit(struct store_batch *b, struct store_error *err);
 int store_delete_range(struct store *s, struct slice lower, struct slice upper,
                        struct store_error *err);
 
-/* Statistics, cheap enough for INFO: RocksDB properties by short name; 0 when unknown. Takes
- * RocksDB's mutex, as does store_is_stalled. */
+/* Statistics: RocksDB properties by short name; 0 when unknown. As of the last commit or a quarter
+ * of a second ago, whichever is later. Any thread; a few loads. */
 struct store_stats {
     uint64_t sst_bytes, live_keys_estimate, pending_compaction_bytes, running_compactions, l0_files,
         background_errors, table_readers_bytes;
@@ -122,7 +122,7 @@ struct store_stats {
 };
 void store_get_stats(struct store *s, struct store_stats *ret);
 /* True when compaction is far behind (stop triggers near): checkpoints wait, which in time holds
- * back clients. */
+ * back clients. Any thread; a few loads. */
 bool store_is_stalled(struct store *s);
 /* Blocks: compacts everything; for tests and tools. */
 void store_compact_all(struct store *s);

@@ -2,7 +2,8 @@
  *
  * Where RocksDB's threads run is decided by who creates them: a thread starts with the CPU mask of
  * its creator. If a pinned core's thread were that creator, compaction would run on this core for
- * good. Three places create threads:
+ * good. Our monitor (store_monitor.c) starts in store_env_create; RocksDB creates threads in three
+ * places:
  *
  * - The pools for compaction (low) and for flushes and deferred deletion of files (high) belong to
  *   the process. Setting the size of a pool starts its threads at once, in the calling thread: so
@@ -28,7 +29,8 @@ store_env_create(const struct store_env_options *opt)
     ASSERT(opt->background_threads >= 1);
     if (!e)
         return NULL;
-    if (sched_getaffinity(0, sizeof(e->cpus), &e->cpus) < 0) {
+    if (sched_getaffinity(0, sizeof(e->cpus), &e->cpus) < 0 ||
+        store_monitor_start(&e->monitor) < 0) {
         free(e);
         return NULL;
     }
@@ -50,6 +52,7 @@ store_env_destroy(struct store_env **e)
 
     if (!env)
         return;
+    store_monitor_stop(&env->monitor);
     if (env->limiter)
         rocksdb_ratelimiter_destroy(env->limiter);
     rocksdb_cache_destroy(env->cache);

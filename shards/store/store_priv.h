@@ -2,8 +2,10 @@
 #ifndef SHARDS_STORE_STORE_PRIV_H
 #define SHARDS_STORE_STORE_PRIV_H
 
+#include "core/list.h"
 #include "shards/store/store.h"
 
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -22,12 +24,34 @@
 #define STORE_READ_TIER_CACHE 1 /* block cache only */
 #define STORE_FILTER_VALUE_BYTES_MAX 64
 
+/* What is known of a database without asking it (store_monitor.c). */
+enum store_number {
+    STORE_SST_BYTES,
+    STORE_LIVE_KEYS,
+    STORE_PENDING_BYTES,
+    STORE_COMPACTIONS,
+    STORE_L0_FILES,
+    STORE_ERRORS,
+    STORE_READERS_BYTES,
+    STORE_WRITE_STOPPED,
+    STORE_NUMBERS
+};
+
+struct store_monitor {
+    pthread_t thread;
+    pthread_mutex_t lock; /* the rest, and asking */
+    pthread_cond_t wake;
+    struct list stores;
+    bool stop;
+};
+
 struct store_env {
     rocksdb_env_t *env;
     rocksdb_cache_t *cache;
     rocksdb_ratelimiter_t *limiter; /* NULL: unlimited */
     unsigned background_threads;
     cpu_set_t cpus; /* where the thread ran that created us: the place of all RocksDB threads */
+    struct store_monitor monitor;
 };
 
 struct store {
@@ -47,6 +71,9 @@ struct store {
     /* The gate between readers and a reopen. */
     atomic_uint readers;
     atomic_bool gate_shut;
+    /* Written by the monitor and the committing thread, read by anybody. */
+    struct list monitor_node;
+    atomic_uint_least64_t numbers[STORE_NUMBERS];
 };
 
 /* An operation of a batch: the first eight bytes of its key as a number that orders like the bytes
@@ -89,6 +116,14 @@ int store_check_room(struct store *s, uint64_t bytes, struct store_error *err);
 /* Before a commit of so many bytes: 0 when there is room and the database takes ingestions;
  * -ENOSPC, -EIO, or -EBUSY when it must be reopened and somebody holds an iterator. */
 int store_check_health(struct store *s, uint64_t bytes, struct store_error *err);
+
+/* The monitor's thread starts in the caller's CPU mask. 0 or a negative errno. */
+int store_monitor_start(struct store_monitor *m);
+void store_monitor_stop(struct store_monitor *m);
+void store_monitor_add(struct store *s);
+void store_monitor_remove(struct store *s);
+/* Asks now. Blocks for RocksDB's mutex. */
+void store_monitor_refresh(struct store *s);
 
 /* Takes an error text of RocksDB (frees it) and says which errno it means. */
 int store_error_take(struct store_error *err, char *message);

@@ -82,6 +82,7 @@ store_sst_ingest(struct store_sst *sst, struct store_error *err)
     if (message)
         return store_error_take(err, message);
     rocksdb_ingest_external_file(sst->s->db, paths, 1, sst->s->ingest, &message);
+    store_monitor_refresh(sst->s);
     if (!message)
         return 0;
     sst->s->wounded = true;

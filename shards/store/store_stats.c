@@ -1,81 +1,38 @@
-/* What RocksDB says of itself, and the manual compaction. */
+/* The numbers that store_monitor.c gathers, for anybody, and the manual compaction. */
 #include "shards/store/store_priv.h"
 
-#include <stdlib.h>
-
 static uint64_t
-number(struct store *s, const char *property)
+get(struct store *s, enum store_number which)
 {
-    uint64_t v = 0;
-
-    return rocksdb_property_int(s->db, property, &v) == 0 ? v : 0;
-}
-
-/* Not every property has a number; this one is text only. */
-static uint64_t
-l0_files(struct store *s)
-{
-    char *text = rocksdb_property_value(s->db, "rocksdb.num-files-at-level0");
-    uint64_t v;
-
-    if (!text)
-        return 0;
-    v = strtoull(text, NULL, 10);
-    rocksdb_free(text);
-    return v;
-}
-
-static struct store_stats
-read_stats(struct store *s)
-{
-    return (struct store_stats){
-        .sst_bytes = number(s, "rocksdb.live-sst-files-size"),
-        .live_keys_estimate = number(s, "rocksdb.estimate-num-keys"),
-        .pending_compaction_bytes = number(s, "rocksdb.estimate-pending-compaction-bytes"),
-        .running_compactions = number(s, "rocksdb.num-running-compactions"),
-        .l0_files = l0_files(s),
-        .background_errors = number(s, "rocksdb.background-errors"),
-        .table_readers_bytes = number(s, "rocksdb.estimate-table-readers-mem"),
-        .write_stopped = number(s, "rocksdb.is-write-stopped") != 0,
-    };
+    return atomic_load_explicit(&s->numbers[which], memory_order_relaxed);
 }
 
 void
 store_get_stats(struct store *s, struct store_stats *ret)
 {
-    *ret = (struct store_stats){0};
-    if (!store_enter(s, false))
-        return;
-    if (s->db)
-        *ret = read_stats(s);
-    store_leave(s);
-}
-
-static bool
-is_stalled(struct store *s)
-{
-    return number(s, "rocksdb.is-write-stopped") != 0 || l0_files(s) >= STORE_L0_STALLED_FILES ||
-           number(s, "rocksdb.estimate-pending-compaction-bytes") >= STORE_PENDING_BYTES_STALLED;
+    *ret = (struct store_stats){
+        .sst_bytes = get(s, STORE_SST_BYTES),
+        .live_keys_estimate = get(s, STORE_LIVE_KEYS),
+        .pending_compaction_bytes = get(s, STORE_PENDING_BYTES),
+        .running_compactions = get(s, STORE_COMPACTIONS),
+        .l0_files = get(s, STORE_L0_FILES),
+        .background_errors = get(s, STORE_ERRORS),
+        .table_readers_bytes = get(s, STORE_READERS_BYTES),
+        .write_stopped = get(s, STORE_WRITE_STOPPED) != 0,
+    };
 }
 
 bool
 store_is_stalled(struct store *s)
 {
-    bool stalled;
-
-    if (!store_enter(s, false))
-        return true;
-    stalled = s->db && is_stalled(s);
-    store_leave(s);
-    return stalled;
+    return get(s, STORE_WRITE_STOPPED) != 0 || get(s, STORE_L0_FILES) >= STORE_L0_STALLED_FILES ||
+           get(s, STORE_PENDING_BYTES) >= STORE_PENDING_BYTES_STALLED;
 }
 
 void
 store_compact_all(struct store *s)
 {
-    enum {
-        BOTTOM_LEVEL_FORCE = 2
-    }; /* also tables that are where they belong: the filter sees all */
+    enum { BOTTOM_LEVEL_FORCE = 2 }; /* also tables in their place: the filter sees every row */
     rocksdb_compactoptions_t *opt = rocksdb_compactoptions_create();
 
     rocksdb_compactoptions_set_bottommost_level_compaction(opt, BOTTOM_LEVEL_FORCE);
@@ -84,4 +41,5 @@ store_compact_all(struct store *s)
         rocksdb_compact_range_opt(s->db, opt, NULL, 0, NULL, 0);
     store_leave(s);
     rocksdb_compactoptions_destroy(opt);
+    store_monitor_refresh(s);
 }

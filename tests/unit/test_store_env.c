@@ -119,7 +119,8 @@ Test(store_env, threads_run_where_the_environment_was_created)
     cr_assert_eq(pthread_create(&t, NULL, create_env, &c), 0);
     pthread_join(t, NULL);
     cr_assert(c.env);
-    cr_assert_eq(expect_new_threads_on(cpus[1], old, old_n), 3 + 1, "pools start at once");
+    cr_assert_eq(expect_new_threads_on(cpus[1], old, old_n), 3 + 1 + 1,
+                 "both pools and the monitor start at once");
 
     snprintf(f.base, sizeof(f.base), "/tmp/test-store-XXXXXX");
     cr_assert(mkdtemp(f.base));
@@ -133,41 +134,72 @@ Test(store_env, threads_run_where_the_environment_was_created)
     fixture_reopen(&f);
     commit_some(&f, 20);
     store_compact_all(f.s);
-    cr_assert_geq(expect_new_threads_on(cpus[1], old, old_n), 3 + 1);
+    cr_assert_geq(expect_new_threads_on(cpus[1], old, old_n), 3 + 1 + 1);
     cr_assert_eq(sched_getaffinity(0, sizeof(mine), &mine), 0);
     cr_assert(CPU_COUNT(&mine) == 1 && CPU_ISSET(cpus[0], &mine), "the caller is back at home");
     fixture_fini(&f);
 }
 
+/* A store whose compaction may write so many bytes a second. */
+static void
+init_with_rate(struct store_fixture *f, uint64_t rate)
+{
+    struct store_env_options opt = {
+        .block_cache_bytes = MIB, .background_threads = 1, .compaction_rate_bytes = rate};
+
+    fixture_init(f);
+    store_close(&f->s);
+    store_env_destroy(&f->env);
+    f->env = store_env_create(&opt);
+    fixture_open(f);
+}
+
+static void
+commit_random(struct store_fixture *f, unsigned rows, uint64_t seed)
+{
+    struct store_batch *b = store_batch_create(f->s);
+    char key[16], value[1000];
+
+    for (unsigned i = 0; i < rows; i++) {
+        for (size_t j = 0; j < sizeof(value); j++)
+            value[j] = (char)fixture_random(&seed);
+        snprintf(key, sizeof(key), "%08u", i);
+        store_batch_put(b, slice_of(key), (struct slice){value, sizeof(value)});
+    }
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+}
+
 Test(store_env, a_compaction_rate_holds_compactions_back)
 {
-    enum { ROWS = 4000, VALUE = 1000, RATE = 4 * MIB };
-    struct store_env_options opt = {
-        .block_cache_bytes = MIB, .background_threads = 1, .compaction_rate_bytes = RATE};
-    struct store_fixture f;
-    struct store_batch *b;
     struct timespec from, to;
-    uint64_t seed = 3;
-    char key[16], value[VALUE];
+    struct store_fixture f;
 
-    fixture_init(&f);
-    store_close(&f.s);
-    store_env_destroy(&f.env);
-    f.env = store_env_create(&opt);
-    fixture_open(&f);
-    b = store_batch_create(f.s);
-    for (int i = 0; i < ROWS; i++) {
-        for (int j = 0; j < VALUE; j++)
-            value[j] = (char)fixture_random(&seed);
-        snprintf(key, sizeof(key), "%08d", i);
-        store_batch_put(b, slice_of(key), (struct slice){value, VALUE});
-    }
-    cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
-    store_batch_destroy(&b);
+    init_with_rate(&f, 4 * MIB);
+    commit_random(&f, 4000, 3);
     clock_gettime(CLOCK_MONOTONIC, &from);
     store_compact_all(f.s);
     clock_gettime(CLOCK_MONOTONIC, &to);
     cr_assert_gt((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000, 700,
                  "4 MB at 4 MiB/s");
+    fixture_fini(&f);
+}
+
+Test(store_env, a_store_whose_compaction_is_behind_says_so)
+{
+    struct store_fixture f;
+    struct store_stats stats;
+    uint64_t l0_files_max = 0;
+    int commits = 0;
+
+    init_with_rate(&f, MIB / 2);
+    while (commits < 200 && !store_is_stalled(f.s)) {
+        commit_random(&f, 500, (uint64_t)++commits);
+        store_get_stats(f.s, &stats);
+        l0_files_max = MAX(l0_files_max, stats.l0_files);
+    }
+    cr_assert(commits > 32 && commits < 200, "%d commits", commits);
+    cr_assert_geq(l0_files_max, 32);
+    commit_random(&f, 1, 1); /* that is advice to the caller, commits still work */
     fixture_fini(&f);
 }
