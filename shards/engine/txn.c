@@ -36,6 +36,7 @@ struct txn {
     struct queued_command *commands; /* own list */
     bool exec;                       /* reply is the array of an EXEC */
     bool writes;
+    bool changed;                    /* it was not refused */
     bool owes_answer;                /* it waits for the journals */
     uint8_t db;
     uint32_t queue_n; /* commands of an EXEC */
@@ -537,6 +538,7 @@ txn_run_commands(struct txn *t)
         metrics_inc(&t->core->metrics, txn_aborted);
         return;
     }
+    t->changed = t->writes;
     if (t->writes && t->parts_n > 1)
         txn_write_group(t);
     if (t->exec) {
@@ -611,7 +613,7 @@ txn_reply(struct txn *t)
 {
     if (t->session == NULL) /* it was answered at once */
         return;
-    if (txn_failed(t)) { /* then the answer is not what the commands said */
+    if (t->changed && txn_failed(t)) { /* then the answer is not what the commands said */
         t->reply.n = 0;
         resp_error(&t->reply, ERR_NOT_DURABLE);
     }
