@@ -16,7 +16,9 @@
 struct load_key {
     char *key;
     uint32_t n;
-    uint8_t flag; /* what was found: ENTRY_IN_STORE or 0 */
+    /* NEED_COUNT: what was found: ENTRY_IN_STORE or 0; as it was when the store cannot be read */
+    uint8_t flag;
+    bool series; /* whose block rows must go, since the key was written without a look at it */
     struct store_value pinned; /* NEED_KEY: its row */
 };
 
@@ -129,11 +131,17 @@ look_up_maybes(struct load *l)
         struct slice key = {m->key, m->n};
         struct slice k = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
         struct store_value v;
+        struct row_head head;
+        struct slice payload;
+        int rc = store_get(l->need.sh->store, k, &v, &(struct store_error){0});
 
-        if (store_get(l->need.sh->store, k, &v, &(struct store_error){0}) == 1) {
-            m->flag = ENTRY_IN_STORE;
-            store_value_put(&v);
-        }
+        if (rc == 0)
+            m->flag = 0;
+        if (rc != 1)
+            continue;
+        m->flag = ENTRY_IN_STORE;
+        m->series = row_head_parse(v.v, &head, &payload) && head.type == ENTRY_SERIES;
+        store_value_put(&v);
     }
 }
 
@@ -165,6 +173,14 @@ load_work(struct offload_job *job)
 
 /* --- completion -------------------------------------------------------------------------------- */
 
+static void
+apply_maybe(struct head *h, struct entry *e, const struct load_key *m)
+{
+    head_set_store(h, e, m->flag);
+    if (m->series)
+        e->flags |= ENTRY_PURGE;
+}
+
 /* What was seen counts while the store is as it was: a key may have come and gone meanwhile. */
 static void
 apply_maybes(struct load *l)
@@ -179,7 +195,7 @@ apply_maybes(struct load *l)
         struct entry *e = head_find(h, head_hash(key), key);
 
         if (valid && e && (e->flags & ENTRY_MAYBE_STORE) && !(e->flags & ENTRY_FLUSHING))
-            head_set_store(h, e, m->flag);
+            apply_maybe(h, e, m);
         free(m->key);
     }
     free(l->keys);
@@ -289,7 +305,8 @@ collect_maybes(struct load *l)
             ASSERT(m->key);
             memcpy(m->key, key.p, key.n);
             m->n = (uint32_t)key.n;
-            m->flag = 0;
+            m->flag = ENTRY_MAYBE_STORE;
+            m->series = false;
             l->keys_n++;
         }
 }
