@@ -2,6 +2,7 @@
  * slots of its shard, so a cluster-aware client reaches each key's core without a hop; any key still
  * works on any port, so MOVED is never needed. */
 #include "shards/commands/handlers.h"
+#include "shards/commands/walk_priv.h"
 
 #include "shards/engine/keyspace.h"
 #include "shards/engine/listener.h"
@@ -211,9 +212,40 @@ count_entry(void *arg, struct entry *e)
     n->keys += !(e->flags & ENTRY_TOMBSTONE) && key_slot(entry_key(e)) == n->slot;
 }
 
+static void
+count_in_memory(const struct walk *w, struct slot_count *n)
+{
+    const struct head *h = &w->sh->db[w->c->db].head;
+    uint64_t cursor = 0;
+
+    do
+        cursor = head_scan(h, cursor, count_entry, n);
+    while (cursor != 0);
+}
+
+/* Rows whose keys are not in memory. False: ctx->need is set, or an error replied. */
+static bool
+count_in_store(struct walk *w, struct slot_count *n)
+{
+    const struct head *h = &w->sh->db[w->c->db].head;
+    struct rows r;
+    int rc;
+
+    if (w->sh->db[w->c->db].hidden || !walk_store_has_more(w))
+        return true;
+    rows_open(&r, w->sh->store, w->c->db, n->slot, n->slot, true);
+    while (rows_next(&r))
+        n->keys += head_find(h, head_hash(r.key), r.key) == NULL;
+    rc = rows_close(&r);
+    if (rc == -EAGAIN)
+        return walk_need(w, n->slot, n->slot, UINT64_MAX);
+    return rc == 0 || walk_failed(w);
+}
+
 void
 cmd_cluster_countkeysinslot(struct ctx *c)
 {
+    struct walk w = {.c = c};
     struct slot_count n = {0};
     int64_t slot;
 
@@ -224,14 +256,10 @@ cmd_cluster_countkeysinslot(struct ctx *c)
         return;
     }
     n.slot = (uint16_t)slot;
-    for (uint32_t i = 0; i < ctx_shards(c); i++) {
-        const struct head *h = &ctx_shard_at(c, i)->db[c->db].head;
-        uint64_t cursor = 0;
-
-        do
-            cursor = head_scan(h, cursor, count_entry, &n);
-        while (cursor != 0);
-    }
+    walk_at(&w, c->sh ? c->sh : ctx_shard_at(c, shard_slot_owner(n.slot, c->core->ncores)));
+    if (!count_in_store(&w, &n) || c->probe)
+        return;
+    count_in_memory(&w, &n);
     resp_int(c->out, (int64_t)n.keys);
 }
 

@@ -131,7 +131,7 @@ C("cluster|nodes", cmd_cluster_nodes, 2, SESSION, 0, 0,0,0, "@slow", "cluster", 
 C("cluster|info", cmd_cluster_info_redis, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(1)", "", "State of the cluster of cores.") \
 C("cluster|myid", cmd_cluster_myid, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(1)", "", "Id of the core that serves this connection.") \
 C("cluster|keyslot", cmd_cluster_keyslot, 3, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the length of the key", "key", "Slot of a key.") \
-C("cluster|countkeysinslot", cmd_cluster_countkeysinslot, 3, ALL, R, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the keys of the database", "slot", "Number of keys of a slot, of those that are in memory.") \
+C("cluster|countkeysinslot", cmd_cluster_countkeysinslot, 3, ALL, R|CMD_RANGES, 0,0,0, "@slow", "cluster", "3.0.0", "O(N) with N the keys of the database in memory", "slot", "Number of keys of a slot.") \
 C("cluster|help", cmd_cluster_help, 2, SESSION, 0, 0,0,0, "@slow", "cluster", "5.0.0", "O(1)", "", "What CLUSTER can do.")
 /* clang-format on */
 
