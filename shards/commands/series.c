@@ -478,6 +478,39 @@ cmd_batch_flush(struct ctx *c)
         batch_write_out(c, SLICE("count"));
 }
 
+static int
+compare_points(const void *a, const void *b, void *arg)
+{
+    const struct slice *argv = arg, *x = argv + *(const uint32_t *)a, *y = argv + *(const uint32_t *)b;
+    int order = memcmp(x[2].p, y[2].p, sizeof(int64_t));
+
+    if (order == 0)
+        order = x[0].n < y[0].n ? -1 : x[0].n > y[0].n;
+    return order ? order : memcmp(x[0].p, y[0].p, x[0].n);
+}
+
+/* Under BLOCK two points of the batch itself may not meet either. */
+static bool
+batch_meets_itself(struct ctx *c)
+{
+    uint32_t n = (c->argc - 1) / 3;
+    uint32_t *at = scratch_alloc(&c->core->scratch, n * sizeof(*at));
+    int64_t ts;
+
+    for (uint32_t i = 0; i < n; i++)
+        at[i] = 1 + 3 * i;
+    qsort_r(at, n, sizeof(*at), compare_points, c->argv);
+    for (uint32_t i = 1; i < n; i++) {
+        if (compare_points(&at[i - 1], &at[i], c->argv) != 0)
+            continue;
+        memcpy(&ts, c->argv[at[i] + 2].p, sizeof(ts));
+        resp_errorf(c->out, "ERR BATCH_SET: two points of the batch have timestamp %lld and "
+                            "duplicate-policy is BLOCK", (long long)ts);
+        return true;
+    }
+    return false;
+}
+
 /* Every key a series or absent, and under BLOCK no point there yet? Else the error is written. */
 static bool
 batch_check(struct ctx *c)
@@ -503,7 +536,7 @@ batch_check(struct ctx *c)
             return false;
         }
     }
-    return true;
+    return !block || c->probe || !batch_meets_itself(c);
 }
 
 void
@@ -514,6 +547,8 @@ cmd_batch_write(struct ctx *c)
 
     if (!batch_check(c) || c->probe)
         return;
+    if (policy == DUPLICATE_BLOCK)
+        policy = DUPLICATE_LAST; /* nothing is there: each adds */
     for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
         struct key k = key_open(c, c->argv[i]);
         struct entry *e = key_peek(c, &k);
