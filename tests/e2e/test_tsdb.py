@@ -1,0 +1,485 @@
+"""TSDB_SET, TSDB_GET and the connection's batch, in memory, after a checkpoint and from disk."""
+import struct
+import time
+
+from pinstripe import eq, holds, keys_on, until
+from resp import Error, encode, info
+
+INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+POLICIES = ("LAST", "FIRST", "MIN", "MAX", "SUM", "BLOCK", "KEEP")
+
+
+def points(reply):
+    """As tuples (timestamp, value, type, quality), whatever the protocol."""
+    assert isinstance(reply, list), reply
+    return [(p[0], float(p[1]), p[2].decode(), p[3]) for p in reply]
+
+
+def pairs(reply):
+    return [(ts, value) for ts, value, _, _ in points(reply)]
+
+
+# --- arguments ----------------------------------------------------------------------------------------
+
+
+def test_a_point_comes_back_as_it_was_written(t):
+    s = t.server()
+    for proto in (2, 3):
+        c = s.client(proto=proto)
+        c("FLUSHALL")
+        eq(c("TSDB_SET", "k", 1000, 1.5), "OK")
+        eq(c("TSDB_SET", "k", 2000, -2, "fF"), "OK")
+        eq(c("TSDB_SET", "k", 3000, "1e300", "00", 255), "OK")
+        eq(c("TSDB_GET", "k", "-", "+"),
+           [[1000, 1.5 if proto == 3 else b"1.5", b"00", 0],
+            [2000, -2.0 if proto == 3 else b"-2", b"ff", 0],
+            [3000, 1e300 if proto == 3 else b"1e+300", b"00", 255]])
+        eq(c("TYPE", "k"), "TSDB-TYPE")
+        eq(c("TSDB_GET", "absent", "-", "+"), [])
+        eq(c("TSDB_GET", "k", 4000, 5000), [])
+        eq(c("EXISTS", "k"), 1)
+
+
+def test_every_double_and_every_timestamp_comes_back_bit_for_bit(t):
+    s = t.server()
+    c = s.client(proto=2)
+    r = t.random
+    values = [0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
+              0.1, 1 / 3, 1e22, 123456789012345680.0, 4503599627370497.5]
+    while len(values) < 3000:
+        v = struct.unpack("<d", struct.pack("<Q", r.getrandbits(64)))[0]
+        if v == v and abs(v) != float("inf"):
+            values.append(v)
+    stamps = sorted({INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX} |
+                    {r.randrange(INT64_MIN, INT64_MAX) for _ in range(len(values))})[:len(values)]
+    want = [(ts, struct.pack("<d", v)) for ts, v in zip(stamps, values)]
+    eq(set(c.pipe_many([("TSDB_SET", "k", ts, repr(v)) for ts, v in zip(stamps, values)])), {"OK"})
+
+    def got():
+        return [(p[0], struct.pack("<d", float(p[1]))) for p in c("TSDB_GET", "k", "-", "+")]
+
+    eq(got(), want)
+    eq(c("SAVE"), "OK")
+    eq(got(), want)
+    s.restart()
+    c = s.client()
+    eq(got(), want)
+
+
+def test_every_wrong_argument_is_named(t):
+    s = t.server()
+    c = s.client()
+    stamp, value = "timestamp '%s' is not", "value '%s' is not"
+    big = "99999999999999999999"
+    for command, text in (
+            (("TSDB_SET", "k", "x", 1), "TSDB_SET: " + stamp % "x"),
+            (("TSDB_SET", "k", "", 1), "TSDB_SET: " + stamp % ""),
+            (("TSDB_SET", "k", "1.5", 1), "TSDB_SET: " + stamp % "1.5"),
+            (("TSDB_SET", "k", big, 1), "TSDB_SET: " + stamp % big),
+            (("TSDB_SET", "k", "**", 1), "TSDB_SET: " + stamp % "**"),
+            (("TSDB_SET", "k", 1, "x"), "TSDB_SET: " + value % "x"),
+            (("TSDB_SET", "k", 1, ""), "TSDB_SET: " + value % ""),
+            (("TSDB_SET", "k", 1, "nan"), "TSDB_SET: " + value % "nan"),
+            (("TSDB_SET", "k", 1, "inf"), "TSDB_SET: " + value % "inf"),
+            (("TSDB_SET", "k", 1, "-inf"), "TSDB_SET: " + value % "-inf"),
+            (("TSDB_SET", "k", 1, "1e999"), "TSDB_SET: " + value % "1e999"),
+            (("TSDB_SET", "k", 1, 1, "g0"), "TSDB_SET: data_type 'g0' is not"),
+            (("TSDB_SET", "k", 1, 1, "0"), "TSDB_SET: data_type '0' is not"),
+            (("TSDB_SET", "k", 1, 1, "000"), "TSDB_SET: data_type '000' is not"),
+            (("TSDB_SET", "k", 1, 1, "00", "x"), "TSDB_SET: quality 'x' is not"),
+            (("TSDB_SET", "k", 1, 1, "00", 256), "TSDB_SET: quality '256' is not"),
+            (("TSDB_SET", "k", 1, 1, "00", -1), "TSDB_SET: quality '-1' is not"),
+            (("TSDB_SET", "k", 1, 1, "00", 1, 1), "wrong number of arguments for 'tsdb_set'"),
+            (("TSDB_SET", "k", 1), "wrong number of arguments for 'tsdb_set'"),
+            (("TSDB_GET", "k", "x", "+"), "TSDB_GET: start 'x' is not"),
+            (("TSDB_GET", "k", "+", "+"), "TSDB_GET: start '+' is not"),
+            (("TSDB_GET", "k", "-", "x"), "TSDB_GET: end 'x' is not"),
+            (("TSDB_GET", "k", "-", "-"), "TSDB_GET: end '-' is not"),
+            (("TSDB_GET", "k", "-", "+", 0), "TSDB_GET: option '0' is not"),
+            (("TSDB_GET", "k", "-", "+", -1), "TSDB_GET: option '-1' is not"),
+            (("TSDB_GET", "k", "-", "+", "x"), "TSDB_GET: option 'x' is not"),
+            (("TSDB_GET", "k", "-", "+", "TYPE"), "TSDB_GET: option 'TYPE' is not"),
+            (("TSDB_GET", "k", "-", "+", "TYPE", "xx"), "TSDB_GET: data_type 'xx' is not"),
+            (("TSDB_GET", "k", "-"), "wrong number of arguments for 'tsdb_get'"),
+            (("BATCH_SET", "k", "x", 1), "BATCH_SET: " + value % "x"),
+            (("BATCH_SET", "k", 1, "x"), "BATCH_SET: " + stamp % "x"),
+            (("BATCH_SET", "k", 1), "wrong number of arguments for 'batch_set'"),
+            (("BATCH_FLUSH", "x"), "wrong number of arguments for 'batch_flush'")):
+        reply = c(*command)
+        assert isinstance(reply, Error), (command, reply)
+        holds(str(reply), text)
+        eq(c("EXISTS", "k"), 0, repr(command))
+    eq(c("BATCH_FLUSH"), 0)
+    eq(c("SET", "string", "v"), "OK")
+    for command in (("TSDB_SET", "string", 1, 1), ("TSDB_GET", "string", "-", "+")):
+        eq(c(*command).code, "WRONGTYPE")
+    eq(c("TSDB_SET", "series", 1, 1), "OK")
+    for command in (("GET", "series"), ("APPEND", "series", "x"), ("INCR", "series"),
+                    ("STRLEN", "series"), ("GETRANGE", "series", 0, 1)):
+        eq(c(*command).code, "WRONGTYPE")
+
+
+def test_a_star_is_the_time_of_the_server_in_its_unit(t):
+    for unit, factor in (("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)):
+        s = t.server(timestamp_unit=unit)
+        c = s.client()
+        before = time.time()
+        eq(c("TSDB_SET", "k", "*", 1), "OK")
+        eq(c("BATCH_SET", "b", 1, "*"), "QUEUED")
+        eq(c("BATCH_FLUSH"), 1)
+        after = time.time()
+        for key in ("k", "b"):
+            ts = c("TSDB_GET", key, "-", "+")[0][0]
+            assert int((before - 0.2) * factor) <= ts <= int((after + 0.2) * factor), (unit, ts)
+        s.stop()
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+class Model:
+    """What a key holds, and what every query on it gives."""
+
+    def __init__(self, policy="LAST"):
+        self.types, self.policy = {}, policy
+
+    def add(self, ts, value, kind="00", quality=0):
+        """False: BLOCK refuses it."""
+        series = self.types.setdefault(kind, [])
+        at = [i for i, p in enumerate(series) if p[0] == ts]
+        if not at or self.policy == "KEEP":
+            series.append((ts, value, kind, quality))
+            series.sort(key=lambda p: p[0])  # stable: in order of arrival
+            return True
+        old = series[at[0]]
+        if self.policy == "LAST" or (self.policy == "MIN" and value < old[1]) or (
+                self.policy == "MAX" and value > old[1]):
+            series[at[0]] = (ts, value, kind, quality)
+        elif self.policy == "SUM":
+            series[at[0]] = (ts, old[1] + value, kind, quality)
+        return self.policy != "BLOCK"
+
+    def query(self, start, end, limit=None, kind=None, rev=False):
+        found = [p for k in sorted(self.types) if kind in (None, k) for p in self.types[k]
+                 if start <= p[0] <= end]
+        if rev:  # newest first; of equal timestamps the lower type first, each in reverse
+            found = [p for k in sorted(self.types) if kind in (None, k)
+                     for p in reversed(self.types[k]) if start <= p[0] <= end]
+        found.sort(key=lambda p: -p[0] if rev else p[0])
+        return found[:limit]
+
+
+def check_queries(t, c, key, model, n=40):
+    stamps = sorted({p[0] for s in model.types.values() for p in s})
+    r = t.random
+    for _ in range(n):
+        start = r.choice(("-", r.choice(stamps), r.choice(stamps) - 1))
+        end = r.choice(("+", r.choice(stamps), r.choice(stamps) + 1))
+        kind, limit, rev = r.choice((None, "00", "7f", "aa")), r.choice((None, 1, 3, 10**9)), False
+        options = []
+        if kind:
+            options.append(["TYPE", kind])
+        if limit:
+            options.append([limit])
+        if r.random() < 0.5:
+            rev = True
+            options.append(["REV"])
+        r.shuffle(options)
+        command = ["TSDB_GET", key, start, end] + [w for o in options for w in o]
+        want = model.query(INT64_MIN if start == "-" else start, INT64_MAX if end == "+" else end,
+                           limit, kind, rev)
+        eq(points(c(*command)), want, repr(command))
+
+
+def fill_randomly(t, c, key, model, n):
+    """Points in order, late, and doubled, of three types."""
+    commands, r = [], t.random
+    for i in range(n):
+        ts = i * 10 if r.random() < 0.7 else r.randrange(0, n * 10, 10)
+        kind, quality = r.choice(("00", "7f", "ff")), r.choice((0, 0, 7))
+        value = r.choice((r.randrange(100), r.random()))
+        commands.append(("TSDB_SET", key, ts, value, kind, quality))
+        model.add(ts, value, kind, quality)
+    eq(set(c.pipe_many(commands)), {"OK"})
+
+
+def test_queries_against_a_model_in_memory_and_from_disk(t):
+    for policy in ("LAST", "KEEP"):
+        s = t.server(duplicate_policy=policy)
+        c = s.client()
+        model = Model(policy)
+        fill_randomly(t, c, "k", model, 500)
+        check_queries(t, c, "k", model)
+        eq(c("SAVE"), "OK")
+        check_queries(t, c, "k", model)
+        fill_randomly(t, c, "k", model, 500)
+        check_queries(t, c, "k", model)
+        s.restart()
+        c = s.client()
+        check_queries(t, c, "k", model)
+        fill_randomly(t, c, "k", model, 200)
+        check_queries(t, c, "k", model)
+        s.kill9()
+        s.start()
+        check_queries(t, s.client(), "k", model)
+        s.stop()
+
+
+def test_every_policy_against_a_model(t):
+    for policy in POLICIES:
+        s = t.server(duplicate_policy=policy)
+        c = s.client()
+        model = Model(policy)
+        for stage in range(4):
+            for _ in range(150):
+                ts, value = t.random.randrange(40), t.random.randrange(100)
+                new = model.add(ts, value) or policy != "BLOCK"
+                reply = c("TSDB_SET", "k", ts, value)
+                if new:
+                    eq(reply, "OK", policy)
+                else:
+                    assert isinstance(reply, Error), (policy, reply)
+                    holds(str(reply), "TSDB_SET: a point with timestamp %d exists" % ts, "BLOCK")
+            eq(points(c("TSDB_GET", "k", "-", "+")), model.query(INT64_MIN, INT64_MAX), policy)
+            if stage == 0:
+                eq(c("SAVE"), "OK")
+            elif stage == 1:
+                s.restart()
+                c = s.client()
+            elif stage == 2:
+                s.kill9()
+                s.start()
+                c = s.client()
+        s.stop()
+
+
+def test_a_change_of_policy_changes_what_comes_after_it(t):
+    s = t.server()
+    c = s.client()
+    eq(c("TSDB_SET", "k", 1, 1), "OK")
+    for policy, value, want in (("FIRST", 2, [1]), ("MAX", 3, [3]), ("MIN", 2, [2]),
+                                ("SUM", 5, [7]), ("KEEP", 9, [7, 9]), ("LAST", 4, None)):
+        eq(c("CONFIG", "SET", "duplicate-policy", policy), "OK")
+        eq(c("TSDB_SET", "k", 1, value), "OK")
+        if want:
+            eq([p[1] for p in points(c("TSDB_GET", "k", "-", "+"))], want, policy)
+    eq(c("CONFIG", "SET", "duplicate-policy", "BLOCK"), "OK")
+    holds(str(c("TSDB_SET", "k", 1, 1)), "exists")
+    before = c("TSDB_GET", "k", "-", "+")
+    s.kill9()
+    s.start()
+    eq(s.client()("TSDB_GET", "k", "-", "+"), before)
+
+
+def test_a_reply_that_would_be_too_long_is_refused(t):
+    s = t.server(duplicate_policy="KEEP", appendfsync="no")
+    c = s.client()
+    for ts in range(100):
+        c.send_raw(encode("TSDB_SET", "k", ts, ts) * 10000)
+        eq(c.reader.take(5 * 10000), b"+OK\r\n" * 10000)
+    eq(c("TSDB_SET", "k", 100, 100), "OK")
+    holds(str(c("TSDB_GET", "k", "-", "+")), "more than 1000000 points", "limit")
+    eq(points(c("TSDB_GET", "k", "-", "+", 2, "REV")),
+       [(100, 100.0, "00", 0), (99, 99.0, "00", 0)])
+    c.send("TSDB_GET", "k", 0, 99)
+    eq(c.reader.line(), b"*1000000")
+
+
+# --- life of a series ---------------------------------------------------------------------------------
+
+
+def test_series_are_keys_like_others(t):
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client()
+        model = Model()
+        fill_randomly(t, c, "{a}k", model, 300)
+        want = model.query(INT64_MIN, INT64_MAX)
+        for stage in range(3):
+            for to in ("{a}copy", keys_on(0, 2, 1, "zero")[0], keys_on(1, 2, 1, "one")[0]):
+                eq(c("COPY", "{a}k", to), 1)
+                eq(points(c("TSDB_GET", to, "-", "+")), want, to)
+                eq(c("RENAME", to, to + "x"), "OK")
+                eq(c("EXISTS", to), 0)
+                eq(points(c("TSDB_GET", to + "x", "-", "+")), want, to)
+                eq(c("DEL", to + "x"), 1)
+                eq(c("TSDB_GET", to + "x", "-", "+"), [])
+            eq(c("DBSIZE"), 1)
+            if stage == 0:
+                eq(c("SAVE"), "OK")
+            elif stage == 1:
+                s.restart()
+                c = s.client()
+        eq(c("PEXPIRE", "{a}k", 1), 1)
+        time.sleep(0.05)
+        eq(c("TSDB_GET", "{a}k", "-", "+"), [])
+        s.stop()
+
+
+def test_a_new_series_under_an_old_name_shows_nothing_of_the_old(t):
+    # Deleted, overwritten by a string, expired or flushed; before, between and after checkpoints.
+    s = t.server()
+    for end in ("del", "string", "expire", "flush", "rename"):
+        for save_first in (False, True):
+            for save_between in (False, True):
+                c = s.client()
+                eq(set(c.pipe([("TSDB_SET", "k", i, i) for i in range(3000)])), {"OK"})
+                if save_first:
+                    eq(c("SAVE"), "OK")
+                if end == "del":
+                    eq(c("DEL", "k"), 1)
+                elif end == "string":
+                    eq(c("SET", "k", "v"), "OK")
+                elif end == "expire":
+                    eq(c("PEXPIRE", "k", 1), 1)
+                    time.sleep(0.01)
+                elif end == "flush":
+                    eq(c("FLUSHALL"), "OK")
+                else:
+                    c("SET", "other", "v")
+                    eq(c("RENAME", "other", "k"), "OK")
+                if save_between:
+                    eq(c("SAVE"), "OK")
+                c("DEL", "k")
+                eq(c("TSDB_SET", "k", 5000, 1), "OK")
+                what = "%s, saved %s, %s" % (end, save_first, save_between)
+                eq(pairs(c("TSDB_GET", "k", "-", "+")), [(5000, 1.0)], what)
+                eq(c("SAVE"), "OK")
+                eq(pairs(c("TSDB_GET", "k", "-", "+")), [(5000, 1.0)], what)
+                if end in ("string", "flush"):
+                    s.kill9()
+                    s.start()
+                    c = s.client()
+                    eq(pairs(c("TSDB_GET", "k", "-", "+")), [(5000, 1.0)], what)
+                c("FLUSHALL")
+
+
+# --- the batch ----------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_written_as_one(t):
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c, other = s.client(), s.client()
+        keys = keys_on(0, 2, 2, "a") + keys_on(1, 2, 2, "b")
+        for i in range(100):
+            eq(c("BATCH_SET", keys[i % 4], i, i), "QUEUED")
+        eq(other("EXISTS", *keys), 0)
+        eq(other("BATCH_FLUSH"), 0)
+        eq(c("BATCH_FLUSH"), 100)
+        eq(c("BATCH_FLUSH"), 0)
+        for k, key in enumerate(keys):
+            eq(pairs(other("TSDB_GET", key, "-", "+")), [(i, float(i)) for i in range(k, 100, 4)])
+        s.kill9()
+        s.start()
+        eq(s.client()("EXISTS", *keys), 4)
+        s.stop()
+
+
+def test_a_batch_with_a_wrong_type_writes_nothing(t):
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client()
+        zero, one = keys_on(0, 2, 2, "a"), keys_on(1, 2, 2, "b")
+        for bad in (zero[0], one[0]):
+            eq(c("SET", bad, "string"), "OK")
+            eq(c("BATCH_SET", zero[1], 1, 1), "QUEUED")
+            eq(c("BATCH_SET", one[1], 1, 1), "QUEUED")
+            eq(c("BATCH_SET", bad, 1, 1), "QUEUED")
+            eq(c("BATCH_FLUSH").code, "WRONGTYPE")
+            eq(c("BATCH_FLUSH"), 0)
+            eq(c("EXISTS", zero[1], one[1]), 0)
+            eq(c("GET", bad), b"string")
+            c("DEL", bad)
+        s.stop()
+
+
+def test_a_batch_under_block_is_all_or_nothing(t):
+    s = t.server(cores=2, duplicate_policy="BLOCK")
+    c = s.client()
+    zero, one = keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]
+    eq(c("TSDB_SET", one, 5, 5), "OK")
+    for saved in (False, True):
+        for i in (4, 5, 6):
+            eq(c("BATCH_SET", zero, i, i), "QUEUED")
+            eq(c("BATCH_SET", one, i, i), "QUEUED")
+        holds(str(c("BATCH_FLUSH")), "timestamp 5 exists")
+        eq(c("EXISTS", zero), 0)
+        eq(pairs(c("TSDB_GET", one, "-", "+")), [(5, 5.0)])
+        s.restart()
+        c = s.client()
+    # Twice within one batch, too.
+    eq(c("BATCH_SET", zero, 1, 7), "QUEUED")
+    eq(c("BATCH_SET", zero, 2, 7), "QUEUED")
+    holds(str(c("BATCH_FLUSH")), "two points of the batch have timestamp 7")
+    eq(c("EXISTS", zero), 0)
+    # Between the points of stored blocks, where only the store knows that nothing is there.
+    eq(c("CONFIG", "SET", "batch-size", 100000), "OK")
+    c.pipe([("BATCH_SET", zero, i, 2 * i) for i in range(5000)])
+    eq(c("BATCH_FLUSH"), 5000)
+    s.restart()
+    c = s.client()
+    c.pipe([("BATCH_SET", zero, i, 2 * i + 1) for i in range(0, 5000, 100)])
+    eq(c("BATCH_FLUSH"), 50)
+    eq(len(c("TSDB_GET", zero, "-", "+")), 5050)
+
+
+def test_a_batch_goes_with_its_connection(t):
+    s = t.server(cores=2)
+    c = s.client()
+    c.pipe([("BATCH_SET", "k%d" % i, i, i) for i in range(50)])
+    c.close()
+    c = s.client()
+    until(lambda: len(c("CLIENT", "LIST").splitlines()) == 1, what="the end of the connection")
+    eq(c("DBSIZE"), 0)
+    c("BATCH_SET", "k", 1, 1)
+    eq(c("RESET"), "RESET")
+    eq(c("BATCH_FLUSH"), 0)
+    eq(c("DBSIZE"), 0)
+    eq(c("MULTI"), "OK")
+    holds(str(c("BATCH_SET", "k", 1, 1)), "not allowed inside a transaction")
+    eq(c("EXEC").code, "EXECABORT")
+
+
+def test_a_full_batch_is_written_by_itself(t):
+    s = t.server(cores=2, batch_size=10)
+    c = s.client()
+    keys = ["k%d" % i for i in range(10)]
+    eq(c.pipe([("BATCH_SET", k, 1, 1) for k in keys[:9]]), ["QUEUED"] * 9)
+    eq(c("EXISTS", *keys), 0)
+    eq(c("BATCH_SET", keys[9], 1, 1), "QUEUED")
+    eq(c("EXISTS", *keys), 10)
+    eq(c("BATCH_FLUSH"), 0)
+    eq(c("SET", "string", "v"), "OK")
+    replies = c.pipe([("BATCH_SET", "string", 1, 1)] + [("BATCH_SET", k, 2, 2) for k in keys[:9]])
+    eq(replies[:9], ["QUEUED"] * 9)
+    eq(replies[9].code, "WRONGTYPE")
+    eq(c("BATCH_FLUSH"), 0)
+    eq(pairs(c("TSDB_GET", keys[0], "-", "+")), [(1, 1.0)])
+    eq(c("CONFIG", "SET", "batch-size", 1), "OK")
+    eq(c("BATCH_SET", "now", 1, 1), "QUEUED")
+    eq(c("EXISTS", "now"), 1)
+
+
+def test_a_pipeline_of_batches_between_other_commands_keeps_its_order(t):
+    s = t.server(cores=2, batch_size=7)
+    c = s.client()
+    commands, want = [], []
+    for i in range(300):
+        commands += [("SET", "s%d" % i, i), ("BATCH_SET", "b%d" % (i % 5), i, i),
+                     ("GET", "s%d" % i)]
+        want += ["OK", "QUEUED", b"%d" % i]
+    commands.append(("BATCH_FLUSH",))
+    want.append(300 % 7)
+    eq(c.pipe(commands), want)
+    got = [p for k in range(5) for p in pairs(c("TSDB_GET", "b%d" % k, "-", "+"))]
+    eq(sorted(got), [(i, float(i)) for i in range(300)])
+
+
+def test_points_are_counted(t):
+    s = t.server()
+    c = s.client()
+    c.pipe([("TSDB_SET", "k", i, i) for i in range(100)])
+    c("TSDB_GET", "k", "-", "+", 10)
+    until(lambda: info(c)["points_written"] == "100", what="points_written")
+    until(lambda: info(c)["points_read"] == "10", what="points_read")
