@@ -121,7 +121,8 @@ session_unwatch(struct session *s)
     if (!s->watching)
         return;
     s->watching = false;
-    if (!unwatch_here(s)) {
+    /* A server that stops answers no more messages; its tables go as a whole. */
+    if (!unwatch_here(s) && !atomic_load(&s->core->node->stopping)) {
         u = calloc(1, sizeof(*u));
         ASSERT(u);
         u->core = s->core;

@@ -11,11 +11,16 @@
 #include "shards/engine/round.h"
 #include "shards/engine/session.h"
 
+#include <stdlib.h>
+
 #define RELEASE_BUCKETS_PER_TURN 256
 #define REHASH_BUCKETS_PER_TURN 128
 #define CORE_PATIENCE_MAX 16 /* completions waited for, at most ... */
 #define CORE_PATIENCE_SHARE 4 /* ... and one for so many clients */
 #define CORE_PATIENCE_NS 50000ULL
+
+/* Stopping, step by step; each core at its own pace, in step where they depend on each other. */
+enum stop_step { STOP_NOT, STOP_DRAIN, STOP_DRAINED, STOP_CHECKPOINT, STOP_DONE, STOP_CLOSING };
 
 /* --- end of turn --------------------------------------------------------------------------------- */
 
@@ -342,13 +347,12 @@ core_start(struct core *c)
 void
 core_fini(struct core *c)
 {
+    listener_free_all(c);
     round_pool_fini(c);
     scratch_fini(&c->scratch);
     shard_fini(&c->shard);
+    free(c->fault_state);
 }
-
-/* Stopping, step by step; each core at its own pace, in step where they depend on each other. */
-enum stop_step { STOP_NOT, STOP_DRAIN, STOP_DRAINED, STOP_CHECKPOINT, STOP_DONE };
 
 static void
 stop_listening(struct core *c)
@@ -368,7 +372,8 @@ core_is_drained(struct core *c)
         if (s->round || s->parked || (s->blocked && !timer_armed(&s->timer)))
             return false;
     }
-    return shard_available(&c->shard) && journal_idle(&c->shard.journal);
+    return shard_available(&c->shard) && journal_idle(&c->shard.journal) &&
+           list_empty(&c->shard.groups) && list_empty(&c->shard.ack_waiters);
 }
 
 static void
@@ -382,11 +387,12 @@ stop_checkpointed(struct checkpoint_waiter *w, int rc)
     c->stop_step = STOP_DONE;
 }
 
+/* The last connections end; what the kernel still holds of them comes back within a few turns. */
 static void
-stop_finish(struct core *c)
+stop_close(struct core *c)
 {
     list_each_safe(it, &c->conns.all) conn_close(list_entry(it, struct conn, all_node));
-    reactor_stop(&c->reactor);
+    c->stop_deadline_ns = c->reactor.clock.mono_ns + CORE_CLOSE_NS;
 }
 
 unsigned
@@ -424,7 +430,17 @@ core_stop_poll(struct core *c)
     case STOP_CHECKPOINT:
         return 1;
     case STOP_DONE:
-        stop_finish(c);
+        stop_close(c);
+        c->stop_step = STOP_CLOSING;
+        return 1;
+    case STOP_CLOSING:
+        if (c->conns.count > 0 && c->reactor.clock.mono_ns < c->stop_deadline_ns)
+            return 1;
+        if (!journal_idle(&c->shard.journal) && c->shard.journal.state == JOURNAL_OK) {
+            journal_want_durable(&c->shard.journal, journal_last_lsn(&c->shard.journal));
+            return 1;
+        }
+        reactor_stop(&c->reactor);
         return 0;
     }
     return 0;

@@ -14,6 +14,8 @@
 
 /* How long a stopping core waits for requests under way before it gives them up. */
 #define CORE_DRAIN_NS (10 * 1000000000ULL)
+/* ... and for the kernel to let go of its closed connections. */
+#define CORE_CLOSE_NS 1000000000ULL
 
 struct node;
 struct listener;

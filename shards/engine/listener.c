@@ -21,7 +21,7 @@ struct listener {
 /* --- binding --------------------------------------------------------------------------------------- */
 
 static int
-socket_listen(const struct addrinfo *ai, int backlog)
+socket_listen(const struct addrinfo *ai, int backlog, bool shared)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1, rc;
@@ -29,7 +29,8 @@ socket_listen(const struct addrinfo *ai, int backlog)
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
@@ -52,8 +53,10 @@ listener_add(struct core *c, int fd)
     c->listeners = l;
 }
 
+/* Listens on one address, or with core NULL only finds out whether it could. */
 static int
-listen_on(struct core *c, const char *host, unsigned port, bool optional, struct buf *err)
+listen_on(const struct config *config, struct core *c, const char *host, unsigned port,
+          bool optional, struct buf *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list;
@@ -68,13 +71,13 @@ listen_on(struct core *c, const char *host, unsigned port, bool optional, struct
         return optional ? 0 : -EINVAL;
     }
     for (struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-        int fd = socket_listen(ai, (int)c->config.tcp_backlog);
+        int fd = socket_listen(ai, (int)config->tcp_backlog, c != NULL);
 
-        if (fd >= 0) {
+        if (fd >= 0 && c)
             listener_add(c, fd);
-            continue;
-        }
-        if (optional || (host == NULL && ai->ai_family == AF_INET6))
+        else if (fd >= 0)
+            close(fd);
+        if (fd >= 0 || optional || (host == NULL && ai->ai_family == AF_INET6))
             continue;
         buf_printf(err, "cannot listen on %s port %u: %s", host ? host : "*", port, strerror(-fd));
         freeaddrinfo(list);
@@ -85,9 +88,9 @@ listen_on(struct core *c, const char *host, unsigned port, bool optional, struct
 }
 
 static int
-listen_on_all(struct core *c, unsigned port, struct buf *err)
+listen_on_all(const struct config *config, struct core *c, unsigned port, struct buf *err)
 {
-    struct slice rest = slice_of(c->config.bind), word;
+    struct slice rest = slice_of(config->bind), word;
 
     while (config_next_word(&rest, &word)) {
         bool optional = word.p[0] == '-';
@@ -97,7 +100,7 @@ listen_on_all(struct core *c, unsigned port, struct buf *err)
         if (optional)
             word = (struct slice){word.p + 1, word.n - 1};
         snprintf(host, sizeof(host), "%.*s", (int)word.n, word.p);
-        rc = listen_on(c, strcmp(host, "*") == 0 ? NULL : host, port, optional, err);
+        rc = listen_on(config, c, strcmp(host, "*") == 0 ? NULL : host, port, optional, err);
         if (rc < 0)
             return rc;
     }
@@ -105,13 +108,24 @@ listen_on_all(struct core *c, unsigned port, struct buf *err)
 }
 
 int
+listener_probe_all(const struct config *config, uint32_t cores, struct buf *err)
+{
+    unsigned port = (unsigned)config->port;
+    int rc = listen_on_all(config, NULL, port, err);
+
+    for (uint32_t i = 0; config->core_ports && i < cores && rc == 0; i++)
+        rc = listen_on_all(config, NULL, port + 1 + i, err);
+    return rc;
+}
+
+int
 listener_open_all(struct core *c, struct buf *err)
 {
     unsigned port = (unsigned)c->config.port;
-    int rc = listen_on_all(c, port, err);
+    int rc = listen_on_all(&c->config, c, port, err);
 
     if (rc == 0 && c->config.core_ports)
-        rc = listen_on_all(c, port + 1 + c->id, err);
+        rc = listen_on_all(&c->config, c, port + 1 + c->id, err);
     if (rc == 0 && c->listeners == NULL) {
         buf_printf(err, "no address of bind '%s' could be listened on", c->config.bind);
         rc = -EADDRNOTAVAIL;
@@ -197,5 +211,16 @@ listener_close_all(struct core *c)
         l->closing = true;
         io_cancel(c->reactor.io, &l->accept_op);
         io_close(c->reactor.io, l->fd);
+    }
+}
+
+void
+listener_free_all(struct core *c)
+{
+    while (c->listeners) {
+        struct listener *l = c->listeners;
+
+        c->listeners = l->next;
+        free(l);
     }
 }

@@ -5,6 +5,9 @@
 
 #include "shards/engine/core.h"
 
+/* Is every port free? The cores share theirs with SO_REUSEPORT, which would let a second server in
+ * beside the first: this asks without it. 0 or a negative errno; err names address and port. */
+int listener_probe_all(const struct config *config, uint32_t cores, struct buf *err);
 /* Binds every configured address. 0 or a negative errno; err names the address. Before the loop. */
 int listener_open_all(struct core *c, struct buf *err);
 /* On the loop: starts accepting. */
@@ -12,6 +15,8 @@ void listener_start_all(struct core *c);
 /* Periodically: accepts again on sockets that ran out of descriptors. */
 void listener_rearm_all(struct core *c);
 void listener_close_all(struct core *c);
+/* After the loop ended. */
+void listener_free_all(struct core *c);
 /* Is every configured address a loopback one? */
 bool listener_is_local_only(const struct config *config);
 

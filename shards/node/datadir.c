@@ -242,6 +242,9 @@ datadir_remove_leftovers(const struct datadir *d)
 
         if (sscanf(de->d_name, "gen-%u", &generation) != 1 || generation == d->generation)
             continue;
+        snprintf(path, sizeof(path), "gen-%06u", generation);
+        if (strcmp(path, de->d_name) != 0) /* only looks like one of ours */
+            continue;
         snprintf(path, sizeof(path), "%s/%s", d->path, de->d_name);
         log_info("removing '%s': not the present generation", path);
         nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -248,9 +248,9 @@ core_thread(void *arg)
         listener_start_all(c);
         pthread_barrier_wait(&r->listening);
         reactor_run(&c->reactor);
-        if (c->shard.journal.w)
-            journal_close(&c->shard.journal);
     }
+    if (c->shard.journal.w)
+        journal_close(&c->shard.journal);
     return NULL;
 }
 
@@ -443,6 +443,8 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
 
     if (rc == 0)
         rc = choose_cpus(r, err);
+    if (rc == 0)
+        rc = listener_probe_all(&r->node.config, r->cpus.n, err);
     if (rc == 0)
         rc = datadir_open(&r->dir, r->node.config.dir, err);
     if (rc < 0)
