@@ -97,6 +97,7 @@ class Step:
         if line.startswith("!sleep "):
             self.sleep_ms = int(line.split()[1])
         self.words = words_of(line)
+        self.other = self.words[1] if self.words[0] == b"!other" else None
 
 
 def sections_of(file):
@@ -157,15 +158,24 @@ class Connections:
     def __init__(self, server, proto):
         self.server, self.proto, self.open = server, proto, {}
 
+    def connection(self, number):
+        if number not in self.open:
+            self.open[number] = self.server.client(proto=self.proto)
+        return self.open[number]
+
     def ask(self, step):
         try:
-            c = self.open.get(step.connection)
-            if c is None:
-                c = self.open[step.connection] = self.server.client(proto=self.proto)
+            c = self.connection(step.connection)
             c.send(*step.words)
             return c.read_raw()
         except (Closed, ConnectionError):
             return b"<closed>"
+
+    def make_other(self, key):
+        """A key that is no string: what this server has of the kind."""
+        is_redis = isinstance(self.server, Redis)
+        self.connection(0)(*(["RPUSH", key, "x"] if is_redis else ["TSDB_SET", key, "1", "1"]))
+        assert self.connection(0)("TYPE", key) == ("list" if is_redis else "TSDB-TYPE")
 
     def close(self):
         for c in self.open.values():
@@ -179,6 +189,10 @@ def run_section(steps, redis, server, proto):
     for step in steps:
         if step.sleep_ms:
             time.sleep(step.sleep_ms / 1000)
+            continue
+        if step.other is not None:
+            for side in sides:
+                side.make_other(step.other)
             continue
         theirs, ours = (side.ask(step) for side in sides)
         if not same(step, theirs, ours):
