@@ -196,6 +196,14 @@ parse_group(struct slice s, struct record *r)
     return true;
 }
 
+static bool
+record_in_limits(const struct record *r)
+{
+    return r->key.n <= RECORD_KEY_BYTES_MAX && r->expire_ms >= 0 &&
+           r->offset <= RECORD_STRING_BYTES_MAX &&
+           r->bytes.n <= RECORD_STRING_BYTES_MAX - r->offset;
+}
+
 bool
 record_parse(struct slice s, struct record *ret_r)
 {
@@ -236,7 +244,7 @@ record_parse(struct slice s, struct record *ret_r)
     default:
         break;
     }
-    if (!ok || r.key.n > 65535)
+    if (!ok || !record_in_limits(&r))
         return false;
     *ret_r = r;
     return true;

@@ -27,6 +27,8 @@ enum record_op {
 
 #define RECORD_DB_ALL 0xff
 #define RECORD_GROUP_MAX 256
+#define RECORD_KEY_BYTES_MAX 65535
+#define RECORD_STRING_BYTES_MAX (1 * GIB) /* the most that proto-max-bulk-len can be */
 
 struct record {
     uint8_t op, db;
@@ -54,7 +56,8 @@ void record_flush(struct journal *j, uint8_t db);
 /* shards[i] and lsns[i] of every participant. */
 void record_group(struct journal *j, const uint16_t *shards, const uint64_t *lsns, uint32_t n);
 
-/* False: not a record of ours (a newer version's, or damage that the checksum did not see). */
+/* False: not a record of ours (a newer version's, or damage that the checksum did not see): cut short,
+ * or with a key, string or expiry that cannot be. */
 bool record_parse(struct slice payload, struct record *ret_r);
 static inline void
 record_group_part(const struct record *r, uint32_t i, uint16_t *ret_shard, uint64_t *ret_lsn)

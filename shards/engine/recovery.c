@@ -123,76 +123,103 @@ recovery_decide(struct recovery_shard *all, uint32_t n)
 
 /* --- replay -------------------------------------------------------------------------------------- */
 
-static struct entry *
-live_entry(struct key *k)
+/* The live entry or NULL; from the store if need be. 0, or -EIO: the store cannot be read. Then
+ * nothing may go on: taken for absent, the key would be written anew and what the store has of it
+ * be purged. */
+static int
+live_entry(struct key *k, struct entry **ret_e)
 {
     struct entry *e;
 
-    load_key_now(k->sh, k->db, k->name, k->hash);
+    if (!load_key_now(k->sh, k->db, k->name, k->hash))
+        return -EIO;
     e = head_find(k->head, k->hash, k->name);
-    return e && !(e->flags & ENTRY_TOMBSTONE) ? e : NULL;
+    *ret_e = e && !(e->flags & ENTRY_TOMBSTONE) ? e : NULL;
+    return 0;
 }
 
-static struct entry *
-entry_of_type(struct ctx *c, struct key *k, enum entry_type type)
+static int
+entry_of_type(struct ctx *c, struct key *k, enum entry_type type, struct entry **ret_e)
 {
-    struct entry *e = live_entry(k);
+    int rc = live_entry(k, ret_e);
 
-    if (e == NULL || e->type == type)
-        return e;
+    if (rc < 0 || *ret_e == NULL || (*ret_e)->type == type)
+        return rc;
     /* A later state is in the store already; records that follow lead to it. */
-    key_delete(c, k, e);
-    return NULL;
+    key_delete(c, k, *ret_e);
+    *ret_e = NULL;
+    return 0;
 }
 
-static void
+static int
 apply_point(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
-    struct entry *e = entry_of_type(c, k, ENTRY_SERIES);
-    struct series *s = e ? series_find(entry_series(e), r->type) : NULL;
+    struct series *s;
+    struct entry *e;
+    int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
 
-    if (s && lsn <= s->as_of_lsn)
-        return;
-    key_add_point(c, k, e, r->type, r->ts, r->value, r->quality, r->policy);
+    if (rc < 0)
+        return rc;
+    s = e ? series_find(entry_series(e), r->type) : NULL;
+    if (s == NULL || lsn > s->as_of_lsn)
+        key_add_point(c, k, e, r->type, r->ts, r->value, r->quality, r->policy);
+    return 0;
 }
 
-static void
+static int
+apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
+{
+    struct entry *e;
+    int rc = 0;
+
+    switch (r->op) {
+    case RECORD_SET:
+        key_set_string(c, k, r->bytes, r->expire_ms);
+        break;
+    case RECORD_PATCH:
+        if ((rc = entry_of_type(c, k, ENTRY_STRING, &e)) == 0)
+            key_patch_string(c, k, r->offset, r->bytes);
+        break;
+    case RECORD_DEL:
+        if ((rc = live_entry(k, &e)) == 0 && e)
+            key_delete(c, k, e);
+        break;
+    case RECORD_EXPIRE:
+        if ((rc = live_entry(k, &e)) == 0 && e)
+            key_set_expire(c, k, e, r->expire_ms);
+        break;
+    case RECORD_POINT:
+        rc = apply_point(c, k, lsn, r);
+        break;
+    default:
+        break;
+    }
+    return rc;
+}
+
+static int
 apply(struct shard *sh, uint64_t lsn, const struct record *r)
 {
     static const struct command none = {.name = "replay"};
     struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = r->db};
     struct key k;
-    struct entry *e;
 
     if (r->op == RECORD_GROUP)
-        return;
+        return 0;
     if (r->op == RECORD_FLUSH) {
         keyspace_flush(&c, r->db == RECORD_DB_ALL ? -1 : r->db);
-        return;
+        return 0;
     }
     k = key_open_db(&c, r->key, r->db);
-    switch (r->op) {
-    case RECORD_SET:
-        key_set_string(&c, &k, r->bytes, r->expire_ms);
-        break;
-    case RECORD_PATCH:
-        entry_of_type(&c, &k, ENTRY_STRING);
-        key_patch_string(&c, &k, r->offset, r->bytes);
-        break;
-    case RECORD_DEL:
-        if ((e = live_entry(&k)))
-            key_delete(&c, &k, e);
-        break;
-    case RECORD_EXPIRE:
-        if ((e = live_entry(&k)))
-            key_set_expire(&c, &k, e, r->expire_ms);
-        break;
-    case RECORD_POINT:
-        apply_point(&c, &k, lsn, r);
-        break;
-    default:
-        break;
-    }
+    return apply_to_key(&c, &k, lsn, r);
+}
+
+/* What a record says must be something that this version has. */
+static bool
+record_fits(const struct record *r)
+{
+    return (r->db < SHARD_DBS || (r->op == RECORD_FLUSH && r->db == RECORD_DB_ALL)) &&
+           r->policy <= DUPLICATE_KEEP;
 }
 
 struct replay {
@@ -209,15 +236,19 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
 
     if (lsn > r->cut_lsn)
         return 1;
-    if (!record_parse(payload, &rec) || (rec.db >= SHARD_DBS && rec.op != RECORD_FLUSH) ||
-        rec.policy > DUPLICATE_KEEP) {
+    if (!record_parse(payload, &rec) || !record_fits(&rec)) {
         snprintf(rp->err->text, sizeof(rp->err->text),
                  "%.100s: record %llu has an unknown form (operation %d, %zu bytes): written by a "
                  "newer version?", r->dir, (unsigned long long)lsn, payload.n ? payload.p[0] : -1,
                  payload.n);
         return -EBADMSG;
     }
-    apply(r->sh, lsn, &rec);
+    if (apply(r->sh, lsn, &rec) < 0) {
+        snprintf(rp->err->text, sizeof(rp->err->text),
+                 "%.100s: record %llu is about key '%.*s', which the store cannot read", r->dir,
+                 (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p);
+        return -EIO;
+    }
     r->sh->replayed_lsn = lsn;
     r->applied++;
     return 0;
