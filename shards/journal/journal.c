@@ -81,6 +81,9 @@ writer_destroy(struct journal_writer *w)
 }
 
 /* The lock lives as long as the descriptor. */
+#define LOCK_TRIES 50
+#define LOCK_RETRY_US 20000
+
 static int
 open_locked(const char *dir, struct journal_error *err)
 {
@@ -88,8 +91,14 @@ open_locked(const char *dir, struct journal_error *err)
 
     if (fd < 0)
         return journal_fail_dir(err, -errno, dir, "cannot open the directory");
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
+    /* A process that was killed holds its files until the kernel is through with their last I/O. */
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return fd;
+        if (errno != EWOULDBLOCK)
+            break;
+        usleep(LOCK_RETRY_US);
+    }
     code = errno == EWOULDBLOCK ? -EBUSY : -errno;
     close(fd);
     return journal_fail_dir(err, code, dir, "cannot lock the journal's directory");
