@@ -36,10 +36,11 @@ fsync_path(const char *path)
 static int
 make_dir(const char *path, struct buf *err)
 {
-    if (mkdir(path, 0755) == 0 || errno == EEXIST)
-        return 0;
-    buf_printf(err, "cannot create the directory '%s': %s", path, strerror(errno));
-    return -errno;
+    int rc = mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : -errno;
+
+    if (rc < 0)
+        buf_printf(err, "cannot create the directory '%s': %s", path, strerror(-rc));
+    return rc;
 }
 
 /* --- lock ------------------------------------------------------------------------------------------ */
@@ -62,8 +63,9 @@ take_lock(struct datadir *d, struct buf *err)
     snprintf(path, sizeof(path), "%s/LOCK", d->path);
     d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (d->lock_fd < 0) {
-        buf_printf(err, "cannot open '%s': %s", path, strerror(errno));
-        return -errno;
+        n = -errno;
+        buf_printf(err, "cannot open '%s': %s", path, strerror(-n));
+        return n;
     }
     for (int i = 0; flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0; i++) {
         read_holder(d->lock_fd, holder, sizeof(holder));
@@ -73,7 +75,7 @@ take_lock(struct datadir *d, struct buf *err)
         }
         buf_printf(err, "the data directory '%s' is in use by process %s; only one server may use "
                         "it at a time", d->path, holder);
-        close(d->lock_fd);
+        datadir_close(d);
         return -EBUSY;
     }
     n = snprintf(holder, sizeof(holder), "%d\n", getpid());
@@ -121,26 +123,41 @@ static int
 read_manifest(struct datadir *d, struct buf *err)
 {
     char path[DATADIR_PATH_MAX], text[512];
-    ssize_t n;
-    int fd;
+    ssize_t n = -1;
+    int fd, rc = 0;
 
     snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return 0;
-    if (fd < 0) {
-        buf_printf(err, "cannot open '%s': %s", path, strerror(errno));
-        return -errno;
+    if (fd < 0 || fsync(fd) < 0 || (n = read(fd, text, sizeof(text) - 1)) < 0) {
+        rc = -errno;
+        buf_printf(err, "cannot read '%s': %s", path, strerror(-rc));
     }
-    fsync(fd);
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n < 0) {
-        buf_printf(err, "cannot read '%s': %s", path, strerror(errno));
-        return -errno;
-    }
+    if (fd >= 0)
+        close(fd);
+    if (rc < 0)
+        return rc;
     text[n] = '\0';
     return parse_manifest(d, path, text, err);
+}
+
+/* The whole file, on disk. */
+static int
+write_file(const char *path, struct slice text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), rc = 0;
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    n = write(fd, text.p, text.n);
+    if (n < 0 || ((size_t)n == text.n && fsync(fd) < 0))
+        rc = -errno;
+    else if ((size_t)n < text.n)
+        rc = -ENOSPC; /* what a short write to a small file means */
+    close(fd);
+    return rc;
 }
 
 int
@@ -148,18 +165,14 @@ datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct bu
 {
     char path[DATADIR_PATH_MAX], temp[DATADIR_PATH_MAX];
     struct buf text = {0};
-    int fd, rc = 0;
+    int rc;
 
     snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
     snprintf(temp, sizeof(temp), "%s/MANIFEST.tmp", d->path);
     buf_printf(&text, "pinstripe %u\ncores %u\ngeneration %u\n", DATADIR_FORMAT_VERSION, cores,
                generation);
     buf_printf(&text, "checksum %016" PRIx64 "\n", checksum(text.p, text.n));
-    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) < 0)
-        rc = -errno;
-    if (fd >= 0)
-        close(fd);
+    rc = write_file(temp, (struct slice){text.p, text.n});
     if (rc == 0 && rename(temp, path) < 0)
         rc = -errno;
     if (rc == 0)
@@ -182,7 +195,12 @@ datadir_open(struct datadir *d, const char *path, struct buf *err)
     int rc;
 
     *d = (struct datadir){.lock_fd = -1};
-    snprintf(d->path, sizeof(d->path), "%s", path);
+    if (strlen(path) >= sizeof(d->path)) {
+        buf_printf(err, "the path of the data directory is longer than %zu bytes",
+                   sizeof(d->path) - 1);
+        return -ENAMETOOLONG;
+    }
+    strcpy(d->path, path);
     rc = make_dir(path, err);
     if (rc == 0)
         rc = take_lock(d, err);
@@ -202,24 +220,35 @@ datadir_close(struct datadir *d)
     d->lock_fd = -1;
 }
 
+/* Makes the directory and its name in the directory above durable. */
+static int
+make_durable_dir(const char *parent, const char *path, struct buf *err)
+{
+    int rc = make_dir(path, err);
+
+    if (rc < 0)
+        return rc;
+    rc = fsync_path(parent);
+    if (rc < 0)
+        buf_printf(err, "cannot sync the directory '%s': %s", parent, strerror(-rc));
+    return rc;
+}
+
 int
 datadir_core_path(const struct datadir *d, uint32_t generation, uint32_t core, const char *what,
                   char *out, struct buf *err)
 {
-    char *end = out + DATADIR_PATH_MAX;
+    char above[DATADIR_PATH_MAX];
     int rc;
 
-    out += snprintf(out, (size_t)(end - out), "%s/gen-%06u", d->path, generation);
-    rc = make_dir(end - DATADIR_PATH_MAX, err);
-    out += snprintf(out, (size_t)(end - out), "/core-%03u", core);
+    snprintf(above, sizeof(above), "%s/gen-%06u", d->path, generation);
+    rc = make_durable_dir(d->path, above, err);
+    snprintf(out, DATADIR_PATH_MAX, "%s/gen-%06u/core-%03u", d->path, generation, core);
     if (rc == 0)
-        rc = make_dir(end - DATADIR_PATH_MAX, err);
-    snprintf(out, (size_t)(end - out), "/%s", what);
-    if (rc == 0)
-        rc = make_dir(end - DATADIR_PATH_MAX, err);
-    if (rc == 0)
-        rc = fsync_path(d->path);
-    return rc;
+        rc = make_durable_dir(above, out, err);
+    snprintf(above, sizeof(above), "%s", out);
+    snprintf(out, DATADIR_PATH_MAX, "%s/gen-%06u/core-%03u/%s", d->path, generation, core, what);
+    return rc < 0 ? rc : make_durable_dir(above, out, err);
 }
 
 static int
