@@ -147,7 +147,7 @@ round_plan(struct round *r, uint16_t source, uint32_t bytes)
 bool
 round_is_full(const struct round *r)
 {
-    return r->plan.n / sizeof(struct plan_step) >= ROUND_REQUESTS_MAX;
+    return r->plan.n / sizeof(struct plan_step) >= r->session->round_max;
 }
 
 struct buf *
@@ -443,6 +443,18 @@ round_is_lost(const struct round *r)
            shard_seq_pending(&core->shard, r->hold_seq);
 }
 
+/* The next round's replies should fit client-output-buffer-soft. */
+static void
+round_learn(struct session *s, size_t bytes)
+{
+    uint64_t limit = s->core->config.client_output_buffer_soft;
+
+    if (bytes > limit)
+        s->round_max = (uint32_t)MAX(s->round_max * limit / bytes, 1UL);
+    else if (bytes < limit / 4)
+        s->round_max = MIN(s->round_max * 2, ROUND_REQUESTS_MAX);
+}
+
 static void
 round_complete(struct round *r)
 {
@@ -454,7 +466,10 @@ round_complete(struct round *r)
     if (round_is_lost(r))
         conn_close(conn); /* as conn_set_fail does with all others that wait */
     if (!conn->closing) {
+        size_t before = conn->out.n;
+
         round_stitch(r);
+        round_learn(s, conn->out.n - before);
         if (r->hold && session_must_hold(s, r->hold_seq))
             conn_hold(conn, r->hold_seq);
         conn_touch(conn);

@@ -15,7 +15,10 @@
 
 struct round;
 
-#define ROUND_REQUESTS_MAX 512 /* bounds the replies that wait for the slowest core */
+/* Requests of one round: what bounds the replies that wait for the slowest core. A session begins
+ * with few and gets more while its replies are small. */
+#define ROUND_REQUESTS_MAX 512
+#define ROUND_REQUESTS_FIRST 32
 
 bool round_is_full(const struct round *r);
 /* The round being filled, opened when there is none. */

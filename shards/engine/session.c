@@ -636,6 +636,10 @@ run_dispatch(struct session *s, struct run *run)
     size_t used = 0;
 
     for (uint32_t i = 0; i < run->n && !s->stop_run; i++) {
+        if (unlikely(session_over_output(s))) { /* no round is open: those begin below the limit */
+            session_pause_output(s);
+            break;
+        }
         if (!session_request(s, &run->rq[i])) {
             s->stop_run = true;
             return used;
@@ -643,10 +647,6 @@ run_dispatch(struct session *s, struct run *run)
         used = run->rq[i].end;
         if (s->conn.closing || s->conn.close_after)
             break;
-        if (unlikely(session_over_output(s))) {
-            session_pause_output(s);
-            break;
-        }
         if (unlikely(s->round && round_is_full(s->round)))
             s->stop_run = true;
     }
@@ -857,6 +857,7 @@ session_create(struct core *core, int fd)
     s->authenticated = core->config.requirepass[0] == '\0';
     s->created_ms = s->last_ms = clock_wall_ms(&core->reactor.clock);
     s->queue_tail = &s->queue;
+    s->round_max = ROUND_REQUESTS_FIRST;
     session_addresses(s, fd);
     resp_parser_init(&s->parser, core->config.proto_max_bulk_len);
     s->parser.authenticated = s->authenticated;

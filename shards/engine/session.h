@@ -47,6 +47,7 @@ struct session {
     struct resp_parser parser;
     struct round *round;       /* being filled, or under way */
     bool round_sent;           /* under way */
+    uint32_t round_max;        /* requests of a round, by the size of its replies lately */
     /* client state */
     uint64_t id;
     uint8_t db, proto;
