@@ -1,0 +1,314 @@
+"""Clients that ask for too much, or too slowly: memory stays bounded and nobody else notices."""
+import resource
+import socket
+import threading
+import time
+
+from pinstripe import Skip, eq, holds, is_sanitized, keys_on, until
+from resp import Client, Closed, Error, encode, info
+
+MIB = 1 << 20
+
+
+def percentile(values, share):
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def ping_times(client, seconds, stop=None):
+    """Milliseconds of every PING in this time."""
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end and not (stop and stop.is_set()):
+        began = time.monotonic()
+        assert client("PING") == "PONG"
+        times.append((time.monotonic() - began) * 1000)
+        time.sleep(0.001)
+    return times
+
+
+# --- clients that do not read -------------------------------------------------------------------------
+
+
+def test_a_client_that_never_reads_costs_bounded_memory(t):
+    for cores in (1, 2):
+        s = t.server(cores=cores, core_ports="yes")
+        keys = keys_on(0, 2, 2, "a") + keys_on(1, 2, 2, "b")
+        eq(s.client().pipe([("SET", k, "x" * MIB) for k in keys]), ["OK"] * 4)
+        before = s.rss()
+        greedy = [s.client(rcvbuf=4096) for _ in range(3)]
+        request = b"".join(encode("GET", k) for k in keys) * 500  # 2 GB of replies
+        for c in greedy:
+            c.sock.setblocking(False)
+            at = 0
+            try:
+                while at < len(request):
+                    at += c.sock.send(request[at:])
+            except BlockingIOError:
+                pass
+        times = ping_times(s.client(), 2)
+        grown = (s.rss() - before) // MIB
+        t.say("%d core(s): %d MiB more, PING of others p99 %.2f ms"
+              % (cores, grown, percentile(times, 0.99)))
+        # A first round may gather ROUND_REQUESTS_FIRST replies before the limit is looked at.
+        assert grown < 300, "%d MiB more" % grown
+        assert percentile(times, 0.99) < 100
+        until(lambda: int(info(s.client())["output_paused"]) > 0, what="output_paused")
+        # When it reads at last it gets everything.
+        c = greedy[0]
+        c.sock.setblocking(True)
+        c.sock.settimeout(30)
+        for k in keys * 5:
+            eq(len(c.read()), MIB)
+        for c in greedy:
+            c.close()
+        until(lambda: s.rss() - before < 200 * MIB, what="memory given back")
+        s.stop()
+
+
+def test_a_client_that_reads_slowly_gets_everything_in_order(t):
+    s = t.server(cores=2, client_output_buffer_soft="4096")
+    c = s.client(rcvbuf=4096)
+    n = 3000
+    data = b"".join(encode("SET", "k%d" % i, "v%d" % i * 50) + encode("GET", "k%d" % i)
+                    for i in range(n))
+    sender = threading.Thread(target=c.send_raw, args=(data,), daemon=True)
+    sender.start()
+    for i in range(n):
+        if i % 300 == 0:
+            time.sleep(0.05)
+        eq(c.read(), "OK")
+        eq(c.read(), b"v%d" % i * 50)
+    sender.join()
+
+
+# --- many clients -------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_idle_connections(t):
+    n = 10000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n + 1000, max(hard, n + 6000)))
+    except (ValueError, PermissionError):
+        raise Skip("may not open %d files" % n)
+    s = t.server(cores=2, maxclients=n + 100)
+    before = s.rss()
+    idle = [s.client() for _ in range(n)]
+    busy = s.client()
+    until(lambda: int(info(busy)["connected_clients"]) == n + 1, 30, what="all accepted")
+    per_client = (s.rss() - before) / n
+    times = ping_times(busy, 1)
+    t.say("%.1f KiB a connection, PING p99 %.2f ms" % (per_client / 1024, percentile(times, 0.99)))
+    assert per_client < 16384 * (4 if is_sanitized(t.binary) else 1)
+    assert percentile(times, 0.99) < 50
+    for c in idle[::97]:
+        eq(c("SET", "k", "v"), "OK")
+    for c in idle:
+        c.close()
+    until(lambda: int(info(busy)["connected_clients"]) == 1, 30, what="all closed")
+    eq(busy("GET", "k"), b"v")
+
+
+def test_one_client_too_many_gets_an_error(t):
+    s = t.server(cores=2, maxclients=10)
+    clients = [s.client() for _ in range(10)]
+    for c in clients:
+        eq(c("PING"), "PONG")
+    extra = s.client()
+    eq(str(extra.read()), "ERR max number of clients reached")
+    assert extra.is_closed()
+    eq(clients[0]("PING"), "PONG")
+    clients.pop().close()
+    until(lambda: int(info(clients[0])["connected_clients"]) == 9, what="the end of one")
+    eq(s.client()("PING"), "PONG")
+    eq(int(info(clients[0])["rejected_connections"]), 1)
+
+
+# --- big requests -------------------------------------------------------------------------------------
+
+
+def test_a_huge_argument_is_taken_and_comes_back(t):
+    size = (512 if t.long else 64) * MIB
+    s = t.server(cores=2, appendfsync="everysec")
+    for key in (keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]):
+        c = s.client(timeout=120)
+        value = b"0123456789abcdef" * (size // 16)
+        eq(c("SET", key, value), "OK")
+        eq(c("STRLEN", key), size)
+        assert c("GET", key) == value
+        eq(c("GETRANGE", key, -3, -1), b"def")
+        eq(c("APPEND", key, "x").code if t.long else c("DEL", key), "ERR" if t.long else 1)
+        eq(c("PING"), "PONG")
+        c("DEL", key)
+    eq(s.client()("DBSIZE"), 0)
+
+
+def test_a_huge_value_survives_a_crash_and_a_checkpoint(t):
+    s = t.server()
+    c = s.client(timeout=120)
+    value = b"0123456789abcdef" * (20 * MIB // 16)
+    eq(c("SET", "k", value), "OK")
+    s.kill9()
+    s.start()
+    assert s.client(timeout=120)("GET", "k") == value
+    eq(s.client(timeout=120)("SAVE"), "OK")
+    s.kill9()
+    s.start()
+    assert s.client(timeout=120)("GET", "k") == value
+
+
+def test_what_is_too_large_is_refused_at_its_announcement(t):
+    s = t.server(proto_max_bulk_len="1mb")
+    for data, text in (
+            (b"*2\r\n$4\r\nECHO\r\n$1048577\r\n", "invalid bulk length"),
+            (b"*1048577\r\n", "invalid multibulk length"),
+            (b"x" * 65537, "too big inline request"),
+            (b"*2\r\n$4\r\nECHO\r\n$" + b"1" * 65537, "too big bulk count string"),
+            (b"*" + b"1" * 65537, "too big mbulk count string")):
+        c = s.client()
+        before = s.rss()
+        c.send_raw(data)
+        holds(str(c.read()), "Protocol error", text)
+        assert c.is_closed()
+        assert s.rss() - before < 20 * MIB
+    c = s.client()
+    eq(c("ECHO", "x" * MIB), b"x" * MIB)
+    holds(str(c("APPEND", "k", "x" * MIB)), str(c("STRLEN", "k")))
+    holds(str(c("APPEND", "k", "x")), "exceeds maximum allowed size")
+    holds(str(c("SETRANGE", "k", MIB, "x")), "exceeds maximum allowed size")
+    # A count costs nothing before its arguments come.
+    before = s.rss()
+    waiting = [s.client() for _ in range(200)]
+    for c in waiting:
+        c.send_raw(b"*1048576\r\n$1\r\n")
+    time.sleep(0.3)
+    assert s.rss() - before < 50 * MIB
+    eq(s.client()("PING"), "PONG")
+
+
+def test_a_request_longer_than_the_query_buffer_ends_the_connection(t):
+    s = t.server(client_query_buffer_limit="2mb", proto_max_bulk_len="1mb")
+    c = s.client()
+    try:
+        c.send_raw(b"*5\r\n$4\r\nMSET\r\n" + (b"$1000000\r\n" + b"x" * 1000000 + b"\r\n") * 3)
+    except OSError:
+        pass
+    assert c.is_closed()
+    c = s.client()
+    eq(c("PING"), "PONG")
+    until(lambda: int(info(c)["connections_over_limit"]) == 1, what="connections_over_limit")
+    eq(c("MULTI"), "OK")
+    replies = c.pipe([("SET", "k%d" % i, "x" * 300000) for i in range(10)])
+    assert any(isinstance(r, Error) and "longer than" in str(r) for r in replies), replies
+    eq(c("EXEC").code, "EXECABORT")
+    eq(c("DBSIZE"), 0)
+
+
+def test_a_key_of_65535_bytes_is_the_longest(t):
+    s = t.server(cores=2)
+    c = s.client()
+    long = "x" * 65535
+    eq(c("SET", long, "v"), "OK")
+    eq(c("GET", long), b"v")
+    eq(c("TSDB_SET", long + "y", 1, 1).code, "ERR")
+    for command in (("SET", long + "y", "v"), ("GET", long + "y"), ("MSET", "a", "b", long + "y", "c"),
+                    ("MGET", "a", long + "y"), ("DEL", "a", long + "y"), ("RENAME", long, long + "y"),
+                    ("BATCH_SET", long + "y", 1, 1), ("OBJECT", "ENCODING", long + "y")):
+        eq(str(c(*command)), "ERR key is longer than 65535 bytes", repr(command)[:30])
+    eq(c("DBSIZE"), 1)
+    eq(c("SAVE"), "OK")
+    s.restart()
+    c = s.client()
+    eq(c("GET", long), b"v")
+    eq(c("KEYS", "*"), [long.encode()])
+
+
+# --- long pipelines -----------------------------------------------------------------------------------
+
+
+def test_a_million_element_pipeline(t):
+    n = 1000000
+    s = t.server(cores=2, appendfsync="everysec")
+    for name, request, reply in (
+            ("PING", encode("PING"), b"+PONG\r\n"),
+            ("SET to both cores", None, b"+OK\r\n")):
+        c = s.client(timeout=120)
+        if request:
+            data = request * n
+        else:
+            data = b"".join(encode("SET", "k%d" % (i % 1000), "v") for i in range(1000)) * (n // 1000)
+        before = s.rss()
+        sender = threading.Thread(target=c.send_raw, args=(data,), daemon=True)
+        sender.start()
+        stop, times = threading.Event(), []
+        other = threading.Thread(target=lambda: times.extend(ping_times(s.client(), 60, stop)),
+                                 daemon=True)
+        other.start()
+        left = n * len(reply)
+        while left > 0:
+            got = c.sock.recv(1 << 20)
+            assert got, "closed"
+            assert got.strip(reply) == b"", got[:100]
+            left -= len(got)
+        eq(left, 0)
+        stop.set()
+        sender.join()
+        other.join()
+        grown = (s.rss() - before) // MIB
+        t.say("%s: %d MiB more, PING of another p99 %.1f ms"
+              % (name, grown, percentile(times, 0.99)))
+        assert grown < 300, "%d MiB more" % grown
+
+
+def test_a_command_with_a_million_arguments(t):
+    s = t.server(cores=2, appendfsync="everysec")
+    c = s.client(timeout=60)
+    n = 1048575 // 2
+    args = ["MSET"]
+    for i in range(n):
+        args += ["k%d" % i, i]
+    eq(c(*args), "OK")
+    eq(c("DBSIZE"), n)
+    got = c("MGET", *["k%d" % i for i in range(n)])
+    eq(got[-1], b"%d" % (n - 1))
+    eq(c("DEL", *["k%d" % i for i in range(n)]), n)
+
+
+# --- a slow disk --------------------------------------------------------------------------------------
+
+
+def test_a_slow_journal_does_not_slow_down_what_does_not_need_it(t):
+    s = t.server(enable_debug_command="yes")
+    c, ping, get = s.client(), s.client(), s.client()
+    eq(c("SET", "still", "v"), "OK")
+    eq(c("DEBUG", "FAULT", "delay", 1 << 30, 50), "OK")
+    stop, sets, failures = threading.Event(), [], []
+
+    def write():
+        try:
+            w = s.client()
+            while not stop.is_set():
+                began = time.monotonic()
+                eq(w("SET", "k", "v"), "OK")
+                sets.append((time.monotonic() - began) * 1000)
+        except BaseException as e:
+            failures.append(e)
+
+    writers = [threading.Thread(target=write, daemon=True) for _ in range(10)]
+    for w in writers:
+        w.start()
+    pings = ping_times(ping, 2)
+    gets = []
+    for _ in range(200):
+        began = time.monotonic()
+        eq(get("GET", "still"), b"v")
+        gets.append((time.monotonic() - began) * 1000)
+    stop.set()
+    for w in writers:
+        w.join()
+    assert not failures, failures
+    t.say("SET p50 %.0f ms, PING p50 %.2f p99 %.2f ms, GET p99 %.2f ms" % (
+        percentile(sets, 0.5), percentile(pings, 0.5), percentile(pings, 0.99),
+        percentile(gets, 0.99)))
+    assert percentile(sets, 0.5) > 40, "the delay was not there"
+    assert percentile(pings, 0.99) < 50
+    assert percentile(gets, 0.99) < 50
