@@ -152,7 +152,7 @@ shard_turn(struct core *c)
     unsigned work = 0;
 
     sh->now_s = (uint32_t)(c->reactor.clock.wall_us / 1000000);
-    if (c->cron_due) {
+    if (c->cron_due && !core_is_stopping(c)) {
         c->cron_due = false;
         expire_cycle(sh);
         if (c->config.maxmemory)
@@ -372,7 +372,7 @@ core_is_drained(struct core *c)
         if (s->round || s->parked || (s->blocked && !timer_armed(&s->timer)))
             return false;
     }
-    return shard_available(&c->shard) && journal_idle(&c->shard.journal) &&
+    return c->txns == 0 && shard_available(&c->shard) && journal_idle(&c->shard.journal) &&
            list_empty(&c->shard.groups) && list_empty(&c->shard.ack_waiters);
 }
 

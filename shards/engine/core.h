@@ -41,6 +41,7 @@ struct core {
     struct scratch scratch;     /* reset every turn */
     struct list round_pool;     /* idle remote batches: see round.c */
     uint32_t round_pool_n;
+    uint32_t txns;              /* transactions that this core coordinates */
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
     struct poller poller;
@@ -55,7 +56,7 @@ struct core {
     enum journal_state journal_state_seen;
     void *fault_state;          /* DEBUG FAULT */
     /* stopping */
-    int stop_step;
+    int stop_step;              /* 0: it does not */
     uint64_t stop_deadline_ns;
     struct checkpoint_waiter stop_waiter;
 };
@@ -92,6 +93,13 @@ void core_apply_config(struct core *c, const struct config *config);
 void core_reset_stats(struct core *c);
 /* Every turn: moves a stop on once node.stopping is set. */
 unsigned core_stop_poll(struct core *c);
+
+/* Nothing new is begun; what is under way comes to its end. Own thread. */
+static inline bool
+core_is_stopping(const struct core *c)
+{
+    return c->stop_step != 0;
+}
 
 static inline struct shard *
 core_shard(struct core *c, uint32_t id)

@@ -212,7 +212,7 @@ session_again(struct exec_waiter *w)
         session_forget_parked(s);
         session_end_run(s);
         session_resume(s);
-        if (s->round && !s->conn.paused && !s->conn.closing)
+        if (s->round && !s->round_sent && !s->parked && !s->conn.closing)
             round_send(s);
     }
     conn_put(&s->conn);
@@ -725,6 +725,8 @@ session_on_drained(struct conn *conn)
 void
 session_resume(struct session *s)
 {
+    if (core_is_stopping(s->core))
+        return;
     if (!s->blocked && !s->parked && !s->output_paused && (s->round == NULL || !s->round_sent))
         conn_resume(&s->conn);
 }

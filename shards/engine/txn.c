@@ -573,6 +573,7 @@ txn_destroy(struct txn *t)
         free(q);
     }
     buf_fini(&t->reply);
+    t->core->txns--;
     free(t);
 }
 
@@ -754,6 +755,7 @@ txn_create(struct session *s, const uint64_t *set)
     ASSERT(t);
     t->session = s;
     t->core = s->core;
+    t->core->txns++;
     t->db = s->db;
     memcpy(t->shards, set, sizeof(t->shards));
     for (uint32_t i = 0; i < s->core->ncores; i++) {
