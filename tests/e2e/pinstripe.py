@@ -33,6 +33,18 @@ def die_with_parent():
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+def shared_file(name):
+    """A file of the real data beside a checkout, shared/data/NAME in a folder above; None where it
+    is not."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    while folder != "/":
+        folder = os.path.dirname(folder)
+        path = os.path.join(folder, "shared", "data", name)
+        if os.path.exists(path):
+            return path
+    return None
+
+
 def is_tmpfs(path):
     out = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True)
     return out.stdout.strip() in ("tmpfs", "ramfs", "overlayfs")
