@@ -6,9 +6,21 @@
 
 #define BUF_FIRST_BYTES 256
 
+static void
+drop_sources(struct buf_source **link)
+{
+    while (*link) {
+        struct buf_source *s = *link;
+
+        *link = s->next;
+        s->destroy(s);
+    }
+}
+
 void
 buf_fini(struct buf *b)
 {
+    drop_sources(&b->sources);
     free(b->p);
     *b = (struct buf){0};
 }
@@ -23,6 +35,64 @@ buf_grow(struct buf *b, size_t more)
     b->p = realloc(b->p, cap);
     ASSERT(b->p);
     b->cap = cap;
+}
+
+static struct buf_source **
+first_source_beyond(struct buf *b, size_t at)
+{
+    struct buf_source **link = &b->sources;
+
+    while (*link && (*link)->at <= at)
+        link = &(*link)->next;
+    return link;
+}
+
+void
+buf_put_source(struct buf *b, struct buf_source *s)
+{
+    ASSERT(b->n > 0);
+    s->at = b->n;
+    s->next = NULL;
+    *first_source_beyond(b, b->n) = s;
+}
+
+void
+buf_cut(struct buf *b, size_t n)
+{
+    ASSERT(n <= b->n);
+    b->n = n;
+    if (unlikely(b->sources != NULL))
+        drop_sources(first_source_beyond(b, n));
+}
+
+void
+buf_move(struct buf *to, struct buf *from, size_t at, size_t n)
+{
+    struct buf_source **first, *s;
+
+    ASSERT(at + n <= from->n);
+    first = first_source_beyond(from, at);
+    while ((s = *first) != NULL && s->at <= at + n) {
+        size_t place = to->n + s->at - at;
+        struct buf_source **link = first_source_beyond(to, place);
+
+        *first = s->next;
+        s->at = place;
+        s->next = NULL;
+        *link = s;
+    }
+    if (n > 0)
+        buf_append(to, from->p + at, n);
+}
+
+size_t
+buf_source_bytes(const struct buf *b)
+{
+    size_t bytes = 0;
+
+    for (const struct buf_source *s = b->sources; s; s = s->next)
+        bytes += s->bytes;
+    return bytes;
 }
 
 void

@@ -145,6 +145,8 @@ conn_hold(struct conn *c, uint32_t seq)
 
     if (c->closing)
         return;
+    if (last == NULL)
+        c->released = 0;
     if (last && (last->seq == seq || c->nholds == CONN_HOLDS)) {
         last->end = c->out.n;
         if (seq_after(seq, last->seq))
@@ -158,12 +160,44 @@ conn_hold(struct conn *c, uint32_t seq)
     }
 }
 
-/* Bytes of `out` that may leave: everything, or what stands before the first held byte. A reply
- * that waits holds back all that follow it, so order needs no further care. */
+/* Bytes of `out` that may leave: everything, or what was released before the first held byte. A
+ * reply that waits holds back all that follow it, so order needs no further care. A source goes with
+ * the bytes before it: one that stands at 0 follows a byte that has left. */
 static size_t
 conn_sendable(const struct conn *c)
 {
-    return c->nholds ? 0 : c->out.n;
+    return c->nholds ? c->released : c->out.n;
+}
+
+static bool
+conn_is_empty(const struct conn *c)
+{
+    return c->out.n == 0 && c->out.sources == NULL && c->sending.n == 0;
+}
+
+static bool
+conn_has_more(const struct conn *c)
+{
+    return conn_sendable(c) > 0 || (c->out.sources && c->out.sources->at == 0);
+}
+
+static void
+conn_release(struct conn *c, uint32_t seq)
+{
+    uint32_t done = 0;
+
+    while (done < c->nholds && !seq_after(c->holds[done].seq, seq))
+        done++;
+    if (done == 0)
+        return;
+    c->released = c->holds[done - 1].end;
+    memmove(c->holds, c->holds + done, (c->nholds - done) * sizeof(c->holds[0]));
+    c->nholds -= done;
+    if (c->nholds == 0) {
+        list_remove(&c->held_node);
+        c->in_held = false;
+    }
+    conn_touch(c);
 }
 
 void
@@ -171,33 +205,7 @@ conn_set_release(struct conn_set *s, uint32_t seq)
 {
     list_each_safe(it, &s->held)
     {
-        struct conn *c = list_entry(it, struct conn, held_node);
-        uint32_t done = 0;
-
-        while (done < c->nholds && !seq_after(c->holds[done].seq, seq))
-            done++;
-        if (done == 0)
-            continue;
-        if (done < c->nholds) {
-            /* The released part goes to its own buffer when none is in flight. */
-            size_t end = c->holds[done - 1].end;
-
-            if (c->sending.n == 0) {
-                buf_append(&c->sending, c->out.p, end);
-                buf_consume(&c->out, end);
-                for (uint32_t i = done; i < c->nholds; i++)
-                    c->holds[i].end -= end;
-            } else {
-                continue;
-            }
-        }
-        memmove(c->holds, c->holds + done, (c->nholds - done) * sizeof(c->holds[0]));
-        c->nholds -= done;
-        if (c->nholds == 0) {
-            list_remove(&c->held_node);
-            c->in_held = false;
-        }
-        conn_touch(c);
+        conn_release(list_entry(it, struct conn, held_node), seq);
     }
 }
 
@@ -211,17 +219,58 @@ conn_set_fail(struct conn_set *s)
 }
 
 static void
+conn_move_out(struct conn *c, size_t n)
+{
+    buf_append(&c->sending, c->out.p, n);
+    buf_consume(&c->out, n);
+    c->released -= MIN(n, c->released);
+    for (uint32_t i = 0; i < c->nholds; i++)
+        c->holds[i].end -= n;
+}
+
+/* Makes the next piece of the source that stands first. */
+static void
+conn_fill(struct conn *c)
+{
+    struct buf_source *s = c->out.sources;
+
+    while (s && s->at == 0 && c->sending.n < CONN_PIECE_BYTES) {
+        if (s->fill(s, &c->sending, CONN_PIECE_BYTES - c->sending.n))
+            continue;
+        c->out.sources = s->next;
+        s->destroy(s);
+        s = c->out.sources;
+    }
+}
+
+/* Moves what may go from `out` to the empty `sending`. */
+static void
+conn_take_out(struct conn *c)
+{
+    size_t n = conn_sendable(c);
+
+    if (likely(n == c->out.n && c->out.sources == NULL)) {
+        struct buf empty = c->sending;
+
+        c->sending = c->out;
+        c->out = empty;
+        return;
+    }
+    if (c->out.sources)
+        n = MIN(n, c->out.sources->at);
+    conn_move_out(c, n);
+    conn_fill(c);
+}
+
+static void
 conn_send(struct conn *c)
 {
     if (c->send_op.busy || c->closing)
         return;
-    if (c->sending.n == 0) {
-        struct buf empty = c->sending;
-
-        if (conn_sendable(c) == 0)
+    while (c->sending.n == 0) { /* a source may have nothing more to say */
+        if (!conn_has_more(c))
             return;
-        c->sending = c->out;
-        c->out = empty;
+        conn_take_out(c);
     }
     io_send(c->set->reactor->io, &c->send_op, c->fd, c->sending.p + c->sent,
             c->sending.n - c->sent);
@@ -258,9 +307,9 @@ conn_on_send(struct io_op *op, int res, int buf, bool more)
         c->sent = 0;
         buf_trim(&c->sending);
     }
-    if (c->sending.n || conn_sendable(c))
+    if (c->sending.n || conn_has_more(c))
         conn_touch(c);
-    else if (c->close_after && c->out.n == 0)
+    else if (c->close_after && conn_is_empty(c))
         conn_close(c);
     if (!c->closing)
         c->ops->on_drained(c);
@@ -327,7 +376,7 @@ conn_close_after_send(struct conn *c)
     c->close_after = true;
     c->in.n = 0;
     c->in_need = 0;
-    if (c->out.n == 0 && c->sending.n == 0)
+    if (conn_is_empty(c))
         conn_close(c);
     else
         conn_touch(c);

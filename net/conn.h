@@ -4,10 +4,11 @@
  * ops->on_data; what it does not consume is kept in `in`. A paused connection (conn_pause) keeps
  * what arrives in `in`, and stops receiving when that is more than CONN_IN_PAUSED_BYTES.
  *
- * Out: replies are appended to `out`. At the end of the turn conn_flush sends what may go: one send
- * in flight, from a second buffer that is swapped in. Bytes may be held: conn_hold says that
- * everything appended so far must not leave before journal batch `seq` is durable; conn_release is
- * told how far durability got.
+ * Out: replies are appended to `out`. At the end of the turn conn_set_flush sends what may go: one
+ * send in flight, from a second buffer that is swapped in. Bytes may be held: conn_hold says that
+ * everything appended so far must not leave before journal batch `seq` is durable; conn_set_release
+ * is told how far durability got. Text of sources (core/buf.h) is made when its turn to be sent has
+ * come, CONN_PIECE_BYTES at a time.
  *
  * Life: created on accept, conn_close ends it: nothing is received or executed any more, what is in
  * flight completes, references (conn_get/conn_put) go, then ops->on_free is called and memory is
@@ -21,6 +22,7 @@
 #define CONN_HOLDS 4
 #define CONN_IN_PAUSED_BYTES (256 * KIB)
 #define CONN_OUT_KEEP_BYTES (256 * KIB)
+#define CONN_PIECE_BYTES (64 * KIB) /* of a source's text made for one send */
 
 struct conn;
 struct conn_ops {
@@ -62,6 +64,7 @@ struct conn {
     struct buf in;      /* bytes not consumed yet */
     uint32_t nholds;
     struct conn_hold_mark holds[CONN_HOLDS];
+    size_t released;    /* bytes of `out` before the first that are held, while any is */
     int fd;
     uint32_t refs;
     bool in_ready, in_held, in_starved;
@@ -110,11 +113,13 @@ void conn_set_flush(struct conn_set *s);
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 
-/* Reply bytes that have not left yet. */
+/* Memory of replies that have not left yet. */
 static inline size_t
 conn_out_bytes(const struct conn *c)
 {
-    return c->out.n + c->sending.n - c->sent;
+    size_t bytes = c->out.n + c->sending.n - c->sent;
+
+    return likely(c->out.sources == NULL) ? bytes : bytes + buf_source_bytes(&c->out);
 }
 
 #endif

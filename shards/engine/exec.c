@@ -161,7 +161,7 @@ exec_run(struct ctx *c)
     c->cmd->fn(c);
     if (likely(c->need.kind == NEED_NOTHING))
         return EXEC_DONE;
-    c->out->n = before;
+    buf_cut(c->out, before);
     if (c->attempts < attempts_max(c))
         return EXEC_NEED;
     resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "

@@ -89,7 +89,7 @@ remote_free(struct remote *m)
 static void
 buf_recycle(struct buf *b)
 {
-    b->n = 0;
+    buf_cut(b, 0);
     if (b->cap > ROUND_POOL_BUF_BYTES)
         buf_fini(b);
 }
@@ -233,7 +233,7 @@ remote_fail(struct remote *m)
 {
     uint32_t *lens = (uint32_t *)m->lens.p;
 
-    m->replies.n = 0;
+    buf_cut(&m->replies, 0);
     for (uint32_t i = 0; i < m->requests_n; i++) {
         size_t before = m->replies.n;
 
@@ -389,7 +389,7 @@ stitch_remote(struct remote *m, struct buf *out)
 {
     uint32_t len = get_le32(m->lens.p + 4 * m->len_at++);
 
-    buf_append(out, m->replies.p + m->reply_at, len);
+    buf_move(out, &m->replies, m->reply_at, len);
     m->reply_at += len;
 }
 
@@ -405,7 +405,7 @@ round_stitch(struct round *r)
             stitch_remote(r->remotes[steps[i].source], out);
             continue;
         }
-        buf_append(out, r->local.p + local_at, steps[i].bytes);
+        buf_move(out, &r->local, local_at, steps[i].bytes);
         local_at += steps[i].bytes;
     }
 }

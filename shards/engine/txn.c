@@ -379,7 +379,7 @@ gate_ranges(struct txn *t, struct queued_command *q)
         return true;
     c.probe = true;
     q->cmd->fn(&c);
-    t->reply.n = before;
+    buf_cut(&t->reply, before);
     if (c.need.kind == NEED_NOTHING)
         return true;
     part_note_need(txn_part_of(t, c.need.sh), &c.need);
@@ -552,7 +552,7 @@ txn_run_commands(struct txn *t)
 
         q->cmd->fn(&c);
         if (unlikely(c.need.kind != NEED_NOTHING)) {
-            t->reply.n = before;
+            buf_cut(&t->reply, before);
             resp_error(&t->reply, "ERR stored blocks left the cache meanwhile, nothing of this "
                                   "command was done: try again");
         }
@@ -590,7 +590,7 @@ txn_answer(struct txn *t)
     struct session *s = t->session;
 
     if (!s->conn.closing)
-        buf_append(&s->conn.out, t->reply.p ? t->reply.p : "", t->reply.n);
+        buf_move(&s->conn.out, &t->reply, 0, t->reply.n);
     if (txn_is_local(t) && session_must_hold(s, t->parts[0].seq)) {
         s->hold = true;
         s->hold_seq = t->parts[0].seq;
@@ -615,7 +615,7 @@ txn_reply(struct txn *t)
     if (t->session == NULL) /* it was answered at once */
         return;
     if (t->changed && txn_failed(t)) { /* then the answer is not what the commands said */
-        t->reply.n = 0;
+        buf_cut(&t->reply, 0);
         resp_error(&t->reply, ERR_NOT_DURABLE);
     }
     txn_answer(t);

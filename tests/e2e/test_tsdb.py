@@ -1,5 +1,6 @@
 """TSDB_SET, TSDB_GET and the connection's batch, in memory, after a checkpoint and from disk."""
 import struct
+import threading
 import time
 
 from pinstripe import eq, holds, keys_on, until
@@ -283,6 +284,76 @@ def test_a_reply_that_would_be_too_long_is_refused(t):
        [(100, 100.0, "00", 0), (99, 99.0, "00", 0)])
     c.send("TSDB_GET", "k", 0, 99)
     eq(c.reader.line(), b"*1000000")
+
+
+def long_series(c, n):
+    """n points at 0..n-1 under b:{a} and b:{b}, which lie on different cores of two."""
+    for key in ("b:{a}", "b:{b}"):
+        for at in range(0, n, 10000):
+            c.send_raw(b"".join(encode("TSDB_SET", key, ts, ts / 8) for ts in range(at, at + 10000)))
+            eq(c.reader.take(5 * 10000), b"+OK\r\n" * 10000)
+
+
+def points_text(start, end, proto):
+    form = b"*4\r\n:%d\r\n,%s\r\n$2\r\n00\r\n:0\r\n" if proto == 3 else None
+    parts = [b"*%d\r\n" % (end - start)]
+    for ts in range(start, end):
+        value = (b"%.3f" % (ts / 8)).rstrip(b"0").rstrip(b".")
+        parts.append(form % (ts, value) if form else b"*4\r\n:%d\r\n$%d\r\n%s\r\n$2\r\n00\r\n:0\r\n"
+                     % (ts, len(value), value))
+    return b"".join(parts)
+
+
+def test_long_replies_keep_their_place_in_a_pipeline(t):
+    """Replies whose text is made while the client reads, between others, from both cores, inside
+    EXEC, with writes that come before and after them."""
+    for proto in (2, 3):
+        s = t.server(cores=2, appendfsync="always", client_output_buffer_soft="100000")
+        long_series(s.client(), 30000)
+        c = s.client(proto=proto, rcvbuf=8192)
+        wanted, commands = [], []
+        for i in range(6):
+            for key in ("b:{a}", "b:{b}"):
+                end = 700 * (i + 1) ** 2
+                commands += [encode("SET", "k:" + key, i), encode("TSDB_GET", key, 0, end - 1),
+                             encode("TSDB_SET", key, 0, 0), encode("INCR", "n:" + key)]
+                wanted += [b"+OK\r\n", points_text(0, end, proto), b"+OK\r\n", b":%d\r\n" % (i + 1)]
+        commands += [encode("MULTI"), encode("TSDB_GET", "b:{a}", 0, 999), encode("GET", "k:b:{b}"),
+                     encode("TSDB_GET", "b:{b}", 0, 29999), encode("EXEC"), encode("PING")]
+        wanted += [b"+OK\r\n" + 3 * b"+QUEUED\r\n", b"*3\r\n", points_text(0, 1000, proto),
+                   b"$1\r\n5\r\n", points_text(0, 30000, proto), b"+PONG\r\n"]
+        sender = threading.Thread(target=c.send_raw, args=(b"".join(commands),), daemon=True)
+        sender.start()
+        for part in wanted:
+            eq(c.reader.take(len(part)), part)
+        sender.join()
+        s.stop()
+
+
+def test_a_long_reply_shows_what_was_there_when_it_was_asked_for(t):
+    s = t.server(cores=2, duplicate_policy="LAST")
+    long_series(s.client(), 30000)
+    slow, other = s.client(rcvbuf=4096), s.client()
+    for key in ("b:{a}", "b:{b}"):
+        slow.send("TSDB_GET", key, 0, 29999)
+        eq(slow.reader.line(), b"*30000")
+        eq(other("TSDB_SET", key, 29999, 77), "OK")
+        eq(other("DEL", key), 1)
+        text = points_text(0, 30000, 2)[len(b"*30000\r\n"):]
+        eq(slow.reader.take(len(text)), text)
+
+
+def test_a_client_that_leaves_within_a_long_reply_leaves_nothing_behind(t):
+    s = t.server(cores=2)
+    c = s.client()
+    long_series(c, 30000)
+    for i in range(20):
+        leaver = s.client(rcvbuf=4096)
+        leaver.send_raw(b"".join(encode("TSDB_GET", "b:{%s}" % key, 0, 29999) for key in "abab"))
+        eq(leaver.reader.line(), b"*30000")
+        leaver.close()
+    until(lambda: int(info(c)["connected_clients"]) == 1, what="the clients gone")
+    eq(len(c("TSDB_GET", "b:{b}", 0, 29999)), 30000)
 
 
 # --- life of a series ---------------------------------------------------------------------------------

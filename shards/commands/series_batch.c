@@ -1,0 +1,178 @@
+/* BATCH_SET and BATCH_FLUSH: points gathered on the connection and written together, by the
+ * internal command BATCH_WRITE. */
+#include "shards/commands/handlers.h"
+#include "shards/commands/series_args.h"
+
+#include "shards/engine/session.h"
+
+#include <stdlib.h>
+
+void
+session_drop_batch(struct session *s)
+{
+    for (uint32_t i = 0; i < s->batch_n; i++)
+        free(s->batch[i].key);
+    free(s->batch);
+    s->batch = NULL;
+    s->batch_n = s->batch_cap = 0;
+}
+
+static void
+batch_add(struct session *s, struct slice key, double value, int64_t ts)
+{
+    struct batch_point *p;
+
+    if (s->batch_n == s->batch_cap) {
+        s->batch_cap = s->batch_cap ? s->batch_cap * 2 : 64;
+        s->batch = realloc(s->batch, s->batch_cap * sizeof(*s->batch));
+        ASSERT(s->batch);
+    }
+    p = &s->batch[s->batch_n++];
+    p->key = malloc(key.n + 1);
+    ASSERT(p->key);
+    memcpy(p->key, key.p, key.n);
+    p->key_n = (uint32_t)key.n;
+    p->value = value;
+    p->ts = ts;
+}
+
+/* Hands the batch to the write command, as its arguments; `answer` says how it replies. */
+static void
+batch_write_out(struct ctx *c, struct slice answer)
+{
+    struct session *s = c->session;
+    uint32_t argc = 1 + 3 * s->batch_n;
+    struct slice *argv = scratch_alloc(&c->core->scratch, argc * sizeof(*argv));
+
+    argv[0] = answer;
+    for (uint32_t i = 0; i < s->batch_n; i++) {
+        struct batch_point *p = &s->batch[i];
+
+        argv[1 + 3 * i] = (struct slice){p->key, p->key_n};
+        argv[2 + 3 * i] = (struct slice){(char *)&p->value, sizeof(p->value)};
+        argv[3 + 3 * i] = (struct slice){(char *)&p->ts, sizeof(p->ts)};
+    }
+    session_dispatch(s, command_find(SLICE("batch_write")), argv, argc);
+    session_drop_batch(s);
+}
+
+void
+cmd_batch_set(struct ctx *c)
+{
+    struct session *s = c->session;
+    int64_t ts;
+    double value;
+
+    if (c->argv[1].n > ENTRY_KEY_BYTES_MAX) {
+        ctx_error(c, ERR_KEY_TOO_LONG);
+        return;
+    }
+    if (!series_arg_value(c, 2, &value) || !series_arg_timestamp(c, 3, &ts))
+        return;
+    batch_add(s, c->argv[1], value, ts);
+    if (s->batch_n < c->core->config.batch_size)
+        buf_append_lit(c->out, "+QUEUED\r\n");
+    else
+        batch_write_out(c, SLICE("queued"));
+}
+
+void
+cmd_batch_flush(struct ctx *c)
+{
+    if (c->session->batch_n == 0)
+        resp_int(c->out, 0);
+    else
+        batch_write_out(c, SLICE("count"));
+}
+
+static int
+compare_points(const void *a, const void *b, void *arg)
+{
+    const struct slice *argv = arg, *x = argv + *(const uint32_t *)a,
+                       *y = argv + *(const uint32_t *)b;
+    int order = memcmp(x[2].p, y[2].p, sizeof(int64_t));
+
+    if (order == 0)
+        order = x[0].n < y[0].n ? -1 : x[0].n > y[0].n;
+    return order ? order : memcmp(x[0].p, y[0].p, x[0].n);
+}
+
+/* Under BLOCK two points of the batch itself may not meet either. */
+static bool
+batch_meets_itself(struct ctx *c)
+{
+    uint32_t n = (c->argc - 1) / 3;
+    uint32_t *at = scratch_alloc(&c->core->scratch, n * sizeof(*at));
+    int64_t ts;
+
+    for (uint32_t i = 0; i < n; i++)
+        at[i] = 1 + 3 * i;
+    qsort_r(at, n, sizeof(*at), compare_points, c->argv);
+    for (uint32_t i = 1; i < n; i++) {
+        if (compare_points(&at[i - 1], &at[i], c->argv) != 0)
+            continue;
+        memcpy(&ts, c->argv[at[i] + 2].p, sizeof(ts));
+        resp_errorf(c->out,
+                    "ERR BATCH_SET: two points of the batch have timestamp %lld and "
+                    "duplicate-policy is BLOCK",
+                    (long long)ts);
+        return true;
+    }
+    return false;
+}
+
+/* Every key a series or absent, and under BLOCK no point there yet? Else the error is written. */
+static bool
+batch_check(struct ctx *c)
+{
+    bool block = c->core->config.duplicate_policy == DUPLICATE_BLOCK;
+
+    for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
+        struct key k = key_open(c, c->argv[i]);
+        struct entry *e;
+        int64_t ts;
+        bool ok, exists;
+
+        e = key_find_type(c, &k, ENTRY_SERIES, &ok);
+        if (!ok)
+            return false;
+        memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+        if (!block)
+            continue;
+        if (!series_point_exists(c, &k, e, 0, ts, &exists))
+            return false;
+        if (exists && !c->probe) {
+            series_reply_blocked(c, ts);
+            return false;
+        }
+    }
+    return !block || c->probe || !batch_meets_itself(c);
+}
+
+void
+cmd_batch_write(struct ctx *c)
+{
+    enum duplicate_policy policy = (enum duplicate_policy)c->core->config.duplicate_policy;
+    int64_t written = 0;
+
+    if (!batch_check(c) || c->probe)
+        return;
+    if (policy == DUPLICATE_BLOCK)
+        policy = DUPLICATE_LAST; /* nothing is there: each adds */
+    for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
+        struct key k = key_open(c, c->argv[i]);
+        struct entry *e = key_peek(c, &k);
+        enum series_result r;
+        int64_t ts;
+        double value;
+
+        memcpy(&value, c->argv[i + 1].p, sizeof(value));
+        memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+        r = key_add_point(c, &k, e, 0, ts, value, 0, policy);
+        written += r != SERIES_BLOCKED && r != SERIES_CROWDED && r != SERIES_NEED_STORED;
+    }
+    if (slice_is(c->argv[0], "queued"))
+        buf_append_lit(c->out, "+QUEUED\r\n");
+    else
+        resp_int(c->out, written);
+}
