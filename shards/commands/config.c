@@ -1,5 +1,4 @@
-/* CONFIG. Settings are read from this core's copy; a change is checked here, then goes to every core
- * and is answered when all have it. */
+/* CONFIG. Settings are read from this core's copy; a change is answered when every core has it. */
 #include "shards/commands/handlers.h"
 
 #include "core/log.h"
@@ -35,64 +34,162 @@ cmd_config_get(struct ctx *c)
     buf_fini(&value);
 }
 
-/* --- changes, on every core ------------------------------------------------------------------------- */
+/* --- changes ----------------------------------------------------------------------------------------
+ *
+ * Core 0 decides: it checks a change against its own configuration, takes it, and sends the outcome
+ * to every core before it looks at the next one. So clients of different cores cannot undo each
+ * other's changes, and rules about two settings hold whoever sets which. */
 
 struct config_change {
+    struct mesh_msg msg; /* from the client's core to core 0 */
+    struct mesh_waiter room;
+    struct list node; /* in core 0's config_changes */
     struct session *session;
-    struct config config;
+    struct core *from, *decider;
+    struct queued_command *request; /* CONFIG SET name value [name value ...] */
+    struct config config;           /* what core 0 made of it */
+    struct buf err;                 /* why it did not */
 };
+
+/* Back on the client's core. */
+static void
+change_answer(struct mesh_msg *m)
+{
+    struct config_change *change = container_of(m, struct config_change, msg);
+    struct session *s = change->session;
+
+    if (change->err.n)
+        resp_errorf(&s->conn.out, "ERR %.*s", (int)change->err.n, change->err.p);
+    else
+        resp_ok(&s->conn.out);
+    buf_fini(&change->err);
+    free(change->request);
+    free(change);
+    session_continue(s);
+}
+
+static void
+change_go_home(struct config_change *change)
+{
+    if (change->from == change->decider)
+        change_answer(&change->msg);
+    else
+        mesh_reply(change->decider->node->mesh, &change->msg);
+}
+
+static void decide_next(struct core *decider);
 
 static void
 apply_each(struct fanout_part *p)
 {
-    struct config_change *change = p->fanout->arg;
+    const struct config_change *change = p->fanout->arg;
 
     core_apply_config(p->core, &change->config);
     fanout_part_done(p);
 }
 
 static void
-change_done(struct fanout *f)
+applied(struct fanout *f)
+{
+    struct config_change *change = f->arg;
+    struct core *decider = change->decider;
+
+    fanout_free(f);
+    decider->config_changing = false;
+    change_go_home(change);
+    decide_next(decider);
+}
+
+static int
+change_decide(struct config_change *change)
+{
+    const struct queued_command *q = change->request;
+    uint32_t n = (q->argc - 2) / 2;
+    struct config_pair *pairs = scratch_alloc(&change->decider->scratch, n * sizeof(*pairs));
+
+    for (uint32_t i = 0; i < n; i++)
+        pairs[i] = (struct config_pair){q->argv[2 + 2 * i], q->argv[3 + 2 * i]};
+    change->config = change->decider->config;
+    return config_set_live(&change->config, pairs, n, &change->err);
+}
+
+static void
+change_start(struct config_change *change)
 {
     static const enum log_level levels[] = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARN};
-    struct config_change *change = f->arg;
-    struct session *s = change->session;
 
+    if (change_decide(change) < 0) {
+        change_go_home(change);
+        return;
+    }
     log_set_level(levels[change->config.loglevel]);
-    resp_ok(&s->conn.out);
-    free(change);
-    fanout_free(f);
-    session_continue(s);
+    change->decider->config_changing = true;
+    fanout_start(change->decider, apply_each, applied, change);
+}
+
+/* An answer may bring the next request of its client at once, hence back here: that is left to the
+ * loop that already runs. */
+static void
+decide_next(struct core *decider)
+{
+    struct list *node;
+
+    if (decider->config_deciding)
+        return;
+    decider->config_deciding = true;
+    while (!decider->config_changing && (node = list_pop_front(&decider->config_changes)))
+        change_start(list_entry(node, struct config_change, node));
+    decider->config_deciding = false;
+}
+
+/* On core 0. */
+static void
+change_arrives(struct mesh_msg *m)
+{
+    struct config_change *change = container_of(m, struct config_change, msg);
+
+    list_push_back(&change->decider->config_changes, &change->node);
+    decide_next(change->decider);
+}
+
+static void change_send(struct config_change *change);
+
+static void
+change_room(struct mesh_waiter *w)
+{
+    change_send(container_of(w, struct config_change, room));
+}
+
+static void
+change_send(struct config_change *change)
+{
+    struct core *from = change->from;
+
+    if (from == change->decider)
+        change_arrives(&change->msg);
+    else if (!mesh_send(from->node->mesh, from->id, change->decider->id, &change->msg))
+        mesh_wait(from->node->mesh, from->id, change->decider->id, &change->room);
 }
 
 void
 cmd_config_set(struct ctx *c)
 {
-    uint32_t n = (c->argc - 2) / 2;
-    struct config_pair *pairs;
     struct config_change *change;
-    struct buf err = {0};
 
     if (c->argc % 2 != 0) {
         ctx_error(c, "ERR wrong number of arguments for 'config|set' command");
         return;
     }
-    pairs = scratch_alloc(&c->core->scratch, n * sizeof(*pairs));
-    for (uint32_t i = 0; i < n; i++)
-        pairs[i] = (struct config_pair){c->argv[2 + 2 * i], c->argv[3 + 2 * i]};
-    change = malloc(sizeof(*change));
+    change = calloc(1, sizeof(*change));
     ASSERT(change);
-    change->config = c->core->config;
+    change->msg = (struct mesh_msg){.run = change_arrives, .done = change_answer};
+    change->room.room = change_room;
     change->session = c->session;
-    if (config_set_live(&change->config, pairs, n, &err) < 0) {
-        resp_errorf(c->out, "ERR %.*s", (int)err.n, err.p);
-        buf_fini(&err);
-        free(change);
-        return;
-    }
-    buf_fini(&err);
+    change->from = c->core;
+    change->decider = &c->core->node->cores[0];
+    change->request = queued_command_create(c->cmd, c->argv, c->argc);
     session_block(c->session);
-    fanout_start(c->core, apply_each, change_done, change);
+    change_send(change);
 }
 
 /* --- RESETSTAT --------------------------------------------------------------------------------------- */

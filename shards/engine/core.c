@@ -325,6 +325,7 @@ core_init(struct core *c, struct node *node, unsigned id)
     scratch_init(&c->scratch);
     list_init(&c->round_pool);
     list_init(&c->journal_waiters);
+    list_init(&c->config_changes);
     core_apply_config(c, config);
 }
 

@@ -38,6 +38,9 @@ struct core {
     struct conn_set conns;
     struct metrics metrics;
     struct config config;       /* this core's copy; CONFIG SET sends new ones round */
+    /* core 0: CONFIG SETs of all cores that wait for the one under way (commands/config.c) */
+    struct list config_changes;
+    bool config_changing, config_deciding;
     struct scratch scratch;     /* reset every turn */
     struct list round_pool;     /* idle remote batches: see round.c */
     uint32_t round_pool_n;

@@ -155,3 +155,47 @@ def test_leftovers_go_and_what_only_looks_like_them_stays(t):
     s.start()
     left = sorted(n for n in os.listdir(s.dir) if n.startswith("gen-"))
     eq(left, ["gen-000001", "gen-000007-copy", "gen-7"])
+
+
+LIVE_NUMBERS = [("hz", 11, 400), ("timeout", 1000, 9000), ("batch-size", 1, 9999),
+                ("active-expire-effort", 1, 9), ("maxmemory", 1 << 40, (1 << 40) + 5000),
+                ("checkpoint-dirty-bytes", 1 << 26, (1 << 26) + 5000)]
+
+
+def test_settings_changed_at_the_same_time_from_two_cores_are_all_kept(t):
+    # Each connection has an option of its own: what it set last is what every core must say.
+    s = t.server(cores=2, core_ports="yes")
+    clients = [s.core_client(i % 2) for i in range(len(LIVE_NUMBERS))]
+    last = {}
+    for _ in range(200):
+        sent = []
+        for c, (name, low, high) in zip(clients, LIVE_NUMBERS):
+            values = [t.random.randint(low, high) for _ in range(5)]
+            c.send_raw(b"".join(encode("CONFIG", "SET", name, v) for v in values))
+            sent.append((c, name, values))
+        for c, name, values in sent:
+            eq([c.read() for _ in values], ["OK"] * len(values))
+            last[name] = b"%d" % values[-1]
+    for core in (0, 1):
+        c = s.core_client(core)
+        for name, value in last.items():
+            eq(c("CONFIG", "GET", name), [name.encode(), value], "core %d" % core)
+
+
+def test_one_setting_changed_from_two_cores_is_the_same_on_both(t):
+    s = t.server(cores=2, core_ports="yes")
+    clients = [s.core_client(i % 2) for i in range(20)]
+    check = [s.core_client(0), s.core_client(1)]
+    for round in range(50):
+        for i, c in enumerate(clients):
+            c.send_raw(encode("CONFIG", "SET", "timeout", 1000 + 20 * round + i) +
+                       encode("CONFIG", "SET", "timeout", "never") +
+                       encode("CONFIG", "SET", "hz", 10 + i, "timeout", 5000 + i))
+        for c in clients:
+            replies = [c.read() for _ in range(3)]
+            eq([replies[0], replies[2]], ["OK", "OK"])
+            holds(str(replies[1]), "CONFIG SET failed", "timeout")
+        for name in ("timeout", "hz"):
+            eq(*[c("CONFIG", "GET", name) for c in check])
+        hz, timeout = [int(check[0]("CONFIG", "GET", n)[1]) for n in ("hz", "timeout")]
+        eq(timeout - 5000, hz - 10, "two settings of one command")
