@@ -29,7 +29,7 @@ over_limit(const struct core *core, const struct shard *sh)
 }
 
 enum evict_result
-evict_make_room(struct core *core, struct shard *sh)
+evict_leased(const struct core *core, struct shard *sh)
 {
     bool clean = false, dirty = false;
 
@@ -47,7 +47,26 @@ evict_make_room(struct core *core, struct shard *sh)
         if (!over_limit(core, sh))
             return EVICT_ROOM;
     }
-    if (dirty || sh->checkpoint)
-        checkpoint_request(sh);
     return clean || dirty || sh->checkpoint ? EVICT_LATER : EVICT_NEVER;
+}
+
+void
+evict_want_checkpoint(struct shard *sh)
+{
+    bool dirty = sh->checkpoint != NULL;
+
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        dirty = dirty || sh->db[i].head.dirty_count > 0;
+    if (dirty)
+        checkpoint_request(sh);
+}
+
+enum evict_result
+evict_make_room(struct core *core, struct shard *sh)
+{
+    enum evict_result r = evict_leased(core, sh);
+
+    if (unlikely(r == EVICT_LATER))
+        evict_want_checkpoint(sh);
+    return r;
 }

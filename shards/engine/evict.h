@@ -12,7 +12,12 @@ enum evict_result {
     EVICT_NEVER, /* everything in memory is clean or unevictable and still too much */
 };
 
-/* Bounded work. */
+/* Drops clean entries where that is needed; bounded work. */
 enum evict_result evict_make_room(struct core *core, struct shard *sh);
+/* The same in two steps, for a core that leases the shard: it drops what is clean (`core` is the
+ * caller's) ... */
+enum evict_result evict_leased(const struct core *core, struct shard *sh);
+/* ... and at EVICT_LATER the owner asks for the checkpoint, with the shard still leased. */
+void evict_want_checkpoint(struct shard *sh);
 
 #endif

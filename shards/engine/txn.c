@@ -1,5 +1,6 @@
 #include "shards/engine/txn.h"
 
+#include "shards/engine/evict.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/record.h"
 #include "shards/engine/watch.h"
@@ -25,6 +26,7 @@ struct txn_part {
     uint64_t lsn;               /* of the GROUP record */
     /* why it must be tried again */
     enum exec_result obstacle;
+    bool over_memory;
     struct need need;
     struct buf need_bytes; /* its key; for NEED_KEY all of them, each behind its length */
     uint32_t need_n;
@@ -36,6 +38,7 @@ struct txn {
     struct queued_command *commands; /* own list */
     bool exec;                       /* reply is the array of an EXEC */
     bool writes;
+    bool grows, refused_memory;      /* a command of it is CMD_DENYOOM */
     bool changed;                    /* it was not refused */
     bool owes_answer;                /* it waits for the journals */
     uint8_t db;
@@ -265,6 +268,8 @@ retreat_run(struct mesh_msg *m)
     struct ctx c = {.core = p->sh->core, .sh = p->sh};
     struct slice keys[NEED_KEYS_MAX];
 
+    if (p->over_memory)
+        evict_want_checkpoint(p->sh);
     shard_unlease(p->sh);
     p->fetched.again = obstacle_gone;
     c.need = part_need(p, keys);
@@ -280,6 +285,7 @@ part_forget_need(struct txn_part *p)
     p->need_n = 0;
     p->need = (struct need){0};
     p->obstacle = EXEC_DONE;
+    p->over_memory = false;
 }
 
 static void
@@ -295,12 +301,15 @@ static void
 txn_retreat(struct txn *t)
 {
     uint32_t n = t->parts_n;
+    bool fetches = false;
 
-    t->attempts++;
     t->next = retreat_over;
     t->pending = n;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         t->pending += t->parts[i].obstacle != EXEC_DONE;
+        fetches = fetches || t->parts[i].obstacle == EXEC_NEED;
+    }
+    t->attempts += fetches;
     for (uint32_t i = 0; i < n; i++)
         part_call(&t->parts[i], retreat_run);
 }
@@ -420,7 +429,7 @@ txn_select(struct txn *t, const struct queued_command *q)
 }
 
 static bool
-txn_gates(struct txn *t)
+gate_journals(struct txn *t)
 {
     bool open = true;
 
@@ -432,6 +441,45 @@ txn_gates(struct txn *t)
             open = false;
         }
     }
+    return open;
+}
+
+/* Each shard of a transaction that may grow is brought below its share of maxmemory, even if this
+ * transaction makes only others grow. Where that can never be it is refused. */
+static bool
+gate_memory(struct txn *t)
+{
+    bool open = true;
+
+    for (uint32_t i = 0; t->grows && t->core->config.maxmemory && i < t->parts_n; i++) {
+        struct txn_part *p = &t->parts[i];
+
+        switch (evict_leased(t->core, p->sh)) {
+        case EVICT_ROOM:
+            break;
+        case EVICT_LATER:
+            p->obstacle = EXEC_WAIT_MEMORY;
+            p->over_memory = true;
+            open = false;
+            break;
+        case EVICT_NEVER:
+            t->refused_memory = true;
+            break;
+        }
+    }
+    return open;
+}
+
+static bool
+txn_gates(struct txn *t)
+{
+    bool open;
+
+    t->refused_memory = false;
+    open = gate_memory(t);
+    if (t->refused_memory)
+        return true;
+    open = gate_journals(t) && open;
     t->db = t->session->db;
     for (struct queued_command *q = t->commands; q; q = q->next) {
         struct key_gate g = {t, q, true};
@@ -445,10 +493,15 @@ txn_gates(struct txn *t)
     return open;
 }
 
-/* A journal that cannot take writes: the whole transaction is refused. */
+/* A journal that cannot take writes, or memory that cannot be had: the whole transaction is
+ * refused. */
 static bool
 txn_refused(struct txn *t)
 {
+    if (t->refused_memory) {
+        resp_error(&t->reply, ERR_OOM);
+        return true;
+    }
     for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {
         struct shard *sh = t->parts[i].sh;
 
@@ -778,6 +831,7 @@ txn_start_command(struct session *s, const struct command *cmd, const struct sli
 
     t->commands = queued_command_create(cmd, argv, argc);
     t->writes = (cmd->flags & CMD_WRITE) != 0;
+    t->grows = (cmd->flags & CMD_DENYOOM) != 0;
     session_block(s);
     txn_lease_next(t);
 }
@@ -797,9 +851,10 @@ set_add(void *arg, uint32_t index)
     o->set[owner / 64] |= 1ull << (owner % 64);
 }
 
-/* The shards of everything queued and everything watched; this core's own when there is none. */
+/* The shards of everything queued and everything watched, this core's own when there is none; and
+ * the flags of all commands. */
 static void
-exec_shards(struct session *s, uint64_t *set, bool *ret_writes)
+exec_shards(struct session *s, uint64_t *set, uint32_t *ret_flags)
 {
     bool any = false;
 
@@ -807,7 +862,7 @@ exec_shards(struct session *s, uint64_t *set, bool *ret_writes)
     for (const struct queued_command *q = s->queue; q; q = q->next) {
         struct set_of o = {q, s->core->ncores, set};
 
-        *ret_writes = *ret_writes || (q->cmd->flags & CMD_WRITE);
+        *ret_flags |= q->cmd->flags;
         command_keys(q->cmd, q->argc, set_add, &o);
         if (q->cmd->route == ROUTE_ALL || q->cmd->route == ROUTE_CURSOR)
             for (uint32_t i = 0; i < s->core->ncores; i++)
@@ -823,13 +878,14 @@ void
 txn_exec(struct session *s)
 {
     uint64_t set[MESH_CORES_MAX / 64] = {0};
-    bool writes = false;
+    uint32_t flags = 0;
     struct txn *t;
 
-    exec_shards(s, set, &writes);
+    exec_shards(s, set, &flags);
     t = txn_create(s, set);
     t->exec = true;
-    t->writes = writes;
+    t->writes = (flags & CMD_WRITE) != 0;
+    t->grows = (flags & CMD_DENYOOM) != 0;
     t->commands = s->queue;
     t->queue_n = s->queue_n;
     s->queue = NULL;

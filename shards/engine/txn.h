@@ -2,7 +2,7 @@
  *
  * The coordinator is the client's core. It leases the shards in ascending order (so two
  * transactions cannot wait for each other), which makes it the only one to touch their data; passes
- * the gates for all of them (journal room, keys to fetch: when one is shut it gives everything back,
+ * the gates for all of them (memory, journal room, keys to fetch: when one is shut it gives all back,
  * waits, and starts over, nothing having been done); runs the commands to their end as if everything
  * were local; gives the leases back; and answers when every shard's part is durable.
  *

@@ -117,18 +117,29 @@ check_protected(const struct config *config, struct buf *err)
 
 /* --- starting: stores (any thread), then each core on its own -------------------------------------- */
 
+enum store_compression
+node_compression(const struct config *config)
+{
+    switch (config->store_compression) {
+    case CONFIG_COMPRESSION_NONE:
+        return STORE_COMPRESSION_NONE;
+    case CONFIG_COMPRESSION_LZ4:
+        return STORE_COMPRESSION_LZ4;
+    default:
+        return STORE_COMPRESSION_ZSTD;
+    }
+}
+
 static int
 open_store(struct starter *s)
 {
     struct running *r = s->running;
-    const struct config *config = &r->node.config;
-    struct store_options opt = {.dir = s->store_dir, .filter = checkpoint_filter};
+    struct store_options opt = {.dir = s->store_dir,
+                                .compression = node_compression(&r->node.config),
+                                .filter = checkpoint_filter};
     struct store_error err = {""};
     int rc;
 
-    opt.compression = config->store_compression == CONFIG_COMPRESSION_NONE  ? STORE_COMPRESSION_NONE
-                      : config->store_compression == CONFIG_COMPRESSION_LZ4 ? STORE_COMPRESSION_LZ4
-                                                                            : STORE_COMPRESSION_ZSTD;
     rc = store_open(&s->core->shard.store, r->node.store_env, &opt, &err);
     if (rc == 0)
         rc = recovery_begin(&s->recovery, &err);

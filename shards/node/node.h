@@ -4,9 +4,13 @@
 
 #include "core/config.h"
 #include "shards/node/datadir.h"
+#include "shards/store/store.h"
 
 /* Runs the server until SIGTERM, SIGINT or SHUTDOWN. Returns the exit status: 0 stopped in good
  * order, 1 could not start (the log says why). */
 int node_run(const struct config *config);
+
+/* What `store-compression` says. */
+enum store_compression node_compression(const struct config *config);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "shards/engine/recovery.h"
+#include "shards/node/node.h"
 #include "shards/store/row.h"
 
 #include <inttypes.h>
@@ -38,7 +39,7 @@ open_layout(struct layout *l, const struct datadir *d, const struct node *like, 
     ASSERT(l->node.cores && l->shards);
     memset(l->node.cores, 0, n * sizeof(struct core));
     for (uint32_t i = 0; i < n; i++) {
-        struct store_options opt = {.compression = STORE_COMPRESSION_LZ4};
+        struct store_options opt = {.compression = node_compression(&like->config)};
         char store_dir[1200];
         int rc;
 

@@ -133,3 +133,59 @@ def test_dbsize_is_exact_while_keys_are_written_blindly(t):
         eq(c("DEL", *["old%d" % i for i in range(5000)]), 5000)
         eq(c.ok("DBSIZE"), n - 5000)
         holds(s.log(), "ready")
+
+
+# --- maxmemory ----------------------------------------------------------------------------------------
+
+
+def write_groups(c, kind, pairs, value):
+    """A group for each pair of keys, of one kind or another."""
+    for a, b in pairs:
+        if kind == "mset":
+            c.send_raw(encode("MSET", a, value, b, value))
+        else:
+            c.send_raw(encode("MULTI") + encode("SET", a, value) + encode("SET", b, value) +
+                       encode("EXEC"))
+    for _ in pairs:
+        if kind == "mset":
+            eq(c.read(), "OK")
+        else:
+            eq([c.read() for _ in range(4)], ["OK", "QUEUED", "QUEUED", ["OK", "OK"]])
+
+
+def test_groups_over_two_cores_stay_within_maxmemory(t):
+    limit, n = 8 << 20, 3000
+    here, there = keys_on(0, 2, n), keys_on(1, 2, n)
+    for kind in ("mset", "exec"):
+        s = t.server(cores=2, maxmemory=limit, appendfsync="everysec")
+        c, value = s.client(timeout=60), b"v" * 4000
+        most = 0
+        for at in range(0, n, 50):
+            write_groups(c, kind, list(zip(here[at:at + 50], there[at:at + 50])), value)
+            most = max(most, int(info(c)["used_memory"]))
+        t.say("%s: at most %.1f of %.0f MiB" % (kind, most / (1 << 20), limit / (1 << 20)))
+        assert most < limit * 1.5, most
+        eq(c("DBSIZE"), 2 * n)
+        for keys in (here, there):
+            for at in range(0, n, 200):
+                eq(c("MGET", *keys[at:at + 200]), [value] * 200)
+
+
+def test_groups_are_refused_where_memory_can_never_be_had(t):
+    # Less than the empty tables of the directory take once they have had a key.
+    s = t.server(cores=2)
+    c = s.client(timeout=60)
+    a, b = keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]
+    eq(c("MSET", a, "1", b, "2"), "OK")
+    eq(c("CONFIG", "SET", "maxmemory", 1024), "OK")
+    eq(c("MSET", a, "x", b, "x").code, "OOM")
+    for commands in ([("SET", a, "x"), ("GET", b)], [("INCR", a)], [("MSET", a, "x", b, "y")]):
+        eq(c.pipe([("MULTI",)] + commands + [("EXEC",)])[-1].code, "OOM")
+    eq(c("INCR", b).code, "OOM")
+    eq(c.pipe([("MULTI",), ("MGET", a, b), ("DEL", b), ("EXEC",)])[-1], [[b"1", b"2"], 1])
+    eq(c("BATCH_SET", a + "s", 1, 5), "QUEUED")
+    eq(c("BATCH_SET", b + "s", 1, 5), "QUEUED")
+    eq(c("BATCH_FLUSH").code, "OOM")
+    eq(c("DBSIZE"), 1)
+    eq(c("CONFIG", "SET", "maxmemory", 0), "OK")
+    eq(c("MSET", a, "x", b, "x"), "OK")

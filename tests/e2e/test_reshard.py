@@ -131,3 +131,28 @@ def test_unfinished_groups_do_not_survive_a_move_in_part(t):
             for track in some:
                 track.check(c, False, killed)
         s.stop()
+
+
+def table_bytes_with(s, text):
+    """How often a text stands in the tables of all stores."""
+    n = 0
+    for folder, _, files in os.walk(s.dir):
+        for name in files:
+            if name.endswith(".sst"):
+                with open(os.path.join(folder, name), "rb") as f:
+                    n += f.read().count(text)
+    return n
+
+
+def test_moved_data_is_compressed_as_configured(t):
+    # What does not compress is there as it was; what does is not.
+    text = b"0123456789abcdefghijklmnopqrstuvwxyz" * 4
+    for compression in ("none", "lz4"):
+        s = t.server(cores=1, store_compression=compression)
+        s.client().pipe_many([("SET", "k%d" % i, text) for i in range(500)])
+        s.stop()
+        s.start(cores=2)
+        eq(s.client()("GET", "k77"), text)
+        s.kill9()
+        n = table_bytes_with(s, text)
+        assert n >= 500 if compression == "none" else n < 100, "%s: %d times" % (compression, n)
