@@ -1,5 +1,5 @@
-/* The blocking side of a connection: what happens before the load starts. Connects, logs in, and
- * asks the cluster for its map. Every function writes a sentence to `error` when it fails. */
+/* What happens before the load starts: connections are opened (tools/lib/client.h), and the cluster
+ * is asked for its map. Every function writes a sentence to `error` when it fails. */
 #ifndef BENCH_LOAD_CLIENT_H
 #define BENCH_LOAD_CLIENT_H
 
@@ -7,11 +7,7 @@
 #include "bench/load_options.h"
 #include "core/base.h"
 
-/* How long a connect, a login or the map may take. */
-#define LOAD_SETUP_SECONDS 10
 #define LOAD_HOST_MAX 255
-/* A CLUSTER SLOTS reply of 256 nodes with replicas and scattered ranges stays well below. */
-#define LOAD_MAP_BYTES_MAX (16 * MIB)
 
 struct load_node {
     char host[LOAD_HOST_MAX + 1];

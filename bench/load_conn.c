@@ -13,7 +13,7 @@ load_conn_init(struct load_conn *c, int fd, unsigned node, uint64_t pipeline)
 
     c->fd = fd;
     c->node = node;
-    load_reply_init(&c->scan);
+    reply_scan_init(&c->scan);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     while (room < pipeline)
@@ -112,7 +112,7 @@ load_conn_receive(struct load_conn *c, char *room, size_t room_bytes, load_answe
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     if (n == 0)
         return -ECONNRESET;
-    rc = load_reply_feed(&c->scan, room, (size_t)n);
+    rc = reply_scan_feed(&c->scan, room, (size_t)n);
     if (rc == 0)
         rc = retire(c, c->scan.replies - before, answered, arg);
     return rc < 0 ? rc : n;

@@ -3,7 +3,7 @@
 #ifndef BENCH_LOAD_CONN_H
 #define BENCH_LOAD_CONN_H
 
-#include "bench/load_reply.h"
+#include "tools/lib/reply_scan.h"
 #include "bench/load_workload.h"
 #include "core/base.h"
 #include "core/buf.h"
@@ -26,7 +26,7 @@ struct load_conn {
     unsigned node;
     uint64_t outstanding; /* commands in flight or encoded */
     struct load_source source;
-    struct load_reply_scan scan;
+    struct reply_scan scan;
     struct buf out;
     size_t out_at; /* bytes of out that have left */
 

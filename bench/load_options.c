@@ -1,26 +1,9 @@
 #include "bench/load_options.h"
 
 #include "core/clock.h"
+#include "tools/lib/options.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-enum option_kind {
-    OPTION_FLAG,
-    OPTION_UNSIGNED,
-    OPTION_SECONDS,
-    OPTION_TEXT,
-};
-
-struct option_row {
-    const char *name;
-    enum option_kind kind;
-    size_t at; /* offset in struct load_options */
-    uint64_t min, max;
-    const char *argument; /* for --help */
-    const char *help;
-};
 
 #define AT(field) offsetof(struct load_options, field)
 #define DAY_MS 86400000ULL
@@ -46,10 +29,10 @@ static const struct option_row option_rows[] = {
      "open loop: N commands/s in all on a fixed timetable; latency counts from the planned time"},
     {"burst", OPTION_UNSIGNED, AT(burst), 1, LOAD_PIPELINE_MAX, "N",
      "open loop: so many commands are due at once on one connection (1)"},
-    {"duration", OPTION_SECONDS, AT(duration_s), 0, 0, "SECONDS", "measured time (10)"},
+    {"duration", OPTION_NUMBER, AT(duration_s), 0, 0, "SECONDS", "measured time (10)"},
     {"requests", OPTION_UNSIGNED, AT(requests), 1, UINT64_MAX, "N",
      "measured commands in all, instead of --duration"},
-    {"warmup", OPTION_SECONDS, AT(warmup_s), 0, 0, "SECONDS", "unmeasured time before it (0)"},
+    {"warmup", OPTION_NUMBER, AT(warmup_s), 0, 0, "SECONDS", "unmeasured time before it (0)"},
     {"seed", OPTION_UNSIGNED, AT(seed), 0, UINT64_MAX, "N", "seed of the random choices (1)"},
     {"mix", OPTION_TEXT, AT(mix), 0, 0, "KIND[:WEIGHT],...",
      "what to send (set): ping set get incr tsdb_set tsdb_get batch"},
@@ -81,75 +64,7 @@ static const struct option_row option_rows[] = {
     {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text"},
 };
 
-static const char *
-kind_needs(enum option_kind kind)
-{
-    switch (kind) {
-    case OPTION_UNSIGNED:
-        return "a whole number";
-    case OPTION_SECONDS:
-        return "seconds";
-    default:
-        return "text";
-    }
-}
-
-static int
-parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
-{
-    char *end;
-    unsigned long long v;
-
-    errno = 0;
-    v = strtoull(text, &end, 10);
-    if (errno || end == text || *end || *text == '-' || v < min || v > max)
-        return -EINVAL;
-    *ret = v;
-    return 0;
-}
-
-static int
-parse_double(const char *text, double min, double max, double *ret)
-{
-    char *end;
-    double v = strtod(text, &end);
-
-    if (end == text || *end || !isfinite(v) || v < min || v > max)
-        return -EINVAL;
-    *ret = v;
-    return 0;
-}
-
-static int
-set_option(struct load_options *o, const struct option_row *row, const char *value)
-{
-    char *field = (char *)o + row->at;
-
-    switch (row->kind) {
-    case OPTION_FLAG:
-        *(bool *)field = true;
-        return 0;
-    case OPTION_UNSIGNED:
-        return parse_unsigned(value, row->min, row->max, (uint64_t *)field);
-    case OPTION_SECONDS:
-        return parse_double(value, 0, 1e6, (double *)field);
-    case OPTION_TEXT:
-        *(const char **)field = value;
-        return 0;
-    }
-    return -EINVAL;
-}
-
-static const struct option_row *
-find_option(const char *name, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < ARRAY_SIZE(option_rows); i++)
-        if (strlen(option_rows[i].name) == n && memcmp(option_rows[i].name, name, n) == 0)
-            return &option_rows[i];
-    return NULL;
-}
+static const struct option_table option_table = {option_rows, ARRAY_SIZE(option_rows)};
 
 static int
 parse_order(struct load_options *o)
@@ -162,7 +77,7 @@ parse_order(struct load_options *o)
     else if (strcmp(o->order_text, "zipf") == 0)
         o->order = LOAD_ORDER_ZIPF;
     else if (strncmp(o->order_text, "zipf:", 5) == 0 &&
-             parse_double(o->order_text + 5, 0.01, 10, &o->theta) == 0)
+             options_number(o->order_text + 5, 0.01, 10, &o->theta) == 0)
         o->order = LOAD_ORDER_ZIPF;
     else
         return -EINVAL;
@@ -179,10 +94,10 @@ parse_late(struct load_options *o, const char *text)
         return -EINVAL;
     memcpy(pct, text, (size_t)(colon - text));
     pct[colon - text] = '\0';
-    if (parse_double(pct, 0, 100, &o->late_share) < 0)
+    if (options_number(pct, 0, 100, &o->late_share) < 0)
         return -EINVAL;
     o->late_share /= 100;
-    return parse_unsigned(colon + 1, 1, DAY_MS, &o->late_ms_max);
+    return options_unsigned(colon + 1, 1, DAY_MS, &o->late_ms_max);
 }
 
 static int
@@ -251,53 +166,17 @@ set_defaults(struct load_options *o)
     };
 }
 
-/* One "--name value", "--name=value" or "--flag" at argv[*at]; moves *at past it. */
-static int
-parse_one(struct load_options *o, int argc, const char *const *argv, int *at, char *error,
-          size_t error_size)
-{
-    const char *arg = argv[*at];
-    const struct option_row *row = NULL;
-    const char *equals, *value;
-
-    if (strncmp(arg, "--", 2) == 0) {
-        equals = strchr(arg, '=');
-        row = find_option(arg + 2, equals ? (size_t)(equals - arg - 2) : strlen(arg + 2));
-    }
-    if (!row) {
-        snprintf(error, error_size, "unknown option '%s', see --help", arg);
-        return -EINVAL;
-    }
-    value = equals ? equals + 1 : NULL;
-    (*at)++;
-    if (row->kind != OPTION_FLAG && !value && *at < argc)
-        value = argv[(*at)++];
-    if ((row->kind == OPTION_FLAG) != (value == NULL) || set_option(o, row, value) < 0) {
-        if (row->kind == OPTION_FLAG)
-            snprintf(error, error_size, "--%s takes no value", row->name);
-        else if (row->max)
-            snprintf(error, error_size, "--%s needs a whole number from %llu to %llu", row->name,
-                     (unsigned long long)row->min, (unsigned long long)row->max);
-        else
-            snprintf(error, error_size, "--%s needs %s", row->name, kind_needs(row->kind));
-        return -EINVAL;
-    }
-    return 0;
-}
-
 int
 load_options_parse(struct load_options *o, int argc, const char *const *argv, char *error,
                    size_t error_size)
 {
     const char *wrong;
-    int at = 1, rc;
+    int rc;
 
     set_defaults(o);
-    while (at < argc) {
-        rc = parse_one(o, argc, argv, &at, error, error_size);
-        if (rc < 0)
-            return rc;
-    }
+    rc = options_parse(&option_table, o, argc, argv, NULL, NULL, error, error_size);
+    if (rc < 0)
+        return rc;
     if (o->refill == 0)
         o->refill = (o->pipeline + 1) / 2;
     if (o->time_base == 0)
@@ -313,19 +192,8 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, ch
 void
 load_options_help(void)
 {
-    char left[64];
-    size_t i;
-
     puts("Usage: load [options]\n\n"
          "Sends commands to a server that speaks the Redis protocol and reports rate and latency.\n"
          "Without --rate every connection keeps --pipeline commands in flight (closed loop).\n");
-    for (i = 0; i < ARRAY_SIZE(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
-
-        snprintf(left, sizeof(left), "--%s %s", row->name, row->argument ? row->argument : "");
-        if (strlen(left) > 26)
-            printf("  %s\n  %-26s  %s\n", left, "", row->help);
-        else
-            printf("  %-26s  %s\n", left, row->help);
-    }
+    options_help(&option_table);
 }

@@ -16,7 +16,7 @@ struct load_result {
     struct load_hist all;
     struct load_hist kind[LOAD_KINDS];
     uint64_t kind_done[LOAD_KINDS];
-    char first_error[LOAD_REPLY_ERROR_MAX + 1];
+    char first_error[REPLY_SCAN_ERROR_MAX + 1];
     char failure[LOAD_ERROR_MAX];
 };
 

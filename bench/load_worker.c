@@ -319,7 +319,7 @@ collect(struct load_worker *w)
     unsigned i;
 
     for (i = 0; i < w->conns_n; i++) {
-        struct load_reply_scan *s = &w->conns[i].scan;
+        struct reply_scan *s = &w->conns[i].scan;
 
         if (s->errors && w->errors == 0)
             memcpy(w->first_error, s->error_text, sizeof(w->first_error));

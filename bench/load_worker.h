@@ -54,7 +54,7 @@ struct load_worker {
     uint64_t errors, nulls, unanswered;
     uint64_t bytes_sent, bytes_received; /* within the measured time */
     uint64_t last_answer_ns;
-    char first_error[LOAD_REPLY_ERROR_MAX + 1];
+    char first_error[REPLY_SCAN_ERROR_MAX + 1];
     char failure[LOAD_ERROR_MAX]; /* why the run broke off; empty if it did not */
 };
 

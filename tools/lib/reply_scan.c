@@ -1,4 +1,4 @@
-#include "bench/load_reply.h"
+#include "tools/lib/reply_scan.h"
 
 #include "core/base.h"
 
@@ -8,25 +8,26 @@
 #define REPLY_LENGTH_MAX (1LL << 40)
 
 void
-load_reply_init(struct load_reply_scan *s)
+reply_scan_init(struct reply_scan *s)
 {
     memset(s, 0, sizeof(*s));
 }
 
 /* One element is complete; `more` elements came announced with it. */
 static inline void
-element_done(struct load_reply_scan *s, uint64_t more)
+element_done(struct reply_scan *s, uint64_t more)
 {
     uint64_t lacking = (s->lacking ? s->lacking : 1) - 1 + more;
 
     s->lacking = lacking;
+    s->elements = lacking ? s->elements + 1 : 0;
     s->replies += lacking == 0;
 }
 
 static void
-keep_error(struct load_reply_scan *s, const char *p, size_t n)
+keep_error(struct reply_scan *s, const char *p, size_t n)
 {
-    n = MIN(n, (size_t)(LOAD_REPLY_ERROR_MAX - s->error_bytes));
+    n = MIN(n, (size_t)(REPLY_SCAN_ERROR_MAX - s->error_bytes));
     memcpy(s->error_text + s->error_bytes, p, n);
     s->error_bytes += (unsigned)n;
     while (s->error_bytes > 0 && s->error_text[s->error_bytes - 1] == '\r')
@@ -36,7 +37,7 @@ keep_error(struct load_reply_scan *s, const char *p, size_t n)
 
 /* Skips to the end of the line; returns bytes taken. */
 static size_t
-take_line(struct load_reply_scan *s, const char *p, size_t n)
+take_line(struct reply_scan *s, const char *p, size_t n)
 {
     const char *end = memchr(p, '\n', n);
     size_t taken = end ? (size_t)(end - p) + 1 : n;
@@ -45,6 +46,8 @@ take_line(struct load_reply_scan *s, const char *p, size_t n)
         keep_error(s, p, end ? taken - 1 : taken);
     s->in_line = end == NULL;
     if (end) {
+        if (s->keep_line && s->on_error)
+            s->on_error(s->on_error_arg, s->replies, s->elements, s->error_text);
         s->keep_line = false;
         element_done(s, 0);
     }
@@ -75,7 +78,7 @@ parse_length(const char *p, const char *end, int64_t *ret_length)
 
 /* `p` is a whole header "$12\r\n" or "*3\r\n" of n bytes. */
 static int
-take_header(struct load_reply_scan *s, const char *p, size_t n)
+take_header(struct reply_scan *s, const char *p, size_t n)
 {
     int64_t length;
 
@@ -94,9 +97,9 @@ take_header(struct load_reply_scan *s, const char *p, size_t n)
 
 /* The header began in an earlier piece; completes it. Returns bytes taken or -EPROTO. */
 static ssize_t
-join_header(struct load_reply_scan *s, const char *p, size_t n)
+join_header(struct reply_scan *s, const char *p, size_t n)
 {
-    size_t i, room = LOAD_REPLY_HEADER_MAX - s->header_bytes;
+    size_t i, room = REPLY_SCAN_HEADER_MAX - s->header_bytes;
     unsigned whole;
 
     for (i = 0; i < n && i < room; i++) {
@@ -112,9 +115,9 @@ join_header(struct load_reply_scan *s, const char *p, size_t n)
 
 /* At the first byte of a bulk or array header. */
 static ssize_t
-start_header(struct load_reply_scan *s, const char *p, size_t n)
+start_header(struct reply_scan *s, const char *p, size_t n)
 {
-    const char *end = memchr(p, '\n', MIN(n, (size_t)LOAD_REPLY_HEADER_MAX));
+    const char *end = memchr(p, '\n', MIN(n, (size_t)REPLY_SCAN_HEADER_MAX));
 
     if (!end)
         return join_header(s, p, n);
@@ -122,11 +125,11 @@ start_header(struct load_reply_scan *s, const char *p, size_t n)
 }
 
 static ssize_t
-start_element(struct load_reply_scan *s, const char *p, size_t n)
+start_element(struct reply_scan *s, const char *p, size_t n)
 {
     switch (p[0]) {
     case '-':
-        s->keep_line = s->errors++ == 0;
+        s->keep_line = s->errors++ == 0 || s->on_error;
         if (s->keep_line)
             s->error_bytes = 0;
         s->in_line = true;
@@ -143,7 +146,7 @@ start_element(struct load_reply_scan *s, const char *p, size_t n)
 }
 
 static size_t
-take_bulk(struct load_reply_scan *s, size_t n)
+take_bulk(struct reply_scan *s, size_t n)
 {
     size_t taken = MIN(n, s->skip);
 
@@ -155,7 +158,7 @@ take_bulk(struct load_reply_scan *s, size_t n)
 
 /* The answers of writes come in long runs of the same five bytes. */
 static size_t
-take_ok_run(struct load_reply_scan *s, const char *p, size_t n)
+take_ok_run(struct reply_scan *s, const char *p, size_t n)
 {
     size_t at = 0;
 
@@ -166,7 +169,7 @@ take_ok_run(struct load_reply_scan *s, const char *p, size_t n)
 }
 
 int
-load_reply_feed(struct load_reply_scan *s, const char *p, size_t n)
+reply_scan_feed(struct reply_scan *s, const char *p, size_t n)
 {
     size_t at = 0;
     ssize_t taken;

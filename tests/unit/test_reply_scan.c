@@ -1,7 +1,8 @@
-/* The load generator's reply scanner: the same counts wherever the stream is cut. */
-#include "bench/load_reply.h"
+/* The reply scanner: the same counts wherever the stream is cut. */
+#include "tools/lib/reply_scan.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 struct reply_case {
     const char *stream;
@@ -27,20 +28,20 @@ static const struct reply_case cases[] = {
 static void
 expect_case(const struct reply_case *c, size_t cut1, size_t cut2)
 {
-    struct load_reply_scan s;
+    struct reply_scan s;
     size_t n = strlen(c->stream);
 
-    load_reply_init(&s);
-    cr_assert_eq(load_reply_feed(&s, c->stream, cut1), 0);
-    cr_assert_eq(load_reply_feed(&s, c->stream + cut1, cut2 - cut1), 0);
-    cr_assert_eq(load_reply_feed(&s, c->stream + cut2, n - cut2), 0);
+    reply_scan_init(&s);
+    cr_assert_eq(reply_scan_feed(&s, c->stream, cut1), 0);
+    cr_assert_eq(reply_scan_feed(&s, c->stream + cut1, cut2 - cut1), 0);
+    cr_assert_eq(reply_scan_feed(&s, c->stream + cut2, n - cut2), 0);
     cr_assert_eq(s.replies, c->replies, "%s cut at %zu and %zu", c->stream, cut1, cut2);
     cr_assert_eq(s.errors, c->errors, "%s cut at %zu and %zu", c->stream, cut1, cut2);
     cr_assert_eq(s.nulls, c->nulls, "%s cut at %zu and %zu", c->stream, cut1, cut2);
     cr_assert_str_eq(s.error_text, c->error_text);
 }
 
-Test(load_reply, counts_are_the_same_wherever_the_stream_is_cut)
+Test(reply_scan, counts_are_the_same_wherever_the_stream_is_cut)
 {
     size_t i, cut1, cut2;
 
@@ -50,7 +51,7 @@ Test(load_reply, counts_are_the_same_wherever_the_stream_is_cut)
                 expect_case(&cases[i], cut1, cut2);
 }
 
-Test(load_reply, what_is_no_reply_is_refused)
+Test(reply_scan, what_is_no_reply_is_refused)
 {
     static const char *const broken[] = {
         "hello\r\n",
@@ -64,32 +65,65 @@ Test(load_reply, what_is_no_reply_is_refused)
         "$99999999999999999\r\n",
         "+OK\r\n%1\r\n",
     };
-    struct load_reply_scan s;
+    struct reply_scan s;
     size_t i, j;
     int whole, rc;
 
     for (i = 0; i < ARRAY_SIZE(broken); i++) {
-        load_reply_init(&s);
-        whole = load_reply_feed(&s, broken[i], strlen(broken[i]));
+        reply_scan_init(&s);
+        whole = reply_scan_feed(&s, broken[i], strlen(broken[i]));
         cr_assert_eq(whole, -EPROTO, "%s", broken[i]);
-        load_reply_init(&s);
+        reply_scan_init(&s);
         for (j = 0, rc = 0; rc == 0 && broken[i][j]; j++)
-            rc = load_reply_feed(&s, &broken[i][j], 1);
+            rc = reply_scan_feed(&s, &broken[i][j], 1);
         cr_assert_eq(rc, -EPROTO, "%s byte by byte", broken[i]);
     }
 }
 
-Test(load_reply, long_error_is_cut_and_the_stream_goes_on)
+Test(reply_scan, long_error_is_cut_and_the_stream_goes_on)
 {
     char stream[1000];
-    struct load_reply_scan s;
+    struct reply_scan s;
 
     memset(stream, 'e', sizeof(stream));
     stream[0] = '-';
     memcpy(stream + sizeof(stream) - 7, "\r\n+OK\r\n", 7);
-    load_reply_init(&s);
-    cr_assert_eq(load_reply_feed(&s, stream, sizeof(stream)), 0);
+    reply_scan_init(&s);
+    cr_assert_eq(reply_scan_feed(&s, stream, sizeof(stream)), 0);
     cr_assert_eq(s.replies, 2);
     cr_assert_eq(s.errors, 1);
-    cr_assert_eq(strlen(s.error_text), LOAD_REPLY_ERROR_MAX);
+    cr_assert_eq(strlen(s.error_text), REPLY_SCAN_ERROR_MAX);
+}
+
+struct heard {
+    char text[256];
+    size_t n;
+};
+
+static void
+hear(void *arg, uint64_t reply, uint64_t element, const char *text)
+{
+    struct heard *h = arg;
+
+    h->n += (size_t)snprintf(h->text + h->n, sizeof(h->text) - h->n, "%llu.%llu %s;",
+                             (unsigned long long)reply, (unsigned long long)element, text);
+}
+
+Test(reply_scan, each_error_is_told_with_its_place_wherever_the_stream_is_cut)
+{
+    static const char stream[] = "+OK\r\n-ERR a\r\n*3\r\n+OK\r\n-WRONG b\r\n:1\r\n"
+                                 "*2\r\n-ERR c\r\n+OK\r\n-EXECABORT d\r\n+OK\r\n";
+
+    for (size_t cut = 0; cut <= sizeof(stream) - 1; cut++) {
+        struct heard h = {.n = 0};
+        struct reply_scan s;
+
+        reply_scan_init(&s);
+        s.on_error = hear;
+        s.on_error_arg = &h;
+        cr_assert_eq(reply_scan_feed(&s, stream, cut), 0);
+        cr_assert_eq(reply_scan_feed(&s, stream + cut, sizeof(stream) - 1 - cut), 0);
+        cr_assert_str_eq(h.text, "1.0 ERR a;2.2 WRONG b;3.1 ERR c;4.0 EXECABORT d;");
+        cr_assert_eq(s.replies, 6);
+    }
 }
