@@ -1,0 +1,274 @@
+#include "tools/lib/input.h"
+
+#include "tools/lib/input_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RAW_BYTES (256 * KIB)
+#define TEXT_BYTES (512 * KIB) /* decoded at a time */
+
+static int
+fail(struct input *in, int rc, const char *what)
+{
+    snprintf(in->error, sizeof(in->error), "%s: %s", in->path, what);
+    return rc;
+}
+
+/* Reads into the free end of `b`. Bytes, 0 at the end, or a negative errno. */
+static ssize_t
+read_some(struct input *in, struct buf *b, size_t room)
+{
+    char *to = buf_reserve(b, room);
+    ssize_t n;
+
+    do {
+        n = read(in->fd, to, room);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return fail(in, -errno, strerror(errno));
+    b->n += (size_t)n;
+    in->file_at += (uint64_t)n;
+    return n;
+}
+
+static int
+fill_raw(struct input *in)
+{
+    ssize_t n;
+
+    in->raw.n = in->raw_at = 0;
+    n = read_some(in, &in->raw, RAW_BYTES);
+    in->raw_end = n == 0;
+    return n < 0 ? (int)n : 0;
+}
+
+static int
+decode_some(struct input *in)
+{
+    size_t room = TEXT_BYTES, before = in->text.n, at = 0;
+    const char *why;
+    int rc = 0;
+
+    buf_reserve(&in->text, room);
+    while (rc == 0 && at == 0) {
+        if (in->raw_at == in->raw.n && !in->raw_end)
+            rc = fill_raw(in);
+        /* Also without new bytes: the decoder may hold text that had no room before. */
+        if (rc == 0 && input_decode(in->decoder, in->raw.p, in->raw.n, &in->raw_at,
+                                    in->text.p + before, room, &at, &why) < 0)
+            rc = fail(in, -EBADMSG, why);
+        if (rc == 0 && at == 0 && in->raw_at == in->raw.n && in->raw_end) {
+            in->text_end = true;
+            if (!input_decoder_at_end(in->decoder))
+                rc = fail(in, -EBADMSG, "the file ends in the middle of compressed data");
+            break;
+        }
+    }
+    in->text.n = before + at;
+    return rc;
+}
+
+/* More text behind what there is; sets text_end when there is no more. */
+static int
+fill(struct input *in)
+{
+    ssize_t n;
+
+    if (in->text_at > 0) {
+        buf_consume(&in->text, in->text_at);
+        in->text_at = 0;
+    }
+    if (in->decoder)
+        return decode_some(in);
+    if (in->raw_at < in->raw.n) { /* what was read to see what kind of file it is */
+        buf_append(&in->text, in->raw.p + in->raw_at, in->raw.n - in->raw_at);
+        in->raw_at = in->raw.n;
+        return 0;
+    }
+    n = read_some(in, &in->text, TEXT_BYTES);
+    in->text_end = n == 0;
+    return n < 0 ? (int)n : 0;
+}
+
+/* A pipe may bring its first bytes one by one. */
+static int
+read_magic(struct input *in)
+{
+    ssize_t n = 1;
+
+    while (n > 0 && in->raw.n < 4)
+        n = read_some(in, &in->raw, RAW_BYTES);
+    in->raw_end = n == 0;
+    return n < 0 ? (int)n : 0;
+}
+
+static int
+skip_mark(struct input *in)
+{
+    struct slice first;
+    int rc = input_peek(in, 3, &first);
+
+    if (rc == 0 && first.n == 3 && memcmp(first.p, "\xef\xbb\xbf", 3) == 0) {
+        in->text_at += 3;
+        in->offset = 3;
+    }
+    return rc;
+}
+
+int
+input_open(struct input *in, const char *path)
+{
+    enum input_kind kind;
+    struct stat st;
+    int rc;
+
+    *in = (struct input){.path = path, .fd = STDIN_FILENO};
+    if (strcmp(path, "-") != 0)
+        in->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (in->fd < 0)
+        return fail(in, -errno, strerror(errno));
+    if (fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode))
+        in->file_bytes = (uint64_t)st.st_size;
+    rc = read_magic(in);
+    if (rc < 0)
+        return rc;
+    kind = input_kind_of(in->raw.p, in->raw.n);
+    if (kind != INPUT_PLAIN && (in->decoder = input_decoder_create(kind)) == NULL)
+        return fail(in, -ENOMEM, strerror(ENOMEM));
+    return skip_mark(in);
+}
+
+void
+input_close(struct input *in)
+{
+    if (in->fd > STDIN_FILENO)
+        close(in->fd);
+    input_decoder_destroy(&in->decoder);
+    buf_fini(&in->raw);
+    buf_fini(&in->text);
+    in->fd = -1;
+}
+
+static int
+hand_out(struct input *in, size_t n, size_t with_end, char **ret_line, size_t *ret_n)
+{
+    char *line = in->text.p + in->text_at;
+
+    in->text_at += with_end;
+    in->offset += with_end;
+    in->line++;
+    if (with_end > n && n > 0 && line[n - 1] == '\r')
+        n--;
+    *ret_line = line;
+    *ret_n = n;
+    return INPUT_LINE;
+}
+
+/* The rest of a line that is too long. */
+static int
+pass_over(struct input *in)
+{
+    const char *end = NULL;
+    int rc;
+
+    while (end == NULL) {
+        in->offset += in->text.n - in->text_at;
+        in->text_at = in->text.n;
+        rc = fill(in);
+        if (rc < 0)
+            return rc;
+        if (in->text_end)
+            break;
+        end = memchr(in->text.p, '\n', in->text.n);
+    }
+    if (end) {
+        in->text_at = (size_t)(end - in->text.p) + 1;
+        in->offset += in->text_at;
+    }
+    in->line++;
+    return INPUT_LONG;
+}
+
+int
+input_line(struct input *in, char **ret_line, size_t *ret_n)
+{
+    size_t seen = 0, n;
+    const char *from, *end;
+    int rc;
+
+    for (;;) {
+        n = in->text.n - in->text_at;
+        from = in->text.p + in->text_at;
+        end = n > seen ? memchr(from + seen, '\n', n - seen) : NULL;
+        if (end && (size_t)(end - from) <= INPUT_LINE_BYTES_MAX)
+            return hand_out(in, (size_t)(end - from), (size_t)(end - from) + 1, ret_line, ret_n);
+        if (n > INPUT_LINE_BYTES_MAX)
+            return pass_over(in);
+        if (in->text_end)
+            return n > 0 ? hand_out(in, n, n, ret_line, ret_n) : INPUT_END;
+        seen = n;
+        rc = fill(in);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* Passing over by reading, for compressed files and pipes. */
+static int
+skip_by_reading(struct input *in, uint64_t offset)
+{
+    uint64_t take;
+    int rc;
+
+    while (in->offset < offset) {
+        take = MIN(offset - in->offset, in->text.n - in->text_at);
+        in->text_at += take;
+        in->offset += take;
+        if (in->offset == offset)
+            break;
+        if (in->text_end)
+            return fail(in, -ENODATA, "the file is shorter than what was loaded of it");
+        rc = fill(in);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int
+input_skip(struct input *in, uint64_t offset, uint64_t line)
+{
+    int rc;
+
+    if (in->decoder || in->file_bytes == 0 || offset < in->offset + in->text.n - in->text_at) {
+        rc = skip_by_reading(in, offset);
+        if (rc < 0)
+            return rc;
+    } else {
+        if (offset > in->file_bytes)
+            return fail(in, -ENODATA, "the file is shorter than what was loaded of it");
+        if (lseek(in->fd, (off_t)offset, SEEK_SET) < 0)
+            return fail(in, -errno, strerror(errno));
+        in->raw.n = in->raw_at = in->text.n = in->text_at = 0;
+        in->raw_end = in->text_end = false;
+        in->offset = in->file_at = offset;
+    }
+    in->line = line;
+    return 0;
+}
+
+int
+input_peek(struct input *in, size_t n, struct slice *ret)
+{
+    int rc = 0;
+
+    while (rc == 0 && in->text.n - in->text_at < n && !in->text_end)
+        rc = fill(in);
+    if (rc < 0)
+        return rc;
+    *ret = (struct slice){in->text.p + in->text_at, MIN(n, in->text.n - in->text_at)};
+    return 0;
+}

@@ -1,0 +1,57 @@
+/* Lines of a file, plain, .gz or .zst; which of them is seen by the first bytes, not by the name.
+ *
+ * A line is handed out without its end ("\n" or "\r\n"), in memory that is the reader's and may be
+ * written to until the next call. Offsets count bytes of the text, uncompressed. A file that ends
+ * within compressed data is an error, not an end. */
+#ifndef TOOLS_LIB_INPUT_H
+#define TOOLS_LIB_INPUT_H
+
+#include "core/base.h"
+#include "core/buf.h"
+
+#define INPUT_LINE_BYTES_MAX (1 * MIB)
+#define INPUT_ERROR_MAX 320
+
+struct input_decoder;
+
+struct input {
+    const char *path; /* "-" is standard input */
+    int fd;
+    struct input_decoder *decoder; /* NULL: plain */
+    struct buf raw;                /* read from the file, not decoded yet */
+    size_t raw_at;
+    bool raw_end;
+    struct buf text; /* decoded, not handed out yet */
+    size_t text_at;
+    bool text_end;
+    /* for the owner to look at */
+    uint64_t line;       /* number of the line handed out last, the first is 1 */
+    uint64_t offset;     /* of the text behind it */
+    uint64_t file_bytes; /* size of the file, 0 when it has none (a pipe) */
+    uint64_t file_at;    /* bytes of it that were read */
+    char error[INPUT_ERROR_MAX];
+};
+
+enum input_result {
+    INPUT_END,
+    INPUT_LINE,
+    INPUT_LONG, /* a line over INPUT_LINE_BYTES_MAX was passed over */
+};
+
+/* 0, or a negative errno with input.error set. `path` must stay. */
+int input_open(struct input *in, const char *path);
+void input_close(struct input *in);
+
+/* The next line. An input_result, or a negative errno with input.error set; -EBADMSG is damaged
+ * compressed data. */
+int input_line(struct input *in, char **ret_line, size_t *ret_n);
+
+/* Passes over the text up to `offset`, behind line number `line`. -ENODATA when the text is
+ * shorter. Only before the first input_line. */
+int input_skip(struct input *in, uint64_t offset, uint64_t line);
+
+/* The first bytes of the text, up to `n`, without taking them; only before the first input_line.
+ * *ret_n is less than n only when the text is. 0 or a negative errno. */
+int input_peek(struct input *in, size_t n, struct slice *ret);
+
+#endif
