@@ -16,6 +16,8 @@ LIBRARIES = {
     r"liburing\.h": r"core/io[a-z_]*\.[ch]$",
     r"jemalloc/": r"alloc/",
     r"yaml\.h": r"core/config[a-z_]*\.[ch]$",
+    r"roaring/": r"shards/labels/",
+    r"pcre2\.h": r"shards/labels/label_regex\.c$",
     r"openssl/": r"net/tls[a-z_]*\.[ch]$",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')

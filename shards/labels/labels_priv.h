@@ -1,0 +1,104 @@
+/* Inside of the label index, for the files of its folder. */
+#ifndef SHARDS_LABELS_LABELS_PRIV_H
+#define SHARDS_LABELS_LABELS_PRIV_H
+
+#include "shards/head/head.h"
+#include "shards/labels/labels.h"
+#include "shards/labels/posting_priv.h"
+
+#define LABEL_NONE UINT32_MAX
+#define ID_CHUNK 1024 /* items that are allocated together */
+
+/* Items by number; numbers of removed ones are given again, the last one first. */
+struct id_table {
+    size_t item_bytes;
+    char **chunks;
+    uint32_t chunks_n, chunks_cap;
+    uint32_t used; /* numbers given so far, free ones included */
+    uint32_t live;
+    uint32_t free; /* the next free one, LABEL_NONE = none */
+};
+
+void *id_at(const struct id_table *t, uint32_t id);
+
+struct label_name {
+    struct entry *e; /* in names; NULL: the number is free */
+    struct posting has;
+    uint32_t first; /* of its labels, a list; LABEL_NONE = none */
+    uint32_t values;
+};
+
+struct label_pair {
+    struct entry *e; /* in pairs: key = name number, value; NULL: the number is free */
+    struct posting has;
+    uint32_t name;
+    uint32_t prev, next;
+};
+
+enum record_flag {
+    RECORD_STORED = 1 << 0,    /* the store may have a row */
+    RECORD_CHANGED = 1 << 1,   /* the row is not what the record says */
+    RECORD_CAPTURED = 1 << 2,  /* a checkpoint has taken it ... */
+    RECORD_UNTOUCHED = 1 << 3, /* ... and it has not changed since */
+};
+
+struct labels {
+    struct posting_memory memory;
+    struct head names, pairs, series;
+    struct id_table name, pair, record; /* label_name, label_pair, struct entry * */
+    uint64_t with_labels;
+};
+
+/* A record: the value of an entry of `series`. */
+#define RECORD_HEAD_BYTES 9
+
+static inline uint32_t
+record_id(const struct entry *e)
+{
+    return get_le32(entry_inline(e));
+}
+
+static inline uint32_t
+record_n(const struct entry *e)
+{
+    return get_le32(entry_inline(e) + 4);
+}
+
+static inline uint32_t
+record_pair(const struct entry *e, uint32_t i)
+{
+    return get_le32(entry_inline(e) + RECORD_HEAD_BYTES + 4 * (size_t)i);
+}
+
+static inline const struct entry *
+record_at(const struct labels *x, uint32_t id)
+{
+    return *(struct entry *const *)id_at(&x->record, id);
+}
+
+static inline const struct label_name *
+name_at(const struct labels *x, uint32_t id)
+{
+    return id_at(&x->name, id);
+}
+
+static inline const struct label_pair *
+pair_at(const struct labels *x, uint32_t id)
+{
+    return id_at(&x->pair, id);
+}
+
+/* Bytes of a label, in the index. */
+static inline struct slice
+pair_value(const struct label_pair *p)
+{
+    struct slice key = entry_key(p->e);
+
+    return (struct slice){key.p + 4, key.n - 4};
+}
+
+/* LABEL_NONE: nobody bears it. */
+uint32_t name_find(const struct labels *x, struct slice name);
+uint32_t pair_find(const struct labels *x, uint32_t name, struct slice value);
+
+#endif

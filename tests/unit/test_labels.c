@@ -1,0 +1,373 @@
+/* The label index and filters against a slow model: a list of series, looked at one by one. */
+#include "core/clock.h"
+#include "shards/head/head.h"
+#include "shards/labels/label_filter.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t
+next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* --- the model -------------------------------------------------------------------------------- */
+
+#define MODEL_SERIES 600
+#define MODEL_LABELS 5
+
+struct model_series {
+    char key[16];
+    char text[MODEL_LABELS][2][16];
+    struct label l[MODEL_LABELS];
+    uint32_t n;
+};
+
+struct model {
+    struct model_series s[MODEL_SERIES];
+    struct labels *x;
+    struct arena *arena;
+    uint64_t seed;
+};
+
+static struct model *
+model_create(uint64_t seed)
+{
+    struct model *m = calloc(1, sizeof(*m));
+
+    cr_assert_eq(arena_create(&m->arena), 0);
+    m->x = labels_create(m->arena);
+    m->seed = seed;
+    for (uint32_t i = 0; i < MODEL_SERIES; i++)
+        snprintf(m->s[i].key, sizeof(m->s[i].key), "s%u", i * 7919 % 1000);
+    return m;
+}
+
+static void
+model_destroy(struct model *m)
+{
+    labels_destroy(&m->x);
+    cr_assert_eq(arena_bytes(m->arena), 0);
+    arena_destroy(&m->arena);
+    free(m);
+}
+
+static void
+model_set(struct model *m, uint32_t at, uint32_t n)
+{
+    struct model_series *s = &m->s[at];
+    struct slice key = slice_of(s->key);
+
+    s->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(s->text[i][0], 16, "n%u", (unsigned)(next_random(&m->seed) % 6));
+        snprintf(s->text[i][1], 16, "v%u", (unsigned)(next_random(&m->seed) % 12));
+        s->l[i] = (struct label){slice_of(s->text[i][0]), slice_of(s->text[i][1])};
+    }
+    labels_set(m->x, key, head_hash(key), s->l, n);
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    return strcmp((*(const struct model_series *const *)a)->key,
+                  (*(const struct model_series *const *)b)->key);
+}
+
+static void
+model_ask(struct model *m, const struct label_filter *f, const char *what)
+{
+    const struct model_series *found[MODEL_SERIES];
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_hits h;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < MODEL_SERIES; i++)
+        if (m->s[i].n && label_filter_matches(f, m->s[i].l, m->s[i].n))
+            found[n++] = &m->s[i];
+    qsort(found, n, sizeof(found[0]), compare_keys);
+    cr_assert_eq(labels_select(m->x, f, MODEL_SERIES, &h, err), 0);
+    cr_assert_eq(h.n, n, "%s: %u, not %u", what, h.n, n);
+    for (uint32_t i = 0; i < n; i++)
+        cr_assert(slice_equal(h.p[i].key, slice_of(found[i]->key)), "%s: %s", what, found[i]->key);
+    label_hits_free(&h);
+}
+
+static const char *
+random_expression(struct model *m, char *out, bool positive)
+{
+    static const char *const forms[] = {
+        "n%u=v%u", "n%u=(v%u,v%u)", "n%u=~v%u|v1.", "n%u!=v%u", "n%u!=(v%u,v%u)", "n%u=", "n%u!=",
+        "n%u!~v[0-%u]",
+    };
+    unsigned form = (unsigned)(next_random(&m->seed) % (positive ? 3 : ARRAY_SIZE(forms)));
+    unsigned a = (unsigned)(next_random(&m->seed) % 7), b = (unsigned)(next_random(&m->seed) % 10),
+             c = (unsigned)(next_random(&m->seed) % 13);
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(out, 32, forms[form], a, b, c);
+#pragma GCC diagnostic pop
+    return out;
+}
+
+static void
+model_ask_something(struct model *m)
+{
+    char text[8][32], err[LABEL_FILTER_ERROR_BYTES], what[300] = "";
+    struct slice argv[8];
+    struct label_filter *f;
+    uint32_t n = 1 + (uint32_t)(next_random(&m->seed) % 4), at = 0;
+
+    argv[at++] = slice_of(random_expression(m, text[0], true));
+    for (uint32_t i = 1; i < n; i++)
+        argv[at++] = slice_of(random_expression(m, text[i], false));
+    if (next_random(&m->seed) % 3 == 0) {
+        argv[at++] = SLICE("OR");
+        argv[at++] = slice_of(random_expression(m, text[5], false));
+        argv[at++] = slice_of(random_expression(m, text[6], true));
+    }
+    for (uint32_t i = 0; i < at; i++)
+        snprintf(what + strlen(what), sizeof(what) - strlen(what), "%s ", argv[i].p);
+    cr_assert_eq(label_filter_parse(argv, at, true, &f, err), 0, "%s: %s", what, err);
+    model_ask(m, f, what);
+    label_filter_free(&f);
+}
+
+Test(labels, every_filter_finds_what_the_model_finds)
+{
+    struct model *m = model_create(88172645463325252);
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        model_set(m, (uint32_t)(next_random(&m->seed) % MODEL_SERIES),
+                  (uint32_t)(next_random(&m->seed) % (MODEL_LABELS + 1)));
+        if (i % 5 == 0)
+            model_ask_something(m);
+        if (i % 1000 == 0)
+            labels_check(m->x);
+    }
+    for (uint32_t i = 0; i < MODEL_SERIES; i++)
+        model_set(m, i, 0);
+    labels_check(m->x);
+    cr_assert_eq(labels_series(m->x), 0);
+    cr_assert_eq(labels_pairs(m->x), 0);
+    model_destroy(m);
+}
+
+static void
+add_name(void *arg, struct slice name)
+{
+    snprintf((char *)arg + strlen(arg), 100 - strlen(arg), "%.*s ", (int)name.n, name.p);
+}
+
+Test(labels, labels_of_a_series_come_back_in_their_order)
+{
+    const struct label l[] = {{SLICE("b"), SLICE("1")}, {SLICE("a"), SLICE("2")},
+                              {SLICE("b"), SLICE("3")}, {SLICE("b"), SLICE("1")}};
+    struct slice key = SLICE("k"), value;
+    struct arena *a;
+    struct labels *x;
+    char names[100] = "", values[100] = "";
+    uint32_t id;
+
+    cr_assert_eq(arena_create(&a), 0);
+    x = labels_create(a);
+    labels_set(x, key, head_hash(key), l, 4);
+    labels_check(x);
+    cr_assert(labels_find(x, key, head_hash(key), &id));
+    cr_assert_eq(labels_of(x, id), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        cr_assert(slice_equal(labels_at(x, id, i).name, l[i].name));
+        cr_assert(slice_equal(labels_at(x, id, i).value, l[i].value));
+    }
+    cr_assert(labels_value(x, id, SLICE("b"), &value) && slice_equal(value, SLICE("1")));
+    cr_assert_not(labels_value(x, id, SLICE("c"), &value));
+    labels_each_name(x, add_name, names);
+    labels_each_value(x, SLICE("b"), add_name, values);
+    cr_assert_str_eq(names, "b a ");
+    cr_assert_str_eq(values, "3 1 ");
+    labels_remove(x, key, head_hash(key));
+    cr_assert_not(labels_find(x, key, head_hash(key), &id));
+    labels_check(x);
+    labels_destroy(&x);
+    arena_destroy(&a);
+}
+
+/* --- filters ---------------------------------------------------------------------------------- */
+
+static void
+expect_filter(const char *text, bool extended, const char *error)
+{
+    char copy[200], err[LABEL_FILTER_ERROR_BYTES] = "";
+    struct label_filter *f = NULL;
+    struct slice argv[16];
+    uint32_t n = 0;
+
+    snprintf(copy, sizeof(copy), "%s", text);
+    for (char *at = strtok(copy, " "); at; at = strtok(NULL, " "))
+        argv[n++] = slice_of(at);
+    if (label_filter_parse(argv, n, extended, &f, err) == 0)
+        cr_assert_null(error, "%s", text);
+    else
+        cr_assert(error && strcmp(err, error) == 0, "%s: %s", text, err);
+    label_filter_free(&f);
+}
+
+Test(labels, filters_are_refused_in_the_words_of_redis)
+{
+    static const char bad[] = "ERR TSDB: failed parsing labels";
+    static const char none[] = "ERR TSDB: please provide at least one matcher";
+    static const char or_place[] = "ERR TSDB: OR stands between two filter expressions";
+
+    expect_filter("a=1", false, NULL);
+    expect_filter("a=(1,2) b= c!= d!=3 e!=(4)", false, NULL);
+    expect_filter("a", false, bad);
+    expect_filter("bad(", false, bad);
+    expect_filter("a=(1", false, bad);
+    expect_filter("=", false, bad);
+    expect_filter("a!=1", false, none);
+    expect_filter("a=", false, none);
+    expect_filter("a!= b!=(1)", false, none);
+    expect_filter("a=1 OR b=2", false, bad);
+    expect_filter("a=1 OR b=2", true, NULL);
+    expect_filter("a=1 or b!=2", true, none);
+    expect_filter("OR a=1", true, or_place);
+    expect_filter("a=1 OR", true, or_place);
+    expect_filter("a=1 OR OR b=1", true, or_place);
+    expect_filter("a=~x.*", true, NULL);
+    expect_filter("a!~x.*", true, none);
+    expect_filter("a=~(", true,
+                  "ERR TSDB: regular expression '(': missing closing parenthesis at byte 1");
+}
+
+Test(labels, pattern_of_many_steps_is_given_up)
+{
+    struct label l = {SLICE("a"), SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")};
+    struct slice argv[] = {SLICE("a=~(a*)*c|(a|aa)+(a|aa)+x")}, key = SLICE("k");
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_filter *f;
+    struct label_hits h;
+    struct arena *a;
+    struct labels *x;
+
+    cr_assert_eq(arena_create(&a), 0);
+    x = labels_create(a);
+    labels_set(x, key, head_hash(key), &l, 1);
+    cr_assert_eq(label_filter_parse(argv, 1, true, &f, err), 0, "%s", err);
+    cr_assert_eq(labels_select(x, f, 10, &h, err), -ETIME);
+    cr_assert_eq(h.n, 0);
+    label_filter_free(&f);
+    labels_destroy(&x);
+    arena_destroy(&a);
+}
+
+Test(labels, more_hits_than_the_limit_are_refused)
+{
+    struct slice argv[] = {SLICE("n1=(v0,v1,v2,v3,v4,v5,v6,v7,v8,v9,v10,v11)")};
+    struct model *m = model_create(1);
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_filter *f;
+    struct label_hits h;
+
+    for (uint32_t i = 0; i < MODEL_SERIES; i++)
+        model_set(m, i, MODEL_LABELS);
+    cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    cr_assert_eq(labels_select(m->x, f, 10, &h, err), -E2BIG);
+    cr_assert_str_eq(err,
+                     "ERR TSDB: the filter finds more than 10 series: ask for less at once");
+    label_filter_free(&f);
+    model_destroy(m);
+}
+
+/* --- rows of the store ------------------------------------------------------------------------ */
+
+struct kept {
+    struct labels *x;
+    struct arena *arena;
+};
+
+static struct kept
+kept_create(void)
+{
+    struct kept k;
+
+    cr_assert_eq(arena_create(&k.arena), 0);
+    k.x = labels_create(k.arena);
+    return k;
+}
+
+static void
+kept_destroy(struct kept *k)
+{
+    labels_check(k->x);
+    labels_destroy(&k->x);
+    arena_destroy(&k->arena);
+}
+
+Test(labels, row_of_a_record_makes_the_same_record)
+{
+    const struct label l[] = {{SLICE("area"), SLICE("a0")}, {SLICE("empty"), SLICE("")}};
+    struct slice key = SLICE("k");
+    uint64_t hash = head_hash(key);
+    struct kept one = kept_create(), two = kept_create();
+    struct buf row = {0};
+    uint32_t id;
+
+    labels_set(one.x, key, hash, l, 2);
+    cr_assert(labels_capture(one.x, key, hash, &row));
+    labels_settle(one.x, key, hash, true);
+    cr_assert_not(labels_capture(one.x, key, hash, &row));
+    cr_assert(labels_load(two.x, key, hash, (struct slice){row.p, row.n}));
+    cr_assert(labels_find(two.x, key, hash, &id));
+    cr_assert_eq(labels_of(two.x, id), 2);
+    cr_assert(slice_equal(labels_at(two.x, id, 0).value, SLICE("a0")));
+    cr_assert_not(labels_capture(two.x, key, hash, &row)); /* the row is there */
+    for (size_t n = 0; n < row.n; n++)
+        cr_assert_not(labels_load(two.x, key, hash, (struct slice){row.p, n}), "cut at %zu", n);
+    buf_fini(&row);
+    kept_destroy(&one);
+    kept_destroy(&two);
+}
+
+Test(labels, row_goes_after_its_labels)
+{
+    const struct label l[] = {{SLICE("a"), SLICE("1")}}, m[] = {{SLICE("a"), SLICE("2")}};
+    struct slice key = SLICE("k");
+    uint64_t hash = head_hash(key);
+    struct kept k = kept_create();
+    struct buf row = {0};
+
+    /* never stored: nothing is left */
+    labels_set(k.x, key, hash, l, 1);
+    labels_remove(k.x, key, hash);
+    cr_assert_not(labels_capture(k.x, key, hash, &row));
+    /* changed while it is stored: stored again; the failed attempt counts for nothing */
+    labels_set(k.x, key, hash, l, 1);
+    cr_assert(labels_capture(k.x, key, hash, &row));
+    labels_set(k.x, key, hash, m, 1);
+    labels_settle(k.x, key, hash, true);
+    cr_assert(labels_capture(k.x, key, hash, &row));
+    labels_settle(k.x, key, hash, false);
+    cr_assert(labels_capture(k.x, key, hash, &row));
+    labels_settle(k.x, key, hash, true);
+    cr_assert_not(labels_capture(k.x, key, hash, &row));
+    /* gone: the row must go; gone while stored, too */
+    labels_set(k.x, key, hash, l, 1);
+    row.n = 0;
+    cr_assert(labels_capture(k.x, key, hash, &row));
+    cr_assert(row.n > 0);
+    labels_remove(k.x, key, hash);
+    labels_settle(k.x, key, hash, true);
+    row.n = 0;
+    cr_assert(labels_capture(k.x, key, hash, &row));
+    cr_assert_eq(row.n, 0);
+    labels_settle(k.x, key, hash, true);
+    cr_assert_not(labels_capture(k.x, key, hash, &row));
+    buf_fini(&row);
+    kept_destroy(&k);
+}
