@@ -1,112 +1,91 @@
 #include "shards/series/bitpack.h"
 
-#define LANES 16
-#define LANE_VALUES (BITPACK_VECTOR / LANES)
-static_assert(LANE_VALUES == 64, "a lane of 64 values fills whole words at any width");
+#include "shards/series/codec_kernels.h"
 
-static inline uint64_t
-mask_of(unsigned width)
-{
-    return width ? ~0ULL >> (64 - width) : 0;
-}
+static_assert(BITPACK_VECTOR == KERNEL_VECTOR, "the kernels know full vectors only");
+
+/* --- runs: less than a full vector ------------------------------------------------------------ */
 
 static void
-lanes_encode(const uint64_t *in, unsigned width, uint8_t *out)
+run_encode(const uint64_t *in, uint32_t n, unsigned width, uint64_t base, uint8_t *out)
 {
-    const uint64_t mask = mask_of(width);
-    uint64_t acc[LANES] = {0};
-    unsigned row, lane, bits = 0;
-
-    for (row = 0; row < LANE_VALUES; row++, in += LANES) {
-        for (lane = 0; lane < LANES; lane++)
-            acc[lane] |= (in[lane] & mask) << bits;
-        bits += width;
-        if (bits < 64)
-            continue;
-        bits -= 64;
-        memcpy(out, acc, sizeof(acc));
-        out += sizeof(acc);
-        for (lane = 0; lane < LANES; lane++)
-            acc[lane] = bits ? (in[lane] & mask) >> (width - bits) : 0;
-    }
-}
-
-static void
-lanes_decode(const uint8_t *in, unsigned width, uint64_t *out)
-{
-    const uint64_t mask = mask_of(width);
-    uint64_t word[LANES];
-    unsigned row, lane, bits = 64; /* used of `word`; 64 = fetch */
-
-    for (row = 0; row < LANE_VALUES; row++, out += LANES) {
-        unsigned have;
-        if (bits == 64) {
-            memcpy(word, in, sizeof(word));
-            in += sizeof(word);
-            bits = 0;
-        }
-        for (lane = 0; lane < LANES; lane++)
-            out[lane] = (word[lane] >> bits) & mask;
-        have = 64 - bits;
-        bits += width;
-        if (have >= width)
-            continue;
-        memcpy(word, in, sizeof(word));
-        in += sizeof(word);
-        for (lane = 0; lane < LANES; lane++)
-            out[lane] |= (word[lane] << have) & mask;
-        bits -= 64;
-    }
-}
-
-static void
-run_encode(const uint64_t *in, uint32_t n, unsigned width, uint8_t *out)
-{
-    const uint64_t mask = mask_of(width);
-    unsigned __int128 acc = 0;
+    const uint64_t mask = ~0ULL >> (64 - width);
+    uint64_t acc = 0;
     unsigned bits = 0;
     uint32_t i;
 
     for (i = 0; i < n; i++) {
-        acc |= (unsigned __int128)(in[i] & mask) << bits;
-        for (bits += width; bits >= 8; bits -= 8, acc >>= 8)
-            *out++ = (uint8_t)acc;
+        uint64_t v = (in[i] - base) & mask;
+        acc |= v << bits;
+        bits += width;
+        if (bits < 64)
+            continue;
+        put_le64(out, acc);
+        out += 8;
+        bits -= 64;
+        acc = bits ? v >> (width - bits) : 0;
     }
-    if (bits)
-        *out = (uint8_t)acc;
+    for (; bits > 0; bits -= MIN(bits, 8u), acc >>= 8)
+        *out++ = (uint8_t)acc;
 }
 
+/* The first integers, for which whole words can be read; returns how many those are. Each is found
+ * by itself, so that they do not wait for each other. */
+static uint32_t
+run_decode_fast(const uint8_t *in, uint32_t n, unsigned width, uint64_t base, uint64_t *out)
+{
+    const uint64_t mask = ~0ULL >> (64 - width);
+    const size_t bits = bitpack_bytes(n, width) * 8;
+    size_t pos = 0;
+    uint32_t i;
+
+    for (i = 0; i < n && pos + 64 + 8 <= bits; i++, pos += width) {
+        const uint8_t *p = in + (pos >> 3);
+        unsigned skip = pos & 7;
+        out[i] = ((get_le64(p) >> skip | (uint64_t)p[8] << 1 << (63 - skip)) & mask) + base;
+    }
+    return i;
+}
+
+static void
+run_decode(const uint8_t *in, uint32_t n, unsigned width, uint64_t base, uint64_t *out)
+{
+    uint32_t i = run_decode_fast(in, n, width, base, out);
+    struct bit_reader r;
+
+    bit_reader_init(&r, in, bitpack_bytes(n, width));
+    r.pos = (uint64_t)i * width;
+    for (; i < n; i++)
+        out[i] = bit_reader_get(&r, width) + base;
+}
+
+/* --- vectors ---------------------------------------------------------------------------------- */
+
 void
-bitpack_encode(const uint64_t *in, uint32_t n, unsigned width, uint8_t *out)
+bitpack_encode(const uint64_t *in, uint32_t n, unsigned width, uint64_t base, uint8_t *out)
 {
     ASSERT(n <= BITPACK_VECTOR && width <= 64);
     if (width == 0)
         return;
     if (n == BITPACK_VECTOR)
-        lanes_encode(in, width, out);
+        codec_kernels->pack(in, width, base, out);
     else
-        run_encode(in, n, width, out);
+        run_encode(in, n, width, base, out);
 }
 
 void
-bitpack_decode(const uint8_t *in, uint32_t n, unsigned width, uint64_t *out)
+bitpack_decode(const uint8_t *in, uint32_t n, unsigned width, uint64_t base, uint64_t *out)
 {
-    struct bit_reader r;
-    uint32_t i;
-
     ASSERT(n <= BITPACK_VECTOR && width <= 64);
-    if (width == 0) {
-        memset(out, 0, n * sizeof(*out));
-        return;
-    }
-    if (n == BITPACK_VECTOR) {
-        lanes_decode(in, width, out);
-        return;
-    }
-    bit_reader_init(&r, in, bitpack_bytes(n, width));
-    for (i = 0; i < n; i++)
-        out[i] = bit_reader_get(&r, width);
+    if (width == 0)
+        codec_kernels->progression(base, 0, n, out);
+    else if (n == BITPACK_VECTOR)
+        codec_kernels->unpack(in, width, base, out);
+    else
+        run_decode(in, n, width, base, out);
 }
+
+/* --- streams of fields ------------------------------------------------------------------------ */
 
 void
 bit_writer_init(struct bit_writer *w, struct buf *out)

@@ -3,8 +3,9 @@
  * A full vector (BITPACK_VECTOR integers) is laid out in 16 lanes: integer i stands in lane i % 16,
  * and every lane packs its 64 integers, low bits first, into `width` words of 64 bits; word w of
  * all lanes stand beside each other. Each step of packing then does the same shift on 16
- * neighbouring words, which compilers turn into vector instructions. A shorter vector is one run of
- * bits, low bits first. Both take exactly bitpack_bytes(n, width). Pure functions: any thread. */
+ * neighbouring words, which compilers turn into vector instructions (codec_kernels.h). A shorter
+ * vector is one run of bits, low bits first. Both take exactly bitpack_bytes(n, width). Pure
+ * functions: any thread. */
 #ifndef SHARDS_SERIES_BITPACK_H
 #define SHARDS_SERIES_BITPACK_H
 
@@ -19,10 +20,11 @@ bitpack_bytes(uint32_t n, unsigned width)
     return ((size_t)n * width + 7) / 8;
 }
 
-/* n <= BITPACK_VECTOR, width <= 64; values must fit (bits above are ignored). */
-void bitpack_encode(const uint64_t *in, uint32_t n, unsigned width, uint8_t *out);
-/* Reads exactly bitpack_bytes(n, width). */
-void bitpack_decode(const uint8_t *in, uint32_t n, unsigned width, uint64_t *out);
+/* Packs in[i] - base, of which the low `width` bits count; n <= BITPACK_VECTOR, width <= 64. Writes
+ * exactly bitpack_bytes(n, width). */
+void bitpack_encode(const uint64_t *in, uint32_t n, unsigned width, uint64_t base, uint8_t *out);
+/* out[i] = what was packed + base. Reads exactly bitpack_bytes(n, width). */
+void bitpack_decode(const uint8_t *in, uint32_t n, unsigned width, uint64_t base, uint64_t *out);
 
 /* Appends fields of up to 64 bits, low bits first. */
 struct bit_writer {

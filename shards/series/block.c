@@ -218,29 +218,21 @@ block_read_info(struct slice block, struct block_info *ret_info)
     return true;
 }
 
-static struct slice
-column(const uint8_t *p, uint64_t n)
-{
-    return (struct slice){(const char *)p, n};
-}
-
 bool
-block_decode(struct slice block, struct sample *ret_points, uint8_t *ret_quality)
+block_columns_find(struct slice block, struct block_info *ret_info, struct block_slices *ret)
 {
     struct cursor c = cursor_of(block);
-    struct block_info b;
     uint64_t time_bytes, value_bytes;
     const uint8_t *time, *value;
 
-    if (!read_header(&c, &b) || !varint_get(&c, &time_bytes) || !varint_get(&c, &value_bytes))
+    if (!read_header(&c, ret_info) || !varint_get(&c, &time_bytes) || !varint_get(&c, &value_bytes))
         return false;
     time = cursor_take(&c, time_bytes);
     value = cursor_take(&c, value_bytes);
     if (!time || !value)
         return false;
-    return time_decode(column(time, time_bytes), b.count, b.first_ts, b.last_ts, ret_points) &&
-           value_decode(column(value, value_bytes), b.count, b.first, ret_points) &&
-           same_bits(ret_points[0].value, b.first) &&
-           same_bits(ret_points[b.count - 1].value, b.last) &&
-           quality_decode(column(c.p, cursor_left(&c)), b.count, ret_quality);
+    ret->time = (struct slice){(const char *)time, time_bytes};
+    ret->value = (struct slice){(const char *)value, value_bytes};
+    ret->quality = (struct slice){(const char *)c.p, cursor_left(&c)};
+    return true;
 }

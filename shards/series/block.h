@@ -43,4 +43,33 @@ bool block_read_info(struct slice block, struct block_info *ret_info);
  * not wanted. False: damaged (never reads or writes out of bounds whatever the bytes are). */
 bool block_decode(struct slice block, struct sample *ret_points, uint8_t *ret_quality);
 
+/* --- vector by vector ------------------------------------------------------------------------- */
+
+#define BLOCK_VECTOR 1024
+
+/* Which columns a reader decodes. */
+enum block_columns {
+    BLOCK_TIMES = 1 << 0,
+    BLOCK_VALUES = 1 << 1,
+    BLOCK_QUALITIES = 1 << 2,
+};
+
+/* Points beside each other; a column that was not asked for is left as it was. */
+struct block_vector {
+    uint32_t n; /* BLOCK_VECTOR, less at the end */
+    int64_t ts[BLOCK_VECTOR];
+    double value[BLOCK_VECTOR];
+    uint8_t quality[BLOCK_VECTOR];
+};
+
+/* Decodes one block after the other, front to back, in pieces that stay in the nearest cache. About
+ * 80 KiB of malloc'd memory, to be used for many blocks. */
+struct block_reader *block_reader_create(void);
+void block_reader_destroy(struct block_reader **r);
+/* Begins with `block`, whose bytes must stay until its last vector was read. False: damaged. */
+bool block_reader_open(struct block_reader *r, struct slice block, unsigned columns);
+/* 1 = here are the next points; 0 = there are no more, and the columns were used up exactly;
+ * -EBADMSG = damaged, and what came before is not to be trusted either. */
+int block_reader_next(struct block_reader *r, struct block_vector *ret);
+
 #endif

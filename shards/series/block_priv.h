@@ -1,5 +1,5 @@
-/* The three columns of a block. Each encoder appends, each decoder gets exactly its column and
- * returns false when it is damaged; none reads or writes out of bounds whatever the bytes are. */
+/* The three columns of a block. Each encoder appends; no decoder reads or writes out of bounds,
+ * whatever the bytes are. */
 #ifndef SHARDS_SERIES_BLOCK_PRIV_H
 #define SHARDS_SERIES_BLOCK_PRIV_H
 
@@ -40,20 +40,80 @@ bits_double(uint64_t u)
     return v;
 }
 
+/* Where the columns of a block are. */
+struct block_slices {
+    struct slice time, value, quality;
+};
+
+/* The results are valid only when it returns true. */
+bool block_columns_find(struct slice block, struct block_info *ret_info, struct block_slices *ret);
+
+/* Each decoder is opened on exactly its column, delivers n points at a time (BLOCK_VECTOR, less the
+ * last time), and says in the end whether the column was used up. False: damaged. */
+
 void time_encode(const struct sample *p, size_t n, struct buf *out);
-/* Also checks that times rise and end at last_ts. */
-bool time_decode(struct slice in, size_t n, int64_t first_ts, int64_t last_ts,
-                 struct sample *ret_points);
+
+struct time_decoder {
+    struct int_decoder ints;
+    int64_t last;
+};
+
+bool time_decoder_open(struct time_decoder *d, struct slice in, int64_t first_ts);
+/* Also checks that times rise, from the first one on. */
+bool time_decoder_next(struct time_decoder *d, int64_t *ret_ts, uint32_t n);
+bool time_decoder_done(const struct time_decoder *d);
 
 void value_encode(const struct sample *p, size_t n, struct buf *out);
-bool value_decode(struct slice in, size_t n, double first, struct sample *ret_points);
+
+/* Corrections of decimals, a vector of them at a time. */
+struct correction_decoder {
+    struct int_decoder at, off;
+    uint64_t left;         /* not yet decoded */
+    uint32_t next, loaded; /* of the arrays */
+    int64_t done;          /* points seen */
+    int64_t position[INT_VECTOR], difference[INT_VECTOR];
+};
+
+struct decimal_decoder {
+    struct int_decoder ints;
+    double scale;
+    bool is_float, corrected;
+    struct correction_decoder corrections; /* if corrected */
+};
 
 /* What follows the codec byte of VALUE_DECIMAL. False: not worth trying, nothing was appended. */
 bool decimal_encode(const double *v, size_t n, struct buf *out);
-bool decimal_decode(struct slice in, size_t n, struct sample *ret_points);
+bool decimal_decoder_open(struct decimal_decoder *d, struct slice in, size_t n);
+bool decimal_decoder_next(struct decimal_decoder *d, double *ret_v, uint32_t n);
+bool decimal_decoder_done(const struct decimal_decoder *d);
+
+struct value_decoder {
+    uint8_t codec; /* an enum value_codec */
+    double first;
+    struct cursor raw;
+    union {
+        struct int_decoder ints;
+        struct decimal_decoder decimal;
+    };
+};
+
+bool value_decoder_open(struct value_decoder *d, struct slice in, size_t n, double first);
+bool value_decoder_next(struct value_decoder *d, double *ret_v, uint32_t n);
+bool value_decoder_done(const struct value_decoder *d);
 
 /* `quality` may be NULL = all 0. */
 void quality_encode(const uint8_t *quality, size_t n, struct buf *out);
-bool quality_decode(struct slice in, size_t n, uint8_t *ret_quality);
+
+struct quality_decoder {
+    uint8_t codec; /* an enum quality_codec */
+    uint8_t run;
+    uint64_t run_left;
+    struct cursor in;
+    struct int_decoder ints;
+};
+
+bool quality_decoder_open(struct quality_decoder *d, struct slice in);
+bool quality_decoder_next(struct quality_decoder *d, uint8_t *ret_quality, uint32_t n);
+bool quality_decoder_done(const struct quality_decoder *d);
 
 #endif

@@ -15,6 +15,7 @@
 #ifndef SHARDS_SERIES_CODEC_INT_H
 #define SHARDS_SERIES_CODEC_INT_H
 
+#include "shards/series/codec_kernels.h"
 #include "shards/series/int_vector.h"
 
 enum int_transform { INT_PLAIN = 0, INT_DELTA = 1, INT_DELTA2 = 2 };
@@ -31,13 +32,12 @@ enum int_pack { INT_PACK_NONE = 0, INT_PACK_BITS = 1, INT_PACK_ENTROPY = 2 };
 /* Appends the column; n > 0. */
 void int_encode(const int64_t *x, size_t n, struct buf *out);
 
-/* Decodes front to back, a vector at a time; lives on the caller's stack (about 20 KiB). */
+/* Decodes front to back, a vector at a time; lives on the caller's stack (8 KiB). */
 struct int_decoder {
     uint8_t mode;
     uint64_t first, scale, base;
-    uint64_t prev, prev_delta; /* of y */
-    struct cursor in;          /* packed vectors */
-    uint64_t residual[INT_VECTOR];
+    struct kernel_sums sums; /* of y */
+    struct cursor in;        /* packed vectors */
     struct entropy_decoder entropy;
 };
 

@@ -19,18 +19,18 @@ pack_of(const struct int_decoder *d)
     return (d->mode & INT_PACK_MASK) >> INT_PACK_SHIFT;
 }
 
-/* Sets the running state so that the first residual, 0, yields the first value. */
+/* Sets the running sums so that the first residual, 0, yields the first value. */
 static void
-start_state(struct int_decoder *d)
+start_sums(struct int_decoder *d)
 {
-    d->prev = d->prev_delta = 0;
+    d->sums = (struct kernel_sums){0};
     switch (d->mode & INT_TRANSFORM_MASK) {
     case INT_DELTA:
-        d->prev = 0 - d->base;
+        d->sums.value = 0 - d->base;
         break;
     case INT_DELTA2:
-        d->prev = 0 - d->base;
-        d->prev_delta = d->base;
+        d->sums.value = 0 - d->base;
+        d->sums.delta = d->base;
         break;
     }
 }
@@ -51,56 +51,72 @@ int_decoder_init(struct int_decoder *d, struct slice in)
     d->first = (uint64_t)first;
     d->base = (uint64_t)base;
     d->in = c;
-    start_state(d);
+    start_sums(d);
     if (pack_of(d) != INT_PACK_ENTROPY)
         return true;
     return entropy_decoder_init(&d->entropy, (struct slice){(const char *)c.p, cursor_left(&c)});
 }
 
+/* All residuals are 0: the values are one line. */
 static void
-undo_transform(struct int_decoder *d, const uint64_t *r, uint64_t *y, uint32_t n)
+next_of_line(struct int_decoder *d, uint64_t *x, uint32_t n)
 {
-    const uint64_t base = d->base;
-    uint64_t prev = d->prev, delta = d->prev_delta;
-    uint32_t i;
+    const bool plain = (d->mode & INT_TRANSFORM_MASK) == INT_PLAIN;
+    const uint64_t step = plain ? 0 : d->base;
+    const uint64_t y = plain ? d->base : d->sums.value + step;
 
+    codec_kernels->progression(d->first + y * d->scale, step * d->scale, n, x);
+    d->sums.value += n * step;
+}
+
+/* From residuals to y + add. Plain ones have their base already. */
+static void
+undo_transform(struct int_decoder *d, uint64_t *r, uint32_t n, uint64_t add)
+{
     switch (d->mode & INT_TRANSFORM_MASK) {
-    case INT_PLAIN:
-        for (i = 0; i < n; i++)
-            y[i] = r[i] + base;
-        break;
     case INT_DELTA:
-        for (i = 0; i < n; i++)
-            y[i] = prev += r[i] + base;
+        codec_kernels->sum_deltas(r, n, d->base, add, &d->sums);
         break;
     case INT_DELTA2:
-        for (i = 0; i < n; i++)
-            y[i] = prev += delta += r[i];
+        codec_kernels->sum_deltas_twice(r, n, add, &d->sums);
         break;
     }
-    d->prev = prev;
-    d->prev_delta = delta;
+}
+
+static bool
+next_residuals(struct int_decoder *d, uint64_t add, uint64_t *r, uint32_t n)
+{
+    const bool is_signed = d->mode & INT_SIGNED, packed = pack_of(d) == INT_PACK_BITS;
+    const bool at_once = packed && !is_signed;
+
+    if (packed && !int_vector_read(&d->in, at_once ? add : 0, r, n))
+        return false;
+    if (!packed)
+        entropy_decoder_next(&d->entropy, r, n);
+    if (is_signed)
+        codec_kernels->unzigzag(r, n);
+    if (add && !at_once)
+        codec_kernels->affine(r, n, 1, add);
+    return true;
 }
 
 bool
 int_decoder_next(struct int_decoder *d, int64_t *out, uint32_t n)
 {
-    uint64_t *r = d->residual, *y = (uint64_t *)out;
-    uint32_t i;
+    const bool plain = (d->mode & INT_TRANSFORM_MASK) == INT_PLAIN;
+    const uint64_t first = d->scale == 1 ? d->first : 0;
+    uint64_t *x = (uint64_t *)out;
 
     ASSERT(n <= INT_VECTOR);
-    if (pack_of(d) == INT_PACK_NONE)
-        memset(r, 0, n * sizeof(*r));
-    else if (pack_of(d) == INT_PACK_ENTROPY)
-        entropy_decoder_next(&d->entropy, r, n);
-    else if (!int_vector_read(&d->in, r, n))
+    if (pack_of(d) == INT_PACK_NONE) {
+        next_of_line(d, x, n);
+        return true;
+    }
+    if (!next_residuals(d, plain ? d->base + first : 0, x, n))
         return false;
-    if (d->mode & INT_SIGNED)
-        for (i = 0; i < n; i++)
-            r[i] = (uint64_t)unzigzag(r[i]);
-    undo_transform(d, r, y, n);
-    for (i = 0; i < n; i++)
-        y[i] = y[i] * d->scale + d->first;
+    undo_transform(d, x, n, first);
+    if (d->scale != 1)
+        codec_kernels->affine(x, n, d->scale, d->first);
     return true;
 }
 

@@ -69,69 +69,78 @@ quality_encode(const uint8_t *quality, size_t n, struct buf *out)
     buf_fini(&ints);
 }
 
-static bool
-runs_decode(struct cursor *c, size_t n, uint8_t *ret_quality)
-{
-    size_t i = 0;
+/* --- decoding --------------------------------------------------------------------------------- */
 
-    while (i < n) {
-        uint8_t q;
-        uint64_t length;
-        if (!cursor_u8(c, &q) || !varint_get(c, &length) || length == 0 || length > n - i)
-            return false;
-        if (ret_quality)
-            memset(ret_quality + i, q, length);
-        i += length;
-    }
-    return c->p == c->end;
+bool
+quality_decoder_open(struct quality_decoder *d, struct slice in)
+{
+    d->in = cursor_of(in);
+    d->run_left = 0;
+    if (!cursor_u8(&d->in, &d->codec) || d->codec > QUALITY_INTS)
+        return false;
+    if (d->codec != QUALITY_INTS)
+        return true;
+    return int_decoder_init(&d->ints, (struct slice){(const char *)d->in.p, cursor_left(&d->in)});
 }
 
 static bool
-ints_decode(struct slice in, size_t n, uint8_t *ret_quality)
+next_of_runs(struct quality_decoder *d, uint8_t *q, uint32_t n)
 {
-    struct int_decoder d;
-    int64_t x[INT_VECTOR];
-    size_t i;
-    uint32_t k;
-
-    if (!int_decoder_init(&d, in))
-        return false;
-    for (i = 0; i < n; i += INT_VECTOR) {
-        uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
-        if (!int_decoder_next(&d, x, piece))
+    while (n > 0) {
+        uint32_t k;
+        if (d->run_left == 0 &&
+            (!cursor_u8(&d->in, &d->run) || !varint_get(&d->in, &d->run_left) || d->run_left == 0))
             return false;
-        for (k = 0; k < piece; k++) {
-            if (x[k] < 0 || x[k] > UINT8_MAX)
-                return false;
-            if (ret_quality)
-                ret_quality[i + k] = (uint8_t)x[k];
-        }
+        k = (uint32_t)MIN((uint64_t)n, d->run_left);
+        memset(q, d->run, k);
+        d->run_left -= k;
+        q += k;
+        n -= k;
     }
-    return int_decoder_done(&d);
+    return true;
+}
+
+static bool
+next_of_ints(struct quality_decoder *d, uint8_t *q, uint32_t n)
+{
+    int64_t x[INT_VECTOR];
+    uint32_t i;
+
+    if (!int_decoder_next(&d->ints, x, n))
+        return false;
+    for (i = 0; i < n; i++) {
+        if (x[i] < 0 || x[i] > UINT8_MAX)
+            return false;
+        q[i] = (uint8_t)x[i];
+    }
+    return true;
 }
 
 bool
-quality_decode(struct slice in, size_t n, uint8_t *ret_quality)
+quality_decoder_next(struct quality_decoder *d, uint8_t *ret_quality, uint32_t n)
 {
-    struct cursor c = cursor_of(in);
-    uint8_t codec;
+    const uint8_t *raw;
 
-    if (!cursor_u8(&c, &codec))
-        return false;
-    switch (codec) {
+    switch (d->codec) {
     case QUALITY_ZERO:
-        if (ret_quality)
-            memset(ret_quality, 0, n);
-        return cursor_left(&c) == 0;
+        memset(ret_quality, 0, n);
+        return true;
     case QUALITY_RUNS:
-        return runs_decode(&c, n, ret_quality);
+        return next_of_runs(d, ret_quality, n);
     case QUALITY_RAW:
-        if (ret_quality && cursor_left(&c) == n)
-            memcpy(ret_quality, c.p, n);
-        return cursor_left(&c) == n;
-    case QUALITY_INTS:
-        return ints_decode((struct slice){(const char *)c.p, cursor_left(&c)}, n, ret_quality);
+        raw = cursor_take(&d->in, n);
+        if (raw)
+            memcpy(ret_quality, raw, n);
+        return raw;
     default:
-        return false;
+        return next_of_ints(d, ret_quality, n);
     }
+}
+
+bool
+quality_decoder_done(const struct quality_decoder *d)
+{
+    if (d->codec == QUALITY_INTS)
+        return int_decoder_done(&d->ints);
+    return d->run_left == 0 && cursor_left(&d->in) == 0;
 }

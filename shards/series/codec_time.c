@@ -19,25 +19,26 @@ time_encode(const struct sample *p, size_t n, struct buf *out)
 }
 
 bool
-time_decode(struct slice in, size_t n, int64_t first_ts, int64_t last_ts, struct sample *ret_points)
+time_decoder_open(struct time_decoder *d, struct slice in, int64_t first_ts)
 {
-    struct int_decoder d;
-    int64_t x[INT_VECTOR], last = first_ts;
-    bool sorted = true;
-    size_t i;
-    uint32_t k;
-
-    if (!int_decoder_init(&d, in))
+    if (!int_decoder_init(&d->ints, in))
         return false;
-    for (i = 0; i < n; i += INT_VECTOR) {
-        uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
-        if (!int_decoder_next(&d, x, piece))
-            return false;
-        for (k = 0; k < piece; k++) {
-            int64_t ts = (int64_t)((uint64_t)x[k] + (uint64_t)first_ts);
-            sorted &= ts >= last;
-            ret_points[i + k].ts = last = ts;
-        }
-    }
-    return sorted && int_decoder_done(&d) && ret_points[0].ts == first_ts && last == last_ts;
+    d->ints.first += (uint64_t)first_ts;
+    d->last = first_ts;
+    return true;
+}
+
+bool
+time_decoder_next(struct time_decoder *d, int64_t *ret_ts, uint32_t n)
+{
+    if (!int_decoder_next(&d->ints, ret_ts, n) || !codec_kernels->rises(ret_ts, n, d->last))
+        return false;
+    d->last = ret_ts[n - 1];
+    return true;
+}
+
+bool
+time_decoder_done(const struct time_decoder *d)
+{
+    return int_decoder_done(&d->ints);
 }

@@ -67,65 +67,72 @@ value_encode(const struct sample *p, size_t n, struct buf *out)
     free(v);
 }
 
-static bool
-constant_decode(struct slice in, size_t n, double first, struct sample *ret_points)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        ret_points[i].value = first;
-    return in.n == 0;
-}
-
-static bool
-raw_decode(struct slice in, size_t n, struct sample *ret_points)
-{
-    size_t i;
-
-    if (in.n != n * sizeof(double))
-        return false;
-    for (i = 0; i < n; i++)
-        ret_points[i].value = bits_double(get_le64(in.p + i * sizeof(double)));
-    return true;
-}
-
-static bool
-bits_decode(struct slice in, size_t n, struct sample *ret_points)
-{
-    struct int_decoder d;
-    int64_t x[INT_VECTOR];
-    size_t i;
-    uint32_t k;
-
-    if (!int_decoder_init(&d, in))
-        return false;
-    for (i = 0; i < n; i += INT_VECTOR) {
-        uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
-        if (!int_decoder_next(&d, x, piece))
-            return false;
-        for (k = 0; k < piece; k++)
-            ret_points[i + k].value = bits_double((uint64_t)x[k]);
-    }
-    return int_decoder_done(&d);
-}
+/* --- decoding --------------------------------------------------------------------------------- */
 
 bool
-value_decode(struct slice in, size_t n, double first, struct sample *ret_points)
+value_decoder_open(struct value_decoder *d, struct slice in, size_t n, double first)
 {
     struct slice rest = {in.p + 1, in.n - 1};
 
     if (in.n == 0)
         return false;
-    switch ((uint8_t)in.p[0]) {
+    d->codec = (uint8_t)in.p[0];
+    d->first = first;
+    d->raw = cursor_of(rest);
+    switch (d->codec) {
     case VALUE_CONSTANT:
-        return constant_decode(rest, n, first, ret_points);
+        return rest.n == 0;
     case VALUE_RAW:
-        return raw_decode(rest, n, ret_points);
+        return rest.n == n * sizeof(double);
     case VALUE_BITS:
-        return bits_decode(rest, n, ret_points);
+        return int_decoder_init(&d->ints, rest);
     case VALUE_DECIMAL:
-        return decimal_decode(rest, n, ret_points);
+        return decimal_decoder_open(&d->decimal, rest, n);
     default:
         return false;
+    }
+}
+
+static void
+fill(double *v, uint32_t n, double with)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        v[i] = with;
+}
+
+bool
+value_decoder_next(struct value_decoder *d, double *ret_v, uint32_t n)
+{
+    int64_t bits[INT_VECTOR];
+
+    switch (d->codec) {
+    case VALUE_CONSTANT:
+        fill(ret_v, n, d->first);
+        return true;
+    case VALUE_RAW:
+        memcpy(ret_v, cursor_take(&d->raw, n * sizeof(*ret_v)), n * sizeof(*ret_v));
+        return true;
+    case VALUE_BITS:
+        if (!int_decoder_next(&d->ints, bits, n))
+            return false;
+        memcpy(ret_v, bits, n * sizeof(*ret_v));
+        return true;
+    default:
+        return decimal_decoder_next(&d->decimal, ret_v, n);
+    }
+}
+
+bool
+value_decoder_done(const struct value_decoder *d)
+{
+    switch (d->codec) {
+    case VALUE_BITS:
+        return int_decoder_done(&d->ints);
+    case VALUE_DECIMAL:
+        return decimal_decoder_done(&d->decimal);
+    default: /* sizes were right from the start */
+        return true;
     }
 }

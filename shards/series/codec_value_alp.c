@@ -21,10 +21,8 @@
 #define DIGITS_MAX 18
 #define DIGITS_FLOAT 0x80
 #define SAMPLES 32
-#define CORRECTION_BITS 10   /* what a position takes, about */
-#define DIGIT_BITS 3.33      /* what one more digit takes in every value */
-#define DECIMAL_LIMIT 0x1p51 /* |d| below this converts by adding ROUNDER */
-#define ROUNDER 0x1.8p52     /* adding it leaves the nearest integer in the low bits */
+#define CORRECTION_BITS 10 /* what a position takes, about */
+#define DIGIT_BITS 3.33    /* what one more digit takes in every value */
 
 static const double power10[DIGITS_MAX + 1] = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
@@ -40,7 +38,7 @@ struct decimal_form {
 static inline double
 decimal_value(int64_t d, double scale, bool is_float)
 {
-    double whole = bits_double((uint64_t)d + double_bits(ROUNDER)) - ROUNDER;
+    double whole = bits_double((uint64_t)d + double_bits(KERNEL_ROUNDER)) - KERNEL_ROUNDER;
     double v = whole / scale;
 
     return is_float ? (double)(float)v : v;
@@ -52,8 +50,8 @@ decimal_of(double v, double scale)
 {
     double t = v * scale;
 
-    t = fabs(t) < DECIMAL_LIMIT ? t : 0.0;
-    return (int64_t)(double_bits(t + ROUNDER) - double_bits(ROUNDER));
+    t = fabs(t) < KERNEL_DECIMAL_LIMIT ? t : 0.0;
+    return (int64_t)(double_bits(t + KERNEL_ROUNDER) - double_bits(KERNEL_ROUNDER));
 }
 
 static inline uint64_t
@@ -141,7 +139,7 @@ convert(const double *v, size_t n, struct decimal_form form, struct decimals *re
         uint64_t off = difference(v[i], ret->d[i], scale, form.is_float);
         if (likely(!off))
             continue;
-        if (!(fabs(v[i] * scale) < DECIMAL_LIMIT)) { /* no jump in the column for it */
+        if (!(fabs(v[i] * scale) < KERNEL_DECIMAL_LIMIT)) { /* no jump in the column for it */
             ret->d[i] = i ? ret->d[i - 1] : 0;
             off = difference(v[i], ret->d[i], scale, form.is_float);
         }
@@ -208,75 +206,92 @@ take_column(struct cursor *c, struct slice *ret)
 }
 
 static bool
-decode_integers(struct slice in, size_t n, double scale, bool is_float, struct sample *ret_points)
+corrections_open(struct correction_decoder *d, struct cursor *c, uint64_t corrections)
 {
-    struct int_decoder d;
-    int64_t x[INT_VECTOR];
-    size_t i;
-    uint32_t k;
+    struct slice positions, differences;
 
-    if (!int_decoder_init(&d, in))
-        return false;
-    for (i = 0; i < n; i += INT_VECTOR) {
-        uint32_t piece = (uint32_t)MIN(n - i, (size_t)INT_VECTOR);
-        struct sample *p = ret_points + i;
-        if (!int_decoder_next(&d, x, piece))
-            return false;
-        if (is_float)
-            for (k = 0; k < piece; k++)
-                p[k].value = decimal_value(x[k], scale, true);
-        else
-            for (k = 0; k < piece; k++)
-                p[k].value = decimal_value(x[k], scale, false);
-    }
-    return int_decoder_done(&d);
-}
-
-static bool
-correct(struct slice positions, struct slice differences, size_t corrections, size_t n,
-        struct sample *points)
-{
-    struct int_decoder at_decoder, off_decoder;
-    int64_t at[INT_VECTOR], off[INT_VECTOR];
-    size_t i;
-    uint32_t k;
-
-    if (!int_decoder_init(&at_decoder, positions) || !int_decoder_init(&off_decoder, differences))
-        return false;
-    for (i = 0; i < corrections; i += INT_VECTOR) {
-        uint32_t piece = (uint32_t)MIN(corrections - i, (size_t)INT_VECTOR);
-        if (!int_decoder_next(&at_decoder, at, piece) ||
-            !int_decoder_next(&off_decoder, off, piece))
-            return false;
-        for (k = 0; k < piece; k++) {
-            double *v;
-            if ((uint64_t)at[k] >= n)
-                return false;
-            v = &points[at[k]].value;
-            *v = bits_double(double_bits(*v) + (uint64_t)off[k]);
-        }
-    }
-    return int_decoder_done(&at_decoder) && int_decoder_done(&off_decoder);
+    d->left = corrections;
+    d->next = d->loaded = 0;
+    d->done = 0;
+    return take_column(c, &positions) && take_column(c, &differences) &&
+           int_decoder_init(&d->at, positions) && int_decoder_init(&d->off, differences);
 }
 
 bool
-decimal_decode(struct slice in, size_t n, struct sample *ret_points)
+decimal_decoder_open(struct decimal_decoder *d, struct slice in, size_t n)
 {
     struct cursor c = cursor_of(in);
-    struct slice positions, differences;
     uint64_t corrections;
     uint8_t head;
-    double scale;
 
     if (!cursor_u8(&c, &head) || (head & ~DIGITS_FLOAT) > DIGITS_MAX)
         return false;
     if (!varint_get(&c, &corrections) || corrections > n)
         return false;
-    if (corrections && (!take_column(&c, &positions) || !take_column(&c, &differences)))
+    d->scale = power10[head & ~DIGITS_FLOAT];
+    d->is_float = head & DIGITS_FLOAT;
+    d->corrected = corrections > 0;
+    if (d->corrected && !corrections_open(&d->corrections, &c, corrections))
         return false;
-    scale = power10[head & ~DIGITS_FLOAT];
-    if (!decode_integers((struct slice){(const char *)c.p, cursor_left(&c)}, n, scale,
-                         head & DIGITS_FLOAT, ret_points))
+    return int_decoder_init(&d->ints, (struct slice){(const char *)c.p, cursor_left(&c)});
+}
+
+/* The next corrections into the arrays. Their positions rise. */
+static bool
+load_corrections(struct correction_decoder *d)
+{
+    uint32_t n = (uint32_t)MIN(d->left, (uint64_t)INT_VECTOR);
+    int64_t before = d->loaded ? d->position[d->loaded - 1] : -1;
+
+    if (!int_decoder_next(&d->at, d->position, n) || !int_decoder_next(&d->off, d->difference, n))
         return false;
-    return corrections == 0 || correct(positions, differences, corrections, n, ret_points);
+    d->left -= n;
+    d->next = 0;
+    d->loaded = n;
+    return d->position[0] > before && codec_kernels->rises(d->position, n, before);
+}
+
+/* Corrects the next n values. Afterwards the next position, if there is one, is beyond them. */
+static bool
+correct(struct correction_decoder *d, double *v, uint32_t n)
+{
+    int64_t end = d->done + n;
+
+    for (;; d->next++) {
+        double *at;
+        if (d->next == d->loaded) {
+            if (d->left == 0)
+                break;
+            if (!load_corrections(d))
+                return false;
+        }
+        if (d->position[d->next] >= end)
+            break;
+        at = &v[d->position[d->next] - d->done];
+        *at = bits_double(double_bits(*at) + (uint64_t)d->difference[d->next]);
+    }
+    d->done = end;
+    return true;
+}
+
+bool
+decimal_decoder_next(struct decimal_decoder *d, double *ret_v, uint32_t n)
+{
+    int64_t x[INT_VECTOR];
+
+    if (!int_decoder_next(&d->ints, x, n))
+        return false;
+    codec_kernels->from_decimals(x, n, d->scale, d->is_float, ret_v);
+    return !d->corrected || correct(&d->corrections, ret_v, n);
+}
+
+bool
+decimal_decoder_done(const struct decimal_decoder *d)
+{
+    const struct correction_decoder *c = &d->corrections;
+
+    if (!int_decoder_done(&d->ints))
+        return false;
+    return !d->corrected || (c->left == 0 && c->next == c->loaded && int_decoder_done(&c->at) &&
+                             int_decoder_done(&c->off));
 }

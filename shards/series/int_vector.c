@@ -63,29 +63,31 @@ plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struc
 }
 
 static void
-append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width)
+append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width, uint64_t base)
 {
     size_t bytes = bitpack_bytes(n, width);
 
-    bitpack_encode(v, n, width, (uint8_t *)buf_reserve(out, bytes));
+    bitpack_encode(v, n, width, base, (uint8_t *)buf_reserve(out, bytes));
     out->n += bytes;
 }
 
 static void
-write_patches(const uint64_t *v, uint32_t n, const struct vector_plan *plan, struct buf *out)
+write_patches(const uint64_t *r, uint32_t n, const struct vector_plan *plan, struct buf *out)
 {
     uint64_t at[INT_VECTOR], high[INT_VECTOR];
     uint32_t i, k = 0;
 
+    at[0] = high[0] = 0;
     for (i = 0; i < n; i++) {
-        if (bit_width(v[i]) <= plan->width)
+        uint64_t above = (r[i] - plan->base) >> plan->width;
+        if (!above)
             continue;
         at[k] = i;
-        high[k++] = v[i] >> plan->width;
+        high[k++] = above;
     }
     ASSERT(k == plan->patches);
-    append_packed(out, at, k, POSITION_BITS);
-    append_packed(out, high, k, plan->high_width);
+    append_packed(out, at, k, POSITION_BITS, 0);
+    append_packed(out, high, k, plan->high_width, 0);
 }
 
 size_t
@@ -102,22 +104,18 @@ int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out)
 {
     struct class_counts c = {0};
     struct vector_plan plan;
-    uint64_t v[INT_VECTOR];
-    uint32_t i;
 
     class_counts_add(&c, r, n);
     plan_vector(&plan, r, n, &c, with_base);
-    for (i = 0; i < n; i++)
-        v[i] = r[i] - plan.base;
     buf_put_u8(out, (uint8_t)(plan.width | (plan.patches ? VECTOR_PATCHED : 0)));
     varint_put(out, plan.base);
     if (plan.patches) {
         varint_put(out, plan.patches);
         buf_put_u8(out, (uint8_t)plan.high_width);
     }
-    append_packed(out, v, n, plan.width);
+    append_packed(out, r, n, plan.width, plan.base);
     if (plan.patches)
-        write_patches(v, n, &plan, out);
+        write_patches(r, n, &plan, out);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -133,24 +131,23 @@ apply_patches(struct cursor *c, uint64_t *r, uint32_t n, unsigned width, unsigne
 
     if (!p || !q)
         return false;
-    bitpack_decode(p, patches, POSITION_BITS, at);
-    bitpack_decode(q, patches, high_width, high);
+    bitpack_decode(p, patches, POSITION_BITS, 0, at);
+    bitpack_decode(q, patches, high_width, 0, high);
     for (i = 0; i < patches; i++) {
         if (at[i] >= n)
             return false;
-        r[at[i]] |= high[i] << width;
+        r[at[i]] += high[i] << width;
     }
     return true;
 }
 
 bool
-int_vector_read(struct cursor *c, uint64_t *r, uint32_t n)
+int_vector_read(struct cursor *c, uint64_t add, uint64_t *r, uint32_t n)
 {
     uint8_t head, high_width = 0;
     uint64_t base, patches = 0;
     const uint8_t *p;
     unsigned width;
-    uint32_t i;
 
     if (!cursor_u8(c, &head) || !varint_get(c, &base))
         return false;
@@ -163,10 +160,6 @@ int_vector_read(struct cursor *c, uint64_t *r, uint32_t n)
     p = cursor_take(c, bitpack_bytes(n, width));
     if (!p)
         return false;
-    bitpack_decode(p, n, width, r);
-    if (patches && !apply_patches(c, r, n, width, high_width, (uint32_t)patches))
-        return false;
-    for (i = 0; base && i < n; i++)
-        r[i] += base;
-    return true;
+    bitpack_decode(p, n, width, base + add, r);
+    return !patches || apply_patches(c, r, n, width, high_width, (uint32_t)patches);
 }

@@ -17,7 +17,7 @@
 size_t int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c,
                         bool with_base);
 void int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out);
-/* False: damaged. */
-bool int_vector_read(struct cursor *c, uint64_t *ret_r, uint32_t n);
+/* Adds `add` to all of them. False: damaged. */
+bool int_vector_read(struct cursor *c, uint64_t add, uint64_t *ret_r, uint32_t n);
 
 #endif

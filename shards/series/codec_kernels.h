@@ -1,0 +1,81 @@
+/* The inner loops of the block codecs, compiled once for every level of vector instructions.
+ *
+ * codec_kernels_loops.c is plain C (with the compilers' vector types where it pays) that is built
+ * for the baseline, for x86-64-v3 (AVX2) and for x86-64-v4 (AVX-512); the processor picks one
+ * before main. All give the same bytes and the same numbers: floating point is neither reordered
+ * nor contracted, and tests/unit/test_codec_kernels.c holds each against a reference that works
+ * bit by bit. Pure functions: any thread.
+ *
+ * Integers wrap modulo 2^64. In and out may be the same array where a comment says so, and do not
+ * overlap otherwise. */
+#ifndef SHARDS_SERIES_CODEC_KERNELS_H
+#define SHARDS_SERIES_CODEC_KERNELS_H
+
+#include "shards/series/block.h"
+
+#define KERNEL_VECTOR 1024 /* integers of a full vector, laid out in lanes (bitpack.h) */
+
+/* |d| below this converts between doubles and integers by adding KERNEL_ROUNDER, which leaves the
+ * nearest integer in the low bits. */
+#define KERNEL_DECIMAL_LIMIT 0x1p51
+#define KERNEL_ROUNDER 0x1.8p52
+
+/* Running sums of an integer column. */
+struct kernel_sums {
+    uint64_t value, delta;
+};
+
+/* What a stretch of values adds up to, in order: struct block_sums without its time. */
+struct kernel_stats {
+    double sum, sum_squares, min, max; /* of what is not NaN; min > max while there is none */
+    uint64_t nan_count;
+};
+
+struct codec_kernels {
+    const char *name;
+
+    /* --- bits: widths 1 to 64, out of a full vector ------------------------------------------- */
+
+    /* ret[i] = packed[i] + add. */
+    void (*unpack)(const uint8_t *in, unsigned width, uint64_t add, uint64_t *ret);
+    /* Packs in[i] - subtract, of which the low `width` bits count. */
+    void (*pack)(const uint64_t *in, unsigned width, uint64_t subtract, uint8_t *out);
+
+    /* --- integer columns: any n --------------------------------------------------------------- */
+
+    /* ret[i] = start + i * step. */
+    void (*progression)(uint64_t start, uint64_t step, uint32_t n, uint64_t *ret);
+    /* x[i] = x[i] * scale + add. */
+    void (*affine)(uint64_t *x, uint32_t n, uint64_t scale, uint64_t add);
+    /* r[i] = r[i] >> 1 ^ -(r[i] & 1). */
+    void (*unzigzag)(uint64_t *r, uint32_t n);
+    /* value += r[i] + base, r[i] = value + add. */
+    void (*sum_deltas)(uint64_t *r, uint32_t n, uint64_t base, uint64_t add, struct kernel_sums *s);
+    /* delta += r[i], value += delta, r[i] = value + add. */
+    void (*sum_deltas_twice)(uint64_t *r, uint32_t n, uint64_t add, struct kernel_sums *s);
+    /* value ^= r[i] << shift, r[i] = value. */
+    void (*sum_xors)(uint64_t *r, uint32_t n, unsigned shift, struct kernel_sums *s);
+    /* No integer is less than the one before it, the first one not less than `before`. */
+    bool (*rises)(const int64_t *x, uint32_t n, int64_t before);
+
+    /* --- decimals: any n ---------------------------------------------------------------------- */
+
+    /* Value of decimals d / scale, by way of a 32-bit float with is_float. */
+    void (*from_decimals)(const int64_t *d, uint32_t n, double scale, bool is_float, double *ret);
+    /* The nearest d of every value, 0 when there is none; true when all of them give back their
+     * values bit for bit. */
+    bool (*to_decimals)(const double *v, uint32_t n, double scale, bool is_float, int64_t *ret_d);
+
+    /* --- points: any n ------------------------------------------------------------------------ */
+
+    void (*join)(const int64_t *ts, const double *v, uint32_t n, struct sample *ret);
+    void (*split)(const struct sample *p, uint32_t n, int64_t *ret_ts, double *ret_v);
+};
+
+/* The fastest that this processor runs. */
+extern const struct codec_kernels *codec_kernels;
+
+/* All that this processor runs, for tests; NULL at the end. */
+const struct codec_kernels *const *codec_kernels_all(void);
+
+#endif

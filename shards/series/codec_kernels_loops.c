@@ -1,0 +1,294 @@
+/* The loops of codec_kernels.h. Built several times: KERNELS names the table that this build makes,
+ * KERNEL_NAME is its name as text, KERNEL_BYTES the width of its vector registers. Every function
+ * is static, so that the linker cannot take one of this build for one of another. */
+#include "shards/series/codec_kernels.h"
+
+#define LANES 16
+#define LANE_VALUES (KERNEL_VECTOR / LANES)
+#define PARTS (LANES * 8 / KERNEL_BYTES) /* registers of one row of lanes */
+#ifdef __clang__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+static_assert(LANE_VALUES == 64, "a lane of 64 values fills whole words at any width");
+
+extern const struct codec_kernels KERNELS;
+
+typedef uint64_t vec __attribute__((vector_size(KERNEL_BYTES)));
+
+static inline uint64_t
+mask_of(unsigned width)
+{
+    return ~0ULL >> (64 - width);
+}
+
+static inline uint64_t
+to_bits(double v)
+{
+    uint64_t u;
+
+    memcpy(&u, &v, sizeof(u));
+    return u;
+}
+
+static inline double
+of_bits(uint64_t u)
+{
+    double v;
+
+    memcpy(&v, &u, sizeof(v));
+    return v;
+}
+
+/* --- bits ------------------------------------------------------------------------------------- */
+
+static inline void
+load_row(vec row[PARTS], const void *p)
+{
+    unsigned k;
+
+    UNROLLED
+    for (k = 0; k < PARTS; k++)
+        memcpy(&row[k], (const char *)p + k * sizeof(vec), sizeof(vec));
+}
+
+static inline void
+store_row(void *p, const vec row[PARTS])
+{
+    unsigned k;
+
+    UNROLLED
+    for (k = 0; k < PARTS; k++)
+        memcpy((char *)p + k * sizeof(vec), &row[k], sizeof(vec));
+}
+
+static void
+unpack(const uint8_t *in, unsigned width, uint64_t add, uint64_t *ret)
+{
+    const vec mask = (vec){0} + mask_of(width), plus = (vec){0} + add;
+    vec word[PARTS], x[PARTS];
+    unsigned row, k, bits = 64; /* used of `word`; 64 = fetch */
+
+    for (row = 0; row < LANE_VALUES; row++, ret += LANES) {
+        if (bits == 64) {
+            load_row(word, in);
+            in += sizeof(word);
+            bits = 0;
+        }
+        UNROLLED
+        for (k = 0; k < PARTS; k++)
+            x[k] = word[k] >> bits;
+        if (64 - bits < width) {
+            load_row(word, in);
+            in += sizeof(word);
+            UNROLLED
+            for (k = 0; k < PARTS; k++)
+                x[k] |= word[k] << (64 - bits);
+            bits += width - 64;
+        } else {
+            bits += width;
+        }
+        UNROLLED
+        for (k = 0; k < PARTS; k++)
+            x[k] = (x[k] & mask) + plus;
+        store_row(ret, x);
+    }
+}
+
+static void
+pack(const uint64_t *in, unsigned width, uint64_t subtract, uint8_t *out)
+{
+    const vec mask = (vec){0} + mask_of(width), minus = (vec){0} + subtract;
+    vec acc[PARTS] = {0}, x[PARTS];
+    unsigned row, k, bits = 0; /* used of `acc` */
+
+    for (row = 0; row < LANE_VALUES; row++, in += LANES) {
+        load_row(x, in);
+        UNROLLED
+        for (k = 0; k < PARTS; k++) {
+            x[k] = (x[k] - minus) & mask;
+            acc[k] |= x[k] << bits;
+        }
+        bits += width;
+        if (bits < 64)
+            continue;
+        store_row(out, acc);
+        out += sizeof(acc);
+        bits -= 64;
+        UNROLLED
+        for (k = 0; k < PARTS; k++)
+            acc[k] = bits ? x[k] >> (width - bits) : (vec){0};
+    }
+}
+
+/* --- integer columns -------------------------------------------------------------------------- */
+
+static void
+progression(uint64_t start, uint64_t step, uint32_t n, uint64_t *ret)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++, start += step)
+        ret[i] = start;
+}
+
+static void
+affine(uint64_t *x, uint32_t n, uint64_t scale, uint64_t add)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        x[i] = x[i] * scale + add;
+}
+
+static void
+unzigzag_all(uint64_t *r, uint32_t n)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        r[i] = r[i] >> 1 ^ (0 - (r[i] & 1));
+}
+
+static void
+sum_deltas(uint64_t *r, uint32_t n, uint64_t base, uint64_t add, struct kernel_sums *s)
+{
+    uint64_t value = s->value;
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        value += r[i] + base;
+        r[i] = value + add;
+    }
+    s->value = value;
+}
+
+static void
+sum_deltas_twice(uint64_t *r, uint32_t n, uint64_t add, struct kernel_sums *s)
+{
+    uint64_t value = s->value, delta = s->delta;
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        delta += r[i];
+        value += delta;
+        r[i] = value + add;
+    }
+    s->value = value;
+    s->delta = delta;
+}
+
+static void
+sum_xors(uint64_t *r, uint32_t n, unsigned shift, struct kernel_sums *s)
+{
+    uint64_t value = s->value;
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        value ^= r[i] << shift;
+        r[i] = value;
+    }
+    s->value = value;
+}
+
+static bool
+rises(const int64_t *x, uint32_t n, int64_t before)
+{
+    uint64_t falls = 0;
+    uint32_t i;
+
+    if (n == 0)
+        return true;
+    for (i = 1; i < n; i++)
+        falls |= (uint64_t)(x[i] < x[i - 1]);
+    return !falls && x[0] >= before;
+}
+
+/* --- decimals --------------------------------------------------------------------------------- */
+
+static inline double
+value_of(int64_t d, double scale)
+{
+    return (of_bits((uint64_t)d + to_bits(KERNEL_ROUNDER)) - KERNEL_ROUNDER) / scale;
+}
+
+static void
+from_decimals(const int64_t *d, uint32_t n, double scale, bool is_float, double *ret)
+{
+    uint32_t i;
+
+    if (is_float)
+        for (i = 0; i < n; i++)
+            ret[i] = (double)(float)value_of(d[i], scale);
+    else
+        for (i = 0; i < n; i++)
+            ret[i] = value_of(d[i], scale);
+}
+
+static inline int64_t
+decimal_of(double v, double scale)
+{
+    double t = v * scale;
+
+    t = __builtin_fabs(t) < KERNEL_DECIMAL_LIMIT ? t : 0.0;
+    return (int64_t)(to_bits(t + KERNEL_ROUNDER) - to_bits(KERNEL_ROUNDER));
+}
+
+static bool
+to_decimals(const double *v, uint32_t n, double scale, bool is_float, int64_t *ret_d)
+{
+    uint64_t differ = 0;
+    uint32_t i;
+
+    if (is_float)
+        for (i = 0; i < n; i++) {
+            ret_d[i] = decimal_of(v[i], scale);
+            differ |= to_bits((double)(float)value_of(ret_d[i], scale)) ^ to_bits(v[i]);
+        }
+    else
+        for (i = 0; i < n; i++) {
+            ret_d[i] = decimal_of(v[i], scale);
+            differ |= to_bits(value_of(ret_d[i], scale)) ^ to_bits(v[i]);
+        }
+    return differ == 0;
+}
+
+/* --- points ----------------------------------------------------------------------------------- */
+
+static void
+join(const int64_t *ts, const double *v, uint32_t n, struct sample *ret)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        ret[i] = (struct sample){ts[i], v[i]};
+}
+
+static void
+split(const struct sample *p, uint32_t n, int64_t *ret_ts, double *ret_v)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        ret_ts[i] = p[i].ts;
+        ret_v[i] = p[i].value;
+    }
+}
+
+const struct codec_kernels KERNELS = {
+    .name = KERNEL_NAME,
+    .unpack = unpack,
+    .pack = pack,
+    .progression = progression,
+    .affine = affine,
+    .unzigzag = unzigzag_all,
+    .sum_deltas = sum_deltas,
+    .sum_deltas_twice = sum_deltas_twice,
+    .sum_xors = sum_xors,
+    .rises = rises,
+    .from_decimals = from_decimals,
+    .to_decimals = to_decimals,
+    .join = join,
+    .split = split,
+};

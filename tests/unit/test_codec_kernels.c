@@ -1,0 +1,319 @@
+/* The codecs' inner loops: every build of them that this processor runs gives what the reference
+ * here gives, which is written from docs/FORMATS.md bit by bit and value by value. */
+#include "shards/series/codec_kernels.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+
+static uint64_t seed = 88172645463325252ULL;
+
+static uint64_t
+rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static uint64_t
+bits_of(double v)
+{
+    uint64_t u;
+
+    memcpy(&u, &v, sizeof(u));
+    return u;
+}
+
+static double
+double_of(uint64_t u)
+{
+    double v;
+
+    memcpy(&v, &u, sizeof(v));
+    return v;
+}
+
+/* Lengths around what vector registers hold, and a full vector. */
+static const uint32_t lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 100, 1000, 1024};
+
+/* Integers of all sizes. */
+static void
+fill(uint64_t *x, uint32_t n)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        x[i] = rnd() >> (rnd() % 64);
+}
+
+/* For each build `k`, for each length `n` (of at most KERNEL_VECTOR). */
+#define EACH_BUILD(k) \
+    for (const struct codec_kernels *const *at_ = codec_kernels_all(), *k; (k = *at_); at_++)
+#define EACH_LENGTH(n)                                                                    \
+    for (const uint32_t *at_n_ = lengths; at_n_ < lengths + ARRAY_SIZE(lengths); at_n_++) \
+        for (uint32_t n = *at_n_, once_ = 1; once_; once_ = 0)
+
+#define ASSERT_SAME(k, a, b, n)           \
+    for (uint32_t i_ = 0; i_ < (n); i_++) \
+    cr_assert_eq((a)[i_], (b)[i_], "%s: %u of %u", (k)->name, i_, n)
+
+Test(codec_kernels, the_list_ends_with_the_one_in_use)
+{
+    const struct codec_kernels *const *all = codec_kernels_all();
+
+    cr_assert_str_eq(all[0]->name, "base");
+    while (all[1])
+        all++;
+    cr_assert_eq(all[0], codec_kernels);
+}
+
+/* --- bits ------------------------------------------------------------------------------------- */
+
+/* Bit b of integer i: lane i % 16, place i / 16 of that lane; its words of 64 bits stand 16 apart.
+ */
+static size_t
+bit_at(uint32_t i, unsigned width, unsigned b)
+{
+    size_t in_lane = (size_t)(i / 16) * width + b;
+
+    return (in_lane / 64 * 16 + i % 16) * 64 + in_lane % 64;
+}
+
+static void
+reference_pack(const uint64_t *in, unsigned width, uint64_t subtract, uint8_t *out)
+{
+    uint32_t i;
+    unsigned b;
+
+    memset(out, 0, KERNEL_VECTOR / 8 * width);
+    for (i = 0; i < KERNEL_VECTOR; i++)
+        for (b = 0; b < width; b++) {
+            size_t at = bit_at(i, width, b);
+            out[at / 8] |= (uint8_t)((in[i] - subtract) >> b & 1) << at % 8;
+        }
+}
+
+Test(codec_kernels, packing_is_as_documented_at_every_width)
+{
+    uint64_t in[KERNEL_VECTOR], back[KERNEL_VECTOR];
+    unsigned width;
+    uint32_t i;
+
+    EACH_BUILD(k)
+    {
+        for (width = 1; width <= 64; width++) {
+            size_t bytes = KERNEL_VECTOR / 8 * width;
+            uint8_t *expected = malloc(bytes), *packed = malloc(bytes);
+            uint64_t base = width % 3 ? rnd() : 0;
+            fill(in, KERNEL_VECTOR); /* bits above the width are there, too */
+            reference_pack(in, width, base, expected);
+            k->pack(in, width, base, packed);
+            cr_assert_arr_eq(packed, expected, bytes, "%s: width %u", k->name, width);
+            k->unpack(packed, width, base, back);
+            for (i = 0; i < KERNEL_VECTOR; i++) {
+                uint64_t low = (in[i] - base) & ~0ULL >> (64 - width);
+                cr_assert_eq(back[i], low + base, "%s: width %u at %u", k->name, width, i);
+            }
+            free(expected);
+            free(packed);
+        }
+    }
+}
+
+/* --- integer columns -------------------------------------------------------------------------- */
+
+Test(codec_kernels, progression_and_affine)
+{
+    uint64_t x[KERNEL_VECTOR], y[KERNEL_VECTOR], start = rnd(), step = rnd();
+    uint32_t i;
+
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    {
+        for (i = 0; i < n; i++)
+            y[i] = start + i * step;
+        k->progression(start, step, n, x);
+        ASSERT_SAME(k, x, y, n);
+        for (i = 0; i < n; i++)
+            y[i] = x[i] * step + start;
+        k->affine(x, n, step, start);
+        ASSERT_SAME(k, x, y, n);
+    }
+}
+
+Test(codec_kernels, unzigzag_and_sums)
+{
+    uint64_t r[KERNEL_VECTOR], x[KERNEL_VECTOR], y[KERNEL_VECTOR], base = rnd(), add = rnd();
+    uint32_t i;
+
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    {
+        struct kernel_sums s = {rnd(), rnd()}, t = s;
+        fill(r, n);
+        memcpy(x, r, sizeof(x));
+        for (i = 0; i < n; i++)
+            y[i] = r[i] & 1 ? 0 - (r[i] / 2) - 1 : r[i] / 2;
+        k->unzigzag(x, n);
+        ASSERT_SAME(k, x, y, n);
+
+        memcpy(x, r, sizeof(x));
+        for (i = 0; i < n; i++)
+            y[i] = (s.value += r[i] + base) + add;
+        k->sum_deltas(x, n, base, add, &t);
+        ASSERT_SAME(k, x, y, n);
+        cr_assert_eq(s.value, t.value);
+
+        memcpy(x, r, sizeof(x));
+        for (i = 0; i < n; i++) {
+            s.delta += r[i];
+            y[i] = (s.value += s.delta) + add;
+        }
+        k->sum_deltas_twice(x, n, add, &t);
+        ASSERT_SAME(k, x, y, n);
+        cr_assert(s.value == t.value && s.delta == t.delta);
+
+        memcpy(x, r, sizeof(x));
+        for (i = 0; i < n; i++)
+            y[i] = s.value ^= r[i] << (n % 64);
+        k->sum_xors(x, n, n % 64, &t);
+        ASSERT_SAME(k, x, y, n);
+        cr_assert_eq(s.value, t.value);
+    }
+}
+
+Test(codec_kernels, rises_sees_every_fall)
+{
+    int64_t x[KERNEL_VECTOR];
+    uint32_t i;
+
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    {
+        for (i = 0; i < n; i++)
+            x[i] = INT64_MIN / 2 + (int64_t)(i / 2);
+        cr_assert(k->rises(x, n, INT64_MIN));
+        cr_assert(k->rises(x, n, INT64_MIN / 2));
+        cr_assert_eq(k->rises(x, n, INT64_MIN / 2 + 1), n == 0);
+        for (i = 1; i < n; i++) {
+            int64_t was = x[i];
+            x[i] = x[i - 1] - 1;
+            cr_assert_not(k->rises(x, n, INT64_MIN), "%s: fall at %u of %u", k->name, i, n);
+            x[i] = was;
+        }
+    }
+}
+
+/* --- decimals --------------------------------------------------------------------------------- */
+
+static double
+value_shape(unsigned shape)
+{
+    switch (shape) {
+    case 0:
+        return (double)(int64_t)(rnd() % 2000000 - 1000000) / 100;
+    case 1:
+        return (double)(float)((double)(rnd() % 100000) / 1000);
+    case 2:
+        return double_of(rnd());
+    case 3:
+        return rnd() % 2 ? -0.0 : 0.0;
+    case 4:
+        return double_of(0x7ff0000000000000 | rnd()); /* NaN and infinity */
+    case 5:
+        return (double)(rnd() >> 11) * (rnd() % 2 ? 1 : -1); /* around the limit */
+    default:
+        return double_of(rnd() % 1000); /* subnormal */
+    }
+}
+#define VALUE_SHAPES 7
+
+static int64_t
+reference_decimal(double v, double scale)
+{
+    volatile double t = v * scale;
+
+    if (!(fabs(t) < KERNEL_DECIMAL_LIMIT))
+        return 0;
+    return (int64_t)nearbyint(t);
+}
+
+static double
+reference_value(int64_t d, double scale, bool is_float)
+{
+    volatile double whole = double_of((uint64_t)d + bits_of(KERNEL_ROUNDER));
+    volatile double v = (whole - KERNEL_ROUNDER) / scale;
+
+    return is_float ? (double)(float)v : v;
+}
+
+Test(codec_kernels, decimals_there_and_back)
+{
+    static const double scales[] = {1, 10, 100, 1e5, 1e9, 1e18};
+    double v[KERNEL_VECTOR], back[KERNEL_VECTOR];
+    int64_t d[KERNEL_VECTOR];
+    unsigned shape, s, is_float;
+    uint32_t i;
+
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    for (shape = 0; shape < VALUE_SHAPES; shape++)
+        for (s = 0; s < ARRAY_SIZE(scales); s++)
+            for (is_float = 0; is_float < 2; is_float++) {
+                bool exact = true;
+                for (i = 0; i < n; i++)
+                    v[i] = value_shape(shape);
+                bool said = k->to_decimals(v, n, scales[s], is_float, d);
+                k->from_decimals(d, n, scales[s], is_float, back);
+                for (i = 0; i < n; i++) {
+                    double expected = reference_value(d[i], scales[s], is_float);
+                    cr_assert_eq(d[i], reference_decimal(v[i], scales[s]), "%s: %a", k->name, v[i]);
+                    cr_assert_eq(bits_of(back[i]), bits_of(expected), "%s: %ld", k->name, d[i]);
+                    exact &= bits_of(expected) == bits_of(v[i]);
+                }
+                cr_assert_eq(said, exact, "%s: shape %u", k->name, shape);
+            }
+}
+
+/* What a damaged column may hold. */
+Test(codec_kernels, values_of_any_integers)
+{
+    double back[KERNEL_VECTOR];
+    int64_t d[KERNEL_VECTOR];
+    uint32_t i;
+
+    EACH_BUILD(k)
+    {
+        fill((uint64_t *)d, KERNEL_VECTOR);
+        k->from_decimals(d, KERNEL_VECTOR, 1000, false, back);
+        for (i = 0; i < KERNEL_VECTOR; i++)
+            if (back[i] == back[i])
+                cr_assert_eq(bits_of(back[i]), bits_of(reference_value(d[i], 1000, false)));
+    }
+}
+
+/* --- points ----------------------------------------------------------------------------------- */
+
+Test(codec_kernels, join_and_split)
+{
+    struct sample p[KERNEL_VECTOR];
+    int64_t ts[KERNEL_VECTOR], ts2[KERNEL_VECTOR];
+    double v[KERNEL_VECTOR], v2[KERNEL_VECTOR];
+    uint32_t i;
+
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    {
+        fill((uint64_t *)ts, n);
+        for (i = 0; i < n; i++)
+            v[i] = value_shape(i % VALUE_SHAPES);
+        k->join(ts, v, n, p);
+        for (i = 0; i < n; i++)
+            cr_assert(p[i].ts == ts[i] && bits_of(p[i].value) == bits_of(v[i]));
+        k->split(p, n, ts2, v2);
+        cr_assert_eq(memcmp(ts, ts2, n * sizeof(*ts)), 0);
+        cr_assert_eq(memcmp(v, v2, n * sizeof(*v)), 0);
+    }
+}
