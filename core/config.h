@@ -19,7 +19,7 @@
 #define CONFIG_TEXT_BYTES_MAX 1023
 #define CONFIG_FILE_BYTES_MAX (1UL * MIB)
 
-/* BOOL fields are bool, numbers (INT, POWER2, BYTES, DURATION) uint64_t, ENUM fields unsigned. */
+/* BOOL fields are bool, REAL double, numbers (INT, POWER2, BYTES, DURATION) uint64_t, ENUM fields unsigned. */
 enum config_type {
     CONFIG_INT,
     CONFIG_POWER2,
@@ -30,6 +30,7 @@ enum config_type {
     CONFIG_TEXT,
     CONFIG_ADDRESSES,
     CONFIG_CPULIST,
+    CONFIG_REAL,
 };
 
 enum config_when { CONFIG_RESTART, CONFIG_LIVE, CONFIG_FIXED };
@@ -54,6 +55,7 @@ enum config_group { CONFIG_GROUPS(CONFIG_GROUP_CONSTANT) CONFIG_GROUPS_COUNT };
 #define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_BYTES_MAX + 1];
 #define CONFIG_FIELD_ADDRESSES(field) char field[CONFIG_TEXT_BYTES_MAX + 1];
 #define CONFIG_FIELD_CPULIST(field) struct cpu_set field;
+#define CONFIG_FIELD_REAL(field) double field;
 #define CONFIG_FIELD(name, field, type, fallback, min, max, unit, when, group, help)               \
     CONFIG_FIELD_##type(field)
 /* clang-format on */

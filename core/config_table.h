@@ -6,8 +6,8 @@
  *
  * - A name is Redis's own where Redis has the thing.
  * - The default is text and goes through the same parser as a user's value.
- * - min and max bound the number of INT, POWER2, BYTES (in bytes) and DURATION (in the row's unit)
- *   rows, and the length in bytes of TEXT rows; the other types leave them 0.
+ * - min and max bound the number of INT, REAL, POWER2, BYTES (in bytes) and DURATION (in the row's
+ *   unit) rows, and the length in bytes of TEXT rows; the other types leave them 0.
  * - The unit of a DURATION row is us, ms or s and is what the field holds; INT rows may name one
  *   for the reader; an ENUM row puts its VALUES here.
  * - when: RESTART = read at the start, LIVE = CONFIG SET takes it too, FIXED = the one value we
@@ -27,6 +27,16 @@
     V(CONFIG_DUPLICATE_LAST, "LAST") V(CONFIG_DUPLICATE_FIRST, "FIRST")                            \
     V(CONFIG_DUPLICATE_MIN, "MIN") V(CONFIG_DUPLICATE_MAX, "MAX") V(CONFIG_DUPLICATE_SUM, "SUM")   \
     V(CONFIG_DUPLICATE_BLOCK, "BLOCK") V(CONFIG_DUPLICATE_KEEP, "KEEP")
+/* In the order of CONFIG_VALUES_DUPLICATE. */
+#define CONFIG_VALUES_TS_DUPLICATE(V)                                                              \
+    V(CONFIG_TS_DUPLICATE_LAST, "last") V(CONFIG_TS_DUPLICATE_FIRST, "first")                      \
+    V(CONFIG_TS_DUPLICATE_MIN, "min") V(CONFIG_TS_DUPLICATE_MAX, "max")                            \
+    V(CONFIG_TS_DUPLICATE_SUM, "sum") V(CONFIG_TS_DUPLICATE_BLOCK, "block")                        \
+    V(CONFIG_TS_DUPLICATE_KEEP, "keep")
+#define CONFIG_VALUES_TS_ENCODING(V)                                                               \
+    V(CONFIG_TS_COMPRESSED, "compressed") V(CONFIG_TS_UNCOMPRESSED, "uncompressed")
+#define CONFIG_VALUES_TS_COMPAT(V)                                                                 \
+    V(CONFIG_TS_STRICT, "strict") V(CONFIG_TS_EXTENDED, "extended")
 #define CONFIG_VALUES_TIME_UNIT(V)                                                                 \
     V(CONFIG_TIME_S, "s") V(CONFIG_TIME_MS, "ms") V(CONFIG_TIME_US, "us") V(CONFIG_TIME_NS, "ns")
 #define CONFIG_VALUES_COMPRESSION(V)                                                               \
@@ -38,7 +48,8 @@
 /* All of them, for the constants. */
 #define CONFIG_VALUES_ALL(V)                                                                       \
     V(CONFIG_VALUES_APPENDFSYNC) V(CONFIG_VALUES_LOGLEVEL) V(CONFIG_VALUES_DUPLICATE)              \
-    V(CONFIG_VALUES_TIME_UNIT) V(CONFIG_VALUES_COMPRESSION) V(CONFIG_VALUES_DEBUG_COMMAND)
+    V(CONFIG_VALUES_TIME_UNIT) V(CONFIG_VALUES_COMPRESSION) V(CONFIG_VALUES_DEBUG_COMMAND)         \
+    V(CONFIG_VALUES_TS_DUPLICATE) V(CONFIG_VALUES_TS_ENCODING) V(CONFIG_VALUES_TS_COMPAT)
 
 #define CONFIG_GROUPS(G)                                                                           \
     G(NETWORK, "Network") G(CLIENTS, "Clients and access") G(PROCESS, "Process")                   \
@@ -152,6 +163,28 @@
     ROW("block-points-max", block_points_max, INT, "8192", 64, 8192, "points", RESTART, SERIES,    \
         "Points that are closed as a block whatever time they span; those of one timestamp are "   \
         "never divided.")                                                                          \
+                                                                                                   \
+    ROW("ts-retention-policy", ts_retention_policy, DURATION, "0", 0, 9223372036854775807, "ms",   \
+        LIVE, SERIES,                                                                              \
+        "Retention of series that TS.* commands create without RETENTION, in the unit of "         \
+        "timestamp-unit: points older than the newest one by more are gone; 0 = none are.")        \
+    ROW("ts-duplicate-policy", ts_duplicate_policy, ENUM, "block", 0, 0, VALUES(TS_DUPLICATE),     \
+        LIVE, SERIES, "What TS.* commands do with a timestamp that is there already in a series "  \
+        "without a policy of its own; TSDB_* commands follow duplicate-policy.")                   \
+    ROW("ts-chunk-size-bytes", ts_chunk_size_bytes, INT, "4096", 48, 1048576, "bytes", LIVE,       \
+        SERIES, "What TS.INFO says of series created without CHUNK_SIZE; blocks are made as "      \
+        "block-points and block-seconds say.")                                                     \
+    ROW("ts-encoding", ts_encoding, ENUM, "compressed", 0, 0, VALUES(TS_ENCODING), LIVE, SERIES,   \
+        "What TS.INFO says of series created without ENCODING; blocks always choose the smallest " \
+        "encoding.")                                                                               \
+    ROW("ts-ignore-max-time-diff", ts_ignore_max_time_diff, INT, "0", 0, 9223372036854775807, "",  \
+        LIVE, SERIES, "Series that TS.* commands create without IGNORE drop a point this close "   \
+        "to the newest in time, and as close in value as the next setting says, under LAST.")      \
+    ROW("ts-ignore-max-val-diff", ts_ignore_max_val_diff, REAL, "0", 0, 9223372036854775807, "",   \
+        LIVE, SERIES, "See ts-ignore-max-time-diff: the difference in value.")                     \
+    ROW("ts-compat", ts_compat, ENUM, "extended", 0, 0, VALUES(TS_COMPAT), LIVE, SERIES,           \
+        "strict: TS.* commands refuse all that RedisTimeSeries refuses; extended: they also take " \
+        "what docs/TIMESERIES.md names as extensions.")                                            \
                                                                                                    \
     ROW("store-compression", store_compression, ENUM, "lz4", 0, 0, VALUES(COMPRESSION), RESTART,   \
         STORE, "Compression of the store's files.")                                                \

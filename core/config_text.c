@@ -75,6 +75,9 @@ allowed(const struct config_row *row, const char *separator, struct buf *out)
         if (row->type == CONFIG_POWER2)
             buf_append_lit(out, ", a power of two");
         break;
+    case CONFIG_REAL:
+        buf_printf(out, "%llu..%llu", (unsigned long long)row->min, (unsigned long long)row->max);
+        break;
     case CONFIG_BOOL:
         buf_printf(out, "yes%sno", separator);
         break;

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #define SHOWN_BYTES_MAX 64
 #define RANGE_TEXT "argument must be between %" PRIu64 " and %" PRIu64 " inclusive"
@@ -110,6 +111,28 @@ parse_number(struct config *c, const struct config_row *row, struct slice text, 
         return -EINVAL;
     }
     *(uint64_t *)config_field(c, row) = n.value;
+    return 0;
+}
+
+static int
+parse_real(struct config *c, const struct config_row *row, struct slice text, struct buf *err)
+{
+    char copy[64], *end;
+    double v;
+
+    memcpy(copy, text.p, MIN(text.n, sizeof(copy) - 1));
+    copy[MIN(text.n, sizeof(copy) - 1)] = '\0';
+    v = strtod(copy, &end);
+    if (text.n == 0 || text.n >= sizeof(copy) || end != copy + text.n ||
+        strpbrk(copy, "xXnN \t") != NULL) {
+        buf_append_lit(err, "argument couldn't be parsed into a number");
+        return -EINVAL;
+    }
+    if (!(v >= (double)row->min && v <= (double)row->max)) {
+        buf_printf(err, RANGE_TEXT, row->min, row->max);
+        return -EINVAL;
+    }
+    *(double *)config_field(c, row) = v;
     return 0;
 }
 
@@ -257,7 +280,7 @@ static config_parse_fn *const parsers[] = {
     [CONFIG_BYTES] = parse_number,    [CONFIG_DURATION] = parse_number,
     [CONFIG_BOOL] = parse_bool,       [CONFIG_ENUM] = parse_enum,
     [CONFIG_TEXT] = parse_text,       [CONFIG_ADDRESSES] = parse_addresses,
-    [CONFIG_CPULIST] = parse_cpulist,
+    [CONFIG_CPULIST] = parse_cpulist, [CONFIG_REAL] = parse_real,
 };
 
 int
@@ -285,6 +308,18 @@ get_number(uint64_t value, const struct config_row *row, bool human, struct buf 
             return;
         }
     buf_printf(out, "%" PRIu64, value);
+}
+
+/* The shortest of two that reads back as the same. */
+static void
+get_real(double value, struct buf *out)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.15g", value);
+    if (strtod(text, NULL) != value)
+        snprintf(text, sizeof(text), "%.17g", value);
+    buf_printf(out, "%s", text);
 }
 
 static void
@@ -319,6 +354,9 @@ get(const struct config *c, const struct config_row *row, bool human, struct buf
     case CONFIG_BYTES:
     case CONFIG_DURATION:
         get_number(*(const uint64_t *)field, row, human, out);
+        break;
+    case CONFIG_REAL:
+        get_real(*(const double *)field, out);
         break;
     case CONFIG_BOOL:
         buf_printf(out, "%s", *(const bool *)field ? "yes" : "no");

@@ -20,6 +20,14 @@ size_t format_int(char out[RESP_INT_TEXT_MAX], int64_t v);
  * "-inf", "nan". */
 size_t format_double(char out[RESP_DOUBLE_TEXT_MAX], double v);
 
+/* The same digits in the two notations of RedisTimeSeries 8.10. In its RESP2 replies: from 1 on
+ * without an exponent while the last digit a double of that size tells apart stands at or behind the
+ * point (below 2^52, and up to 7e16 unless it ends in a zero), else "5E-1", "2.5E21"; "NaN",
+ * "Infinity". In its RESP3 replies: an exponent where its double printer (fpconv) uses one:
+ * "5.286949874200742e+5", "1e-7"; integers that fit 64 bits never; "nan". */
+size_t format_sample_resp2(char out[RESP_DOUBLE_TEXT_MAX], double v);
+size_t format_sample_resp3(char out[RESP_DOUBLE_TEXT_MAX], double v);
+
 /* Strict decimal int64, the whole slice: no spaces, no '+', no leading zeros, no "-0". False = not
  * one, *ret_v untouched. */
 bool parse_int(struct slice s, int64_t *ret_v);

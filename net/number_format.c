@@ -99,8 +99,8 @@ put_zeros(char *out, int n)
     return out + n;
 }
 
-static char *
-put_fixed(char *out, const char *digits, int n, int exponent)
+char *
+number_put_fixed(char *out, const char *digits, int n, int exponent)
 {
     int whole = exponent + 1;
 
@@ -144,7 +144,7 @@ put_decimal(char *out, uint64_t digits, int decimal_exponent)
     while (n > 1 && text[n - 1] == '0')
         n--;
     if (exponent >= FIXED_EXPONENT_MIN && exponent <= FIXED_EXPONENT_MAX)
-        return put_fixed(out, text, n, exponent);
+        return number_put_fixed(out, text, n, exponent);
     *out++ = text[0];
     if (n > 1) {
         *out++ = '.';
@@ -252,6 +252,17 @@ put_text(char *out, const char *text)
     return n;
 }
 
+void
+double_digits(double v, uint64_t *ret_digits, int *ret_exponent)
+{
+    int decimals;
+
+    if (short_decimal(v, ret_digits, &decimals))
+        *ret_exponent = -decimals;
+    else
+        shortest_decimal(v, ret_digits, ret_exponent);
+}
+
 size_t
 format_double(char out[RESP_DOUBLE_TEXT_MAX], double v)
 {
@@ -271,9 +282,6 @@ format_double(char out[RESP_DOUBLE_TEXT_MAX], double v)
         *out++ = '0';
         return (size_t)(out - start);
     }
-    if (short_decimal(v, &digits, &exponent))
-        exponent = -exponent;
-    else
-        shortest_decimal(v, &digits, &exponent);
+    double_digits(v, &digits, &exponent);
     return (size_t)(put_decimal(out, digits, exponent) - start);
 }

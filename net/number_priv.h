@@ -1,4 +1,5 @@
-/* Powers of ten to 128 bits, for both directions between text and doubles. */
+/* What the files about numbers share: powers of ten to 128 bits, for both directions between text
+ * and doubles, and the digits of a double, for every way to write them. */
 #ifndef NET_NUMBER_PRIV_H
 #define NET_NUMBER_PRIV_H
 
@@ -35,5 +36,11 @@ floor_log10_pow2(int e)
 {
     return (e * 1262611) >> 22;
 }
+
+/* The shortest digits of a double that is finite and above 0: v reads back from digits x
+ * 10^exponent. The digits may end in zeros. */
+void double_digits(double v, uint64_t *ret_digits, int *ret_exponent);
+/* n digits as a decimal without an exponent, the first of them at 10^exponent. Returns the end. */
+char *number_put_fixed(char *out, const char *digits, int n, int exponent);
 
 #endif

@@ -71,6 +71,8 @@ void resp_map(struct buf *b, int proto, uint64_t pairs);      /* *2n or %n */
 void resp_set(struct buf *b, int proto, uint64_t n);          /* *n or ~n */
 void resp_bool(struct buf *b, int proto, bool v);             /* :0/:1 or #f/#t */
 void resp_double(struct buf *b, int proto, double v);         /* bulk text or ,v ; inf, -inf, nan */
+/* The value of a sample as RedisTimeSeries writes it: +text (format_sample_resp2) or ,text. */
+void resp_sample_value(struct buf *b, int proto, double v);
 void resp_verbatim(struct buf *b, int proto, struct slice s); /* bulk or =n txt: */
 void resp_push(struct buf *b, int proto, uint64_t n);         /* *n or >n */
 

@@ -180,6 +180,17 @@ resp_double(struct buf *b, int proto, double v)
 }
 
 void
+resp_sample_value(struct buf *b, int proto, double v)
+{
+    char *out = buf_reserve(b, RESP_DOUBLE_TEXT_MAX + 3);
+    size_t n = proto < 3 ? format_sample_resp2(out + 1, v) : format_sample_resp3(out + 1, v);
+
+    out[0] = proto < 3 ? '+' : ',';
+    memcpy(out + 1 + n, "\r\n", 2);
+    b->n += n + 3;
+}
+
+void
 resp_verbatim(struct buf *b, int proto, struct slice s)
 {
     char *start, *out;

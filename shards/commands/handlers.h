@@ -88,6 +88,14 @@ C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @sl
 C("batch_set", cmd_batch_set, 4, SESSION, W|M|F|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @fast", "timeseries", "0.1.0", "O(1), O(N) with N = batch-size when it writes", "key value timestamp|*", "Adds a point to the connection's batch (value before timestamp); writes the batch by itself at batch-size points.") \
 C("batch_flush", cmd_batch_flush, 1, SESSION, W|M|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @slow", "timeseries", "0.1.0", "O(N) with N the points of the batch", "", "Writes the connection's batch, all of it or nothing; answers the number of points.") \
 C("batch_write", cmd_batch_write, -4, KEYS, W|M|CMD_HIDDEN|CMD_RANGES, 1,-1,3, "@write @slow", "timeseries", "0.1.0", "O(N)", "key value timestamp ...", "Internal: the write that BATCH_FLUSH makes.") \
+C("ts.create", cmd_ts_create, -2, KEYS, W|M, 1,1,1, "@timeseries @write @slow", "timeseries", "0.1.0", "O(1)", "key [RETENTION retention] [ENCODING COMPRESSED|UNCOMPRESSED] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Makes an empty series.") \
+C("ts.alter", cmd_ts_alter, -2, KEYS, W|M, 1,1,1, "@timeseries @write @slow", "timeseries", "0.1.0", "O(N) with N the labels", "key [RETENTION retention] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Changes what is named of a series; LABELS replaces all labels.") \
+C("ts.add", cmd_ts_add, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1) in order of time, else O(N) with N the points of a block", "key timestamp|* value [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [ON_DUPLICATE policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point; makes the series, with the options given, when there is none.") \
+C("ts.madd", cmd_ts_madd, -4, KEYS, W|M|CMD_RANGES, 1,-1,3, "@timeseries @write @slow", "timeseries", "0.1.0", "O(N) with N the points", "key timestamp|* value [key timestamp|* value ...]", "Adds points to series that exist.") \
+C("ts.incrby", cmd_ts_incrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1)", "key addend [TIMESTAMP timestamp|*] [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point whose value is the newest one's plus something.") \
+C("ts.decrby", cmd_ts_decrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1)", "key subtrahend [TIMESTAMP timestamp|*] [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point whose value is the newest one's minus something.") \
+C("ts.get", cmd_ts_get, -2, KEYS, R|F|CMD_SERIES, 1,1,1, "@timeseries @read @fast", "timeseries", "0.1.0", "O(1)", "key [LATEST]", "The newest point of a series.") \
+C("ts.info", cmd_ts_info, -2, KEYS, R|CMD_RANGES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the series", "key [DEBUG]", "Facts about a series.") \
 C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends on subcommand.", "", "The cores as nodes of a cluster.") \
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
 
@@ -205,6 +213,14 @@ void cmd_tsdb_get(struct ctx *c);
 void cmd_batch_set(struct ctx *c);
 void cmd_batch_flush(struct ctx *c);
 void cmd_batch_write(struct ctx *c);
+void cmd_ts_create(struct ctx *c);
+void cmd_ts_alter(struct ctx *c);
+void cmd_ts_add(struct ctx *c);
+void cmd_ts_madd(struct ctx *c);
+void cmd_ts_incrby(struct ctx *c);
+void cmd_ts_decrby(struct ctx *c);
+void cmd_ts_get(struct ctx *c);
+void cmd_ts_info(struct ctx *c);
 void cmd_cluster_info(struct ctx *c);
 void cmd_client_id(struct ctx *c);
 void cmd_client_setname(struct ctx *c);

@@ -237,12 +237,13 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
     if (e->flags & ENTRY_TOMBSTONE)
         return;
     row->n = 0;
-    row_head_write(row, e->type, entry_expire(e));
     if (e->type == ENTRY_STRING) {
         struct slice value = entry_string(e);
 
+        row_head_write(row, e->type, entry_expire(e));
         buf_append(row, value.p, value.n);
     } else {
+        series_row_head_write(row, entry_expire(e), series_key_meta(entry_ptr(e)));
         capture_series(c, it, e, row);
     }
     item_row(c, it, row);

@@ -330,6 +330,39 @@ series_make(struct key *k)
     return e;
 }
 
+static void
+record_meta(struct key *k, const struct series_meta *meta)
+{
+    struct buf bytes = {0};
+
+    if (k->sh->recovering)
+        return;
+    series_meta_write(&bytes, meta);
+    record_series_meta(&k->sh->journal, k->db, k->name, (struct slice){bytes.p, bytes.n});
+    buf_fini(&bytes);
+}
+
+struct entry *
+key_create_series(struct ctx *c, struct key *k, const struct series_meta *meta)
+{
+    struct entry *e = series_make(k);
+
+    record_meta(k, meta);
+    series_set_meta(k->sh->arena, entry_series(e), meta);
+    key_used(k, e);
+    key_changed(c, k, e);
+    return e;
+}
+
+void
+key_set_series_meta(struct ctx *c, struct key *k, struct entry *e, const struct series_meta *meta)
+{
+    record_meta(k, meta);
+    series_set_meta(k->sh->arena, entry_series(e), meta);
+    key_used(k, e);
+    key_changed(c, k, e);
+}
+
 enum series_result
 key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
               double value, uint8_t quality, enum duplicate_policy policy)
@@ -475,12 +508,17 @@ int
 key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
                int64_t expire_ms)
 {
+    struct series_meta meta;
     struct entry *made;
 
     if (e->type == ENTRY_STRING) {
         key_set_string(c, to, entry_string(e), expire_ms);
         return 0;
     }
+    meta = *series_key_meta(entry_series(e));
+    meta.rules_n = 0; /* those stay with the key they were made for */
+    meta.has_source = false;
+    key_create_series(c, to, &meta);
     if (copy_series(c, from, entry_series(e), to) < 0)
         return -EIO;
     made = head_find(to->head, to->hash, to->name);

@@ -40,6 +40,11 @@ void key_delete(struct ctx *c, struct key *k, struct entry *e);
 /* Sets or (0) removes the expiry of a live key. A time in the past deletes it. */
 void key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms);
 
+/* Makes an empty series (the key must be absent). */
+struct entry *key_create_series(struct ctx *c, struct key *k, const struct series_meta *meta);
+/* Another metadata takes the place of what the series had; `meta` may point into that. */
+void key_set_series_meta(struct ctx *c, struct key *k, struct entry *e,
+                         const struct series_meta *meta);
 /* Adds a point to a series, creating the key when absent (the caller has checked the type: `e` is
  * NULL or a series). */
 enum series_result key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,

@@ -102,6 +102,14 @@ record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type, int6
 }
 
 void
+record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta)
+{
+    char *p = journal_append(j, 2 + key_size(key) + (uint32_t)meta.n);
+
+    put_bytes(put_key(put_head(p, RECORD_SERIES_META, db), key), meta);
+}
+
+void
 record_flush(struct journal *j, uint8_t db)
 {
     put_head(journal_append(j, 2), RECORD_FLUSH, db);
@@ -234,6 +242,10 @@ record_parse(struct slice s, struct record *ret_r)
         break;
     case RECORD_POINT:
         ok = parse_point(s, &r);
+        break;
+    case RECORD_SERIES_META:
+        ok = take_key(&s, &r.key);
+        r.bytes = s;
         break;
     case RECORD_FLUSH:
         ok = s.n == 0;

@@ -7,6 +7,7 @@
  *   PATCH  [key length varint][key][offset varint][bytes ...]
  *   POINT  [key length varint][key][data type:1][quality:1][policy:1][ts:8][value:8]
  *   FLUSH  (db 0xff = all)
+ *   META   [key length varint][key][metadata of a series ...]: the key is made when absent
  *   GROUP  [n varint] n x ([shard:2][lsn:8]): first record of a cross-shard group; the shards that
  *          take part and the LSN of this very record in each of their journals. What follows in the
  *          same batch belongs to it. */
@@ -23,6 +24,7 @@ enum record_op {
     RECORD_POINT = 5,
     RECORD_FLUSH = 6,
     RECORD_GROUP = 7,
+    RECORD_SERIES_META = 8,
 };
 
 #define RECORD_DB_ALL 0xff
@@ -34,7 +36,7 @@ struct record {
     uint8_t op, db;
     struct slice key;
     int64_t expire_ms;
-    struct slice bytes; /* SET value, PATCH bytes */
+    struct slice bytes; /* SET value, PATCH bytes, META metadata */
     uint64_t offset;    /* PATCH */
     uint8_t type, quality, policy;
     int64_t ts;
@@ -52,6 +54,8 @@ void record_patch(struct journal *j, uint8_t db, struct slice key, uint64_t offs
                   struct slice bytes);
 void record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t ts,
                   double value, uint8_t quality, uint8_t policy);
+/* `meta` as series_meta_write writes it. */
+void record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta);
 void record_flush(struct journal *j, uint8_t db);
 /* shards[i] and lsns[i] of every participant. */
 void record_group(struct journal *j, const uint16_t *shards, const uint64_t *lsns, uint32_t n);

@@ -167,6 +167,25 @@ apply_point(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 }
 
 static int
+apply_meta(struct ctx *c, struct key *k, const struct record *r)
+{
+    struct series_meta m;
+    struct entry *e;
+    int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
+
+    if (rc < 0)
+        return rc;
+    if (!series_meta_parse(r->bytes, &m))
+        return -EBADMSG;
+    if (e)
+        key_set_series_meta(c, k, e, &m);
+    else
+        key_create_series(c, k, &m);
+    series_meta_parsed_fini(&m);
+    return 0;
+}
+
+static int
 apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
     struct entry *e;
@@ -190,6 +209,9 @@ apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
         break;
     case RECORD_POINT:
         rc = apply_point(c, k, lsn, r);
+        break;
+    case RECORD_SERIES_META:
+        rc = apply_meta(c, k, r);
         break;
     default:
         break;
@@ -233,6 +255,7 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
     struct replay *rp = arg;
     struct recovery_shard *r = rp->r;
     struct record rec;
+    int rc;
 
     if (lsn > r->cut_lsn)
         return 1;
@@ -243,11 +266,13 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
                  payload.n);
         return -EBADMSG;
     }
-    if (apply(r->sh, lsn, &rec) < 0) {
-        snprintf(rp->err->text, sizeof(rp->err->text),
-                 "%.100s: record %llu is about key '%.*s', which the store cannot read", r->dir,
-                 (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p);
-        return -EIO;
+    rc = apply(r->sh, lsn, &rec);
+    if (rc < 0) {
+        snprintf(rp->err->text, sizeof(rp->err->text), "%.100s: record %llu is about key '%.*s', %s",
+                 r->dir, (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p,
+                 rc == -EBADMSG ? "whose metadata has a form this version does not know"
+                                : "which the store cannot read");
+        return rc;
     }
     r->sh->replayed_lsn = lsn;
     r->applied++;

@@ -17,6 +17,7 @@
 
 #include "alloc/arena.h"
 #include "shards/series/block.h"
+#include "shards/series/series_meta.h"
 
 /* In the order of the configuration's enum. */
 enum duplicate_policy {
@@ -89,6 +90,7 @@ struct series_key {
     uint64_t n : 16;
     uint64_t bytes : 48; /* arena bytes below this object, kept by this module */
     struct series *one;
+    struct series_meta *meta; /* NULL: the defaults */
     struct series first[];
 };
 static_assert(sizeof(struct series_key) + sizeof(struct series) <= 128, "two cache lines");
@@ -127,6 +129,14 @@ struct series_key *series_key_create(struct arena *a);
 /* No checkpoint may be reading what it has borrowed of the key; one that is through with reading
  * may still be settling (series_flush_fini only). */
 void series_key_destroy(struct arena *a, struct series_key **k);
+/* Its metadata; the defaults' when it has none of its own. */
+static inline const struct series_meta *
+series_key_meta(const struct series_key *k)
+{
+    return k->meta ? k->meta : &series_meta_default;
+}
+/* A copy of m takes the place of what there was. */
+void series_set_meta(struct arena *a, struct series_key *k, const struct series_meta *m);
 /* NULL = no points of this type. */
 struct series *series_find(const struct series_key *k, uint8_t type);
 struct series *series_get(struct arena *a, struct series_key *k, uint8_t type);

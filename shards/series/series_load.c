@@ -9,6 +9,7 @@ struct loader {
     struct store *s;
     bool cached_only;
     struct series_id id;
+    struct slice meta; /* as in the main row */
     struct series_row_type types[SERIES_TYPES_MAX];
     uint32_t n;
 };
@@ -19,7 +20,11 @@ parse(struct loader *l, struct slice main_row)
     struct row_head head;
     struct slice payload;
 
-    return row_head_parse(main_row, &head, &payload) && series_row_parse(payload, l->types, &l->n);
+    if (!row_head_parse(main_row, &head, &payload) ||
+        !series_row_parse(payload, l->types, &l->n))
+        return false;
+    l->meta = head.meta;
+    return true;
 }
 
 /* 1 found, 0 not there, or a negative errno. */
@@ -90,6 +95,20 @@ load_type(struct loader *l, struct arena *a, struct series_key *k, const struct 
     return rc;
 }
 
+static int
+load_meta(struct loader *l, struct arena *a, struct series_key *k)
+{
+    struct series_meta m;
+
+    if (l->meta.n == 0)
+        return 0;
+    if (!series_meta_parse(l->meta, &m))
+        return -EBADMSG;
+    series_set_meta(a, k, &m);
+    series_meta_parsed_fini(&m);
+    return 0;
+}
+
 int
 series_load(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct slice key,
             struct slice main_row, struct arena *a, struct series_key **ret_k)
@@ -108,6 +127,7 @@ series_load(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
         return -EBADMSG;
     }
     k = series_key_create(a);
+    rc = load_meta(l, a, k);
     for (i = 0; i < l->n && rc == 0; i++)
         rc = load_type(l, a, k, &l->types[i]);
     free(l);

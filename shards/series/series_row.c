@@ -2,35 +2,74 @@
 
 #include "shards/series/varint.h"
 
+#define ROW_TYPE_SERIES 1 /* ENTRY_SERIES, which stands above this folder */
+#define ROW_FLAGS_USED (ROW_HAS_EXPIRE | ROW_HAS_META)
+
 enum series_row_flag {
     TYPE_HAS_OPEN = 1 << 0,
     TYPE_HAS_BLOCKS = 1 << 1,
     TYPE_FLAGS_USED = 0x03,
 };
 
-void
-row_head_write(struct buf *out, uint8_t type, int64_t expire_ms)
+static void
+head_write(struct buf *out, uint8_t type, uint8_t flags, int64_t expire_ms)
 {
     buf_put_u8(out, ROW_FORMAT_VERSION);
     buf_put_u8(out, type);
-    buf_put_u8(out, expire_ms ? ROW_HAS_EXPIRE : 0);
+    buf_put_u8(out, expire_ms ? flags | ROW_HAS_EXPIRE : flags);
     if (expire_ms)
         buf_put_u64(out, (uint64_t)expire_ms);
+}
+
+void
+row_head_write(struct buf *out, uint8_t type, int64_t expire_ms)
+{
+    head_write(out, type, 0, expire_ms);
+}
+
+void
+series_row_head_write(struct buf *out, int64_t expire_ms, const struct series_meta *m)
+{
+    struct buf meta = {0};
+
+    if (series_meta_is_default(m)) {
+        head_write(out, ROW_TYPE_SERIES, 0, expire_ms);
+        return;
+    }
+    series_meta_write(&meta, m);
+    head_write(out, ROW_TYPE_SERIES, ROW_HAS_META, expire_ms);
+    varint_put(out, meta.n);
+    buf_append(out, meta.p, meta.n);
+    buf_fini(&meta);
+}
+
+static bool
+head_meta(struct cursor *c, struct slice *ret)
+{
+    const uint8_t *p;
+    uint64_t n;
+
+    if (!varint_get(c, &n) || n == 0 || (p = cursor_take(c, n)) == NULL)
+        return false;
+    *ret = (struct slice){(const char *)p, n};
+    return true;
 }
 
 bool
 row_head_parse(struct slice row, struct row_head *ret_head, struct slice *ret_payload)
 {
     struct cursor c = cursor_of(row);
-    struct row_head head;
+    struct row_head head = {0};
     uint8_t version, flags;
     uint64_t expire = 0;
 
     if (!cursor_u8(&c, &version) || version != ROW_FORMAT_VERSION)
         return false;
-    if (!cursor_u8(&c, &head.type) || !cursor_u8(&c, &flags) || flags & ~ROW_HAS_EXPIRE)
+    if (!cursor_u8(&c, &head.type) || !cursor_u8(&c, &flags) || flags & ~ROW_FLAGS_USED)
         return false;
     if (flags & ROW_HAS_EXPIRE && !cursor_u64(&c, &expire))
+        return false;
+    if (flags & ROW_HAS_META && (head.type != ROW_TYPE_SERIES || !head_meta(&c, &head.meta)))
         return false;
     head.expire_ms = (int64_t)expire;
     *ret_head = head;

@@ -1,6 +1,7 @@
 /* Values of main rows. All begin alike:
  *
- *   [version:1][entry type:1][flags:1][expiry, ms since the epoch:8, only with flag 1][payload]
+ *   [version:1][entry type:1][flags:1][expiry, ms since the epoch:8, only with flag 1]
+ *   [length: varint][metadata of a series, only with flag 2][payload]
  *
  * A string's payload is its value. A series' payload says for each data type what its block rows
  * are and what the last checkpoint had seen. Byte by byte in docs/FORMATS.md. Pure functions: any
@@ -15,15 +16,19 @@
 
 enum row_flag {
     ROW_HAS_EXPIRE = 1 << 0,
+    ROW_HAS_META = 1 << 1, /* series only; without it the defaults */
 };
 
 struct row_head {
     uint8_t type;      /* enum entry_type */
     int64_t expire_ms; /* 0 = never */
+    struct slice meta; /* series_meta_parse reads it; n 0 = the defaults */
 };
 
 void row_head_write(struct buf *out, uint8_t type, int64_t expire_ms);
-/* False: damaged, or written by a later version. The payload points into `row`. */
+/* The head of a series' row. */
+void series_row_head_write(struct buf *out, int64_t expire_ms, const struct series_meta *m);
+/* False: damaged, or written by a later version. Metadata and payload point into `row`. */
 bool row_head_parse(struct slice row, struct row_head *ret_head, struct slice *ret_payload);
 
 /* One data type of a series row. */

@@ -42,6 +42,9 @@ write_again(struct journal *j, const struct record *r)
     case RECORD_POINT:
         record_point(j, r->db, r->key, r->type, r->ts, r->value, r->quality, r->policy);
         break;
+    case RECORD_SERIES_META:
+        record_series_meta(j, r->db, r->key, r->bytes);
+        break;
     case RECORD_FLUSH:
         record_flush(j, r->db);
         break;

@@ -382,3 +382,64 @@ Test(number, random_text_reads_as_strtod_reads_it)
             expect_as_strtod(text);
     }
 }
+
+struct sample_text {
+    double value;
+    const char *resp2, *resp3;
+};
+
+Test(number, samples_are_written_as_redistimeseries_writes_them)
+{
+    static const struct sample_text rows[] = {
+        {0, "0", "0"},
+        {-0.0, "-0", "-0"},
+        {1, "1", "1"},
+        {-7, "-7", "-7"},
+        {500.5, "500.5", "500.5"},
+        {110, "110", "110"},
+        {0.5, "5E-1", "0.5"},
+        {-0.17, "-1.7E-1", "-0.17"},
+        {1e-7, "1E-7", "1e-7"},
+        {0.046211133199017485, "4.6211133199017485E-2", "0.046211133199017485"},
+        {528694.9874200742, "528694.9874200742", "5.286949874200742e+5"},
+        {2983098528199.7554, "2983098528199.7554", "2983098528199.7554"},
+        {-119881.2533333, "-119881.2533333", "-1.198812533333e+5"},
+        {918066700800, "918066700800", "918066700800"},
+        {2371903153274063000000.0, "2.371903153274063E21", "2371903153274063000000"},
+        {1e20, "1E20", "1e+20"},
+        {4503599627370495, "4503599627370495", "4503599627370495"},
+        {9007199254740991, "9007199254740991", "9007199254740991"},
+        {1.7976931348623157e308, "1.7976931348623157E308", "1.7976931348623157e+308"},
+        {5e-324, "5E-324", "5e-324"},
+        {(double)NAN, "NaN", "nan"},
+        {(double)INFINITY, "Infinity", "inf"},
+        {-(double)INFINITY, "-Infinity", "-inf"},
+    };
+    char text[RESP_DOUBLE_TEXT_MAX + 1];
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        text[format_sample_resp2(text, rows[i].value)] = '\0';
+        cr_assert_str_eq(text, rows[i].resp2);
+        text[format_sample_resp3(text, rows[i].value)] = '\0';
+        cr_assert_str_eq(text, rows[i].resp3);
+    }
+}
+
+Test(number, samples_read_back_as_the_same_double)
+{
+    uint64_t state = 1181783497276652981ULL;
+    char text[RESP_DOUBLE_TEXT_MAX + 1];
+
+    for (int i = 0; i < 300000; i++) {
+        uint64_t bits = next_random(&state);
+        double v;
+
+        memcpy(&v, &bits, sizeof(v));
+        if (!isfinite(v))
+            continue;
+        text[format_sample_resp2(text, v)] = '\0';
+        cr_assert_eq(strtod(text, NULL), v, "%s", text);
+        text[format_sample_resp3(text, v)] = '\0';
+        cr_assert_eq(strtod(text, NULL), v, "%s", text);
+    }
+}

@@ -120,6 +120,20 @@ Test(record, patch_round_trip, .fini = end)
     }
 }
 
+Test(record, series_meta_round_trip, .fini = end)
+{
+    for (size_t k = 0; k < ARRAY_SIZE(lengths) && lengths[k] <= 65535; k++) {
+        struct slice key = filled(room[0], lengths[k], 'k');
+        struct slice meta = filled(room[1], lengths[ARRAY_SIZE(lengths) - 1 - k], 'm');
+        struct record r;
+
+        record_series_meta(&journal, 9, key, meta);
+        r = parse();
+        cr_assert(r.op == RECORD_SERIES_META && r.db == 9 && slice_equal(r.key, key));
+        cr_assert(slice_equal(r.bytes, meta));
+    }
+}
+
 Test(record, point_round_trip, .fini = end)
 {
     static const int64_t at[] = {INT64_MIN, -1, 0, 1, 1700000000000, INT64_MAX};

@@ -1,0 +1,207 @@
+/* TS.ADD, TS.MADD, TS.INCRBY, TS.DECRBY: points into series, and TS.GET: the newest one out. */
+#include "shards/commands/handlers.h"
+#include "shards/commands/ts.h"
+#include "shards/engine/core.h"
+
+#include <math.h>
+
+/* --- one point -------------------------------------------------------------------------------- */
+
+/* The key of a command that creates the series when it is absent, with the options from argument
+ * `from` on. False: the error is replied. */
+static bool
+find_or_plan(struct ctx *c, struct ts_point *p, uint32_t from, struct series_meta *m,
+             const char *wrong_type)
+{
+    p->key = key_open(c, c->argv[1]);
+    p->e = key_find(c, &p->key);
+    if (unlikely(p->e == NULL)) {
+        ts_default_meta(c, m);
+        return ts_parse_options(c, from, m);
+    }
+    if (unlikely(p->e->type != ENTRY_SERIES)) {
+        ctx_error(c, wrong_type);
+        return false;
+    }
+    return true;
+}
+
+static bool
+parse_on_duplicate(struct ctx *c, uint8_t *ret_policy)
+{
+    uint32_t at = ts_option(c, 4, "on_duplicate");
+
+    *ret_policy = SERIES_POLICY_UNSET;
+    if (at == 0)
+        return true;
+    if (at + 1 >= c->argc) {
+        ctx_error(c, "ERR TSDB: Couldn't parse ON_DUPLICATE");
+        return false;
+    }
+    if (!ts_parse_policy(c, c->argv[at + 1], ret_policy)) {
+        ctx_error(c, "ERR TSDB: Unknown ON_DUPLICATE");
+        return false;
+    }
+    return true;
+}
+
+void
+cmd_ts_add(struct ctx *c)
+{
+    uint8_t on_duplicate = SERIES_POLICY_UNSET;
+    struct series_meta m;
+    struct ts_point p;
+
+    p.error = ts_parse_value(c->argv[3], &p.value);
+    if (p.error == NULL)
+        p.error = ts_parse_timestamp(c, c->argv[2], &p.ts);
+    if (unlikely(p.error != NULL)) {
+        ctx_error(c, p.error);
+        return;
+    }
+    if (!find_or_plan(c, &p, 4, &m, ERR_TS_NOT_SERIES))
+        return;
+    if (unlikely(c->argc > 4) && !parse_on_duplicate(c, &on_duplicate))
+        return;
+    if (!ts_check_point(c, &p, on_duplicate) || unlikely(c->probe))
+        return;
+    if (unlikely(p.e == NULL))
+        p.e = key_create_series(c, &p.key, &m);
+    ts_add_point(c, &p);
+    ts_reply_point(c, &p);
+}
+
+/* --- counters --------------------------------------------------------------------------------- */
+
+/* Adds `sign` times the argument to the newest value. */
+static void
+increment(struct ctx *c, double sign)
+{
+    uint32_t at = ts_option(c, 3, "timestamp");
+    struct sample last = {0};
+    struct series_meta m;
+    struct series *s;
+    struct ts_point p = {.policy = DUPLICATE_LAST};
+    double by;
+    uint8_t quality;
+
+    if (!find_or_plan(c, &p, 3, &m, ERR_TS_WRONGTYPE))
+        return;
+    if (!parse_double(c->argv[2], &by) || !isfinite(by)) {
+        ctx_error(c, "ERR TSDB: invalid increase/decrease value");
+        return;
+    }
+    p.ts = series_now(c);
+    if (at && (at + 1 >= c->argc || ts_parse_timestamp(c, c->argv[at + 1], &p.ts) != NULL)) {
+        ctx_error(c, ERR_TS_TIMESTAMP);
+        return;
+    }
+    s = p.e ? ts_series(p.e) : NULL;
+    if (s && series_last(s, &last, &quality) && p.ts < last.ts) {
+        ctx_error(c, "TSDB: timestamp must be equal to or higher than the maximum existing "
+                     "timestamp");
+        return;
+    }
+    if (isnan(last.value)) {
+        ctx_error(c, "ERR TSDB: cannot increment/decrement NaN value");
+        return;
+    }
+    p.value = last.value + sign * by;
+    p.answer = p.ts;
+    if (p.e == NULL)
+        p.e = key_create_series(c, &p.key, &m);
+    ts_add_point(c, &p);
+    ts_reply_point(c, &p);
+}
+
+void
+cmd_ts_incrby(struct ctx *c)
+{
+    increment(c, 1);
+}
+
+void
+cmd_ts_decrby(struct ctx *c)
+{
+    increment(c, -1);
+}
+
+/* --- many points ------------------------------------------------------------------------------ */
+
+static const char *
+madd_parse(struct ctx *c, struct ts_point *p, const struct slice *arg)
+{
+    const char *error = ts_parse_value(arg[2], &p->value);
+
+    return error ? error : ts_parse_timestamp(c, arg[1], &p->ts);
+}
+
+/* Everything is looked up and asked for before the first point is added: then the command cannot
+ * be stopped half way. What earlier points of the command do to later ones is found out when they
+ * are added. */
+static bool
+madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct ts_point *p = &points[i];
+
+        p->error = madd_parse(c, p, &c->argv[1 + 3 * i]);
+        if (p->error)
+            continue;
+        p->key = key_open(c, c->argv[1 + 3 * i]);
+        p->e = key_find(c, &p->key);
+        if (p->e == NULL || p->e->type != ENTRY_SERIES)
+            p->error = ERR_TS_NOT_SERIES;
+        else if (!ts_check_point(c, p, SERIES_POLICY_UNSET))
+            return false;
+    }
+    return true;
+}
+
+void
+cmd_ts_madd(struct ctx *c)
+{
+    uint32_t n = (c->argc - 1) / 3;
+    struct ts_point *points;
+
+    if ((c->argc - 1) % 3 != 0) {
+        ctx_error(c, "ERR wrong number of arguments for 'ts.madd' command");
+        return;
+    }
+    points = scratch_alloc(&c->core->scratch, n * sizeof(*points));
+    if (!madd_check(c, points, n) || unlikely(c->probe))
+        return;
+    resp_array(c->out, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ts_point *p = &points[i];
+
+        if (likely(p->error == NULL) && ts_check_point(c, p, SERIES_POLICY_UNSET))
+            ts_add_point(c, p);
+        ts_reply_point(c, p);
+    }
+}
+
+/* --- the newest ------------------------------------------------------------------------------- */
+
+void
+cmd_ts_get(struct ctx *c)
+{
+    struct key k = key_open(c, c->argv[1]);
+    const struct series *s;
+    struct sample last;
+    struct entry *e;
+    uint8_t quality;
+
+    if (c->argc > 3) {
+        ctx_error(c, "ERR wrong number of arguments for 'ts.get' command");
+        return;
+    }
+    e = ts_find(c, &k);
+    if (e == NULL)
+        return;
+    s = ts_series(e);
+    if (s && series_last(s, &last, &quality))
+        ts_reply_sample(c, &last);
+    else
+        resp_array(c->out, 0);
+}

@@ -1,0 +1,220 @@
+/* What the TS.* commands share. See ts.h. */
+#include "shards/commands/ts.h"
+
+#include "shards/engine/core.h"
+#include "shards/store/row.h"
+
+#include <math.h>
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+struct entry *
+ts_find(struct ctx *c, struct key *k)
+{
+    struct entry *e = key_find(c, k);
+
+    if (e == NULL) {
+        ctx_error(c, ERR_TS_NO_KEY);
+        return NULL;
+    }
+    if (e->type != ENTRY_SERIES) {
+        ctx_error(c, ERR_TS_WRONGTYPE);
+        return NULL;
+    }
+    return e;
+}
+
+int64_t
+ts_visible_from(const struct series_meta *m, const struct series *s)
+{
+    struct sample last;
+    uint8_t quality;
+
+    if (m->retention == 0 || s == NULL || !series_last(s, &last, &quality) ||
+        last.ts < INT64_MIN + m->retention)
+        return INT64_MIN;
+    return last.ts - m->retention;
+}
+
+int
+ts_read(struct ctx *c, const struct key *k, const struct series *s, const struct series_query *q,
+        series_emit_fn emit, void *arg)
+{
+    int rc = series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, q, emit, arg);
+
+    if (rc == -EAGAIN)
+        c->need = (struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name, .db = k->db,
+                                .type = s->type, .reverse = q->reverse, .start = q->start,
+                                .end = q->end, .limit = q->limit};
+    return rc;
+}
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+uint32_t
+ts_option(const struct ctx *c, uint32_t from, const char *word)
+{
+    for (uint32_t i = from; i < c->argc; i++)
+        if (slice_is(c->argv[i], word))
+            return i;
+    return 0;
+}
+
+const char *
+ts_parse_timestamp(const struct ctx *c, struct slice text, int64_t *ret_ts)
+{
+    if (text.n == 1 && text.p[0] == '*') {
+        *ret_ts = series_now(c);
+        return NULL;
+    }
+    if (!parse_int(text, ret_ts))
+        return ERR_TS_TIMESTAMP;
+    return *ret_ts < 0 ? ERR_TS_NEGATIVE : NULL;
+}
+
+const char *
+ts_parse_value(struct slice text, double *ret_v)
+{
+    return parse_double(text, ret_v) && !isinf(*ret_v) ? NULL : ERR_TS_VALUE;
+}
+
+bool
+ts_parse_policy(const struct ctx *c, struct slice text, uint8_t *ret_policy)
+{
+    static const char *const names[] = {
+        [DUPLICATE_LAST] = "last",   [DUPLICATE_FIRST] = "first", [DUPLICATE_MIN] = "min",
+        [DUPLICATE_MAX] = "max",     [DUPLICATE_SUM] = "sum",     [DUPLICATE_BLOCK] = "block",
+        [DUPLICATE_KEEP] = "keep",
+    };
+    bool strict = c->core->config.ts_compat == CONFIG_TS_STRICT;
+
+    for (uint8_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (slice_is(text, names[i]) && !(strict && i == DUPLICATE_KEEP)) {
+            *ret_policy = i;
+            return true;
+        }
+    return false;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+struct met {
+    bool found;
+    double value;
+};
+
+static int
+met_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    *(struct met *)arg = (struct met){true, p[n - 1].value};
+    return 0;
+}
+
+/* The policy, if there is a point of this time, decides by its value whether the new one is an
+ * error: looks for it. */
+static bool
+check_meeting(struct ctx *c, struct ts_point *p, const struct series *s)
+{
+    struct series_query q = {.start = p->ts, .end = p->ts, .limit = UINT64_MAX};
+    struct met met = {0};
+    int rc = ts_read(c, &p->key, s, &q, met_emit, &met);
+
+    if (rc == -EAGAIN)
+        return false;
+    if (rc < 0)
+        p->error = ERR_TS_STORED;
+    else if (met.found && (p->policy == DUPLICATE_BLOCK || isnan(met.value) != isnan(p->value)))
+        p->error = ERR_TS_UPSERT;
+    else if (p->policy == DUPLICATE_BLOCK)
+        p->policy = DUPLICATE_LAST; /* nothing is there: it adds */
+    return true;
+}
+
+static bool
+is_ignored(const struct ts_point *p, const struct series_meta *m, const struct sample *last)
+{
+    return p->policy == DUPLICATE_LAST && p->ts >= last->ts &&
+           (uint64_t)p->ts - (uint64_t)last->ts <= (uint64_t)m->ignore_time &&
+           fabs(p->value - last->value) <= m->ignore_value; /* false for NaN */
+}
+
+static uint8_t
+policy_of(const struct ctx *c, const struct series_meta *m, uint8_t on_duplicate)
+{
+    if (on_duplicate != SERIES_POLICY_UNSET)
+        return on_duplicate;
+    return m->policy != SERIES_POLICY_UNSET ? m->policy
+                                            : (uint8_t)c->core->config.ts_duplicate_policy;
+}
+
+bool
+ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
+{
+    const struct series_key *sk = p->e ? entry_series(p->e) : NULL;
+    const struct series *s = sk ? series_find(sk, TS_TYPE) : NULL;
+    const struct series_meta *m = sk ? series_key_meta(sk) : &series_meta_default;
+    struct sample last;
+    uint8_t quality;
+
+    p->error = NULL;
+    p->ignored = false;
+    p->answer = p->ts;
+    p->policy = policy_of(c, m, on_duplicate);
+    if (s == NULL || !series_last(s, &last, &quality))
+        return true;
+    if (unlikely(m->retention != 0) && p->ts < last.ts &&
+        (uint64_t)last.ts - (uint64_t)p->ts > (uint64_t)m->retention) {
+        p->error = ERR_TS_RETENTION;
+        return true;
+    }
+    if (unlikely(is_ignored(p, m, &last))) {
+        p->ignored = true;
+        p->answer = last.ts;
+        return true;
+    }
+    if (likely(p->ts > last.ts)) {
+        if (p->policy == DUPLICATE_BLOCK)
+            p->policy = DUPLICATE_LAST; /* nothing is there: it adds */
+        return true;
+    }
+    if (p->policy == DUPLICATE_LAST || p->policy == DUPLICATE_FIRST || p->policy == DUPLICATE_KEEP)
+        return true;
+    return check_meeting(c, p, s);
+}
+
+void
+ts_add_point(struct ctx *c, struct ts_point *p)
+{
+    if (p->error || p->ignored)
+        return;
+    switch (key_add_point(c, &p->key, p->e, TS_TYPE, p->ts, p->value, 0, p->policy)) {
+    case SERIES_BLOCKED:
+    case SERIES_NEED_STORED:
+        p->error = ERR_TS_UPSERT;
+        break;
+    case SERIES_CROWDED:
+        p->error = ERR_TS_CROWDED;
+        break;
+    default:
+        break;
+    }
+}
+
+void
+ts_reply_point(struct ctx *c, const struct ts_point *p)
+{
+    if (unlikely(p->error != NULL))
+        ctx_error(c, p->error);
+    else
+        resp_int(c->out, p->answer);
+}
+
+/* --- replies ---------------------------------------------------------------------------------- */
+
+void
+ts_reply_sample(struct ctx *c, const struct sample *p)
+{
+    resp_array(c->out, 2);
+    resp_int(c->out, p->ts);
+    resp_sample_value(c->out, c->proto, p->value);
+}
