@@ -1,0 +1,44 @@
+#include "shards/series/series_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define TABLE_FIRST_ROWS 16
+
+void
+series_table_fini(struct series_table *t)
+{
+    free(t->ts);
+    free(t->v);
+    *t = (struct series_table){.cols = t->cols};
+}
+
+void
+series_table_reserve(struct series_table *t, uint32_t more)
+{
+    uint32_t cap = MAX(t->cap, TABLE_FIRST_ROWS);
+
+    ASSERT(more <= UINT32_MAX / 2 - t->n);
+    if (t->cap - t->n >= more)
+        return;
+    while (cap - t->n < more)
+        cap *= 2;
+    t->ts = realloc(t->ts, cap * sizeof(*t->ts));
+    t->v = realloc(t->v, (size_t)cap * MAX(t->cols, 1u) * sizeof(*t->v));
+    ASSERT(t->ts && t->v);
+    t->cap = cap;
+}
+
+double *
+series_table_push(struct series_table *t, int64_t ts)
+{
+    double *row;
+
+    if (unlikely(t->n == t->cap))
+        series_table_reserve(t, 1);
+    t->ts[t->n] = ts;
+    row = series_table_row(t, t->n++);
+    for (uint32_t i = 0; i < t->cols; i++)
+        row[i] = NAN;
+    return row;
+}
