@@ -142,7 +142,8 @@
         "Most bytes of data held in memory over all cores, an equal share on each; what is "       \
         "beyond it is read from disk; 0 = no limit.")                                              \
     ROW("active-expire-effort", active_expire_effort, INT, "1", 1, 10, "", LIVE, MEMORY,           \
-        "Half milliseconds that each periodic search for expired keys may take.")                  \
+        "Half milliseconds that each periodic search for expired keys may take, in memory and, by " \
+        "a helper thread, in the store.")                                                          \
     ROW("store-block-cache-bytes", store_block_cache_bytes, BYTES, "128mb", 1048576,               \
         1099511627776, "", RESTART, MEMORY,                                                        \
         "Memory of the cache of store blocks that all cores share.")                               \

@@ -61,6 +61,8 @@
         "Reads of a key that was not there.")                                                      \
     ROW(expired_keys, "expired_keys", COUNTER, "keys", STATS,                                      \
         "Keys removed because their time was over.")                                               \
+    ROW(sweep_rows, "sweep_rows", COUNTER, "rows", STATS,                                          \
+        "Rows of the store looked at in search of keys whose time is over.")                       \
     ROW(evicted_keys, "evicted_keys", COUNTER, "keys", STATS,                                      \
         "Values dropped from memory at maxmemory; they stay in the store.")                        \
     ROW(txn_exec, "txn_exec", COUNTER, "transactions", STATS, "Groups of commands run by EXEC.")   \

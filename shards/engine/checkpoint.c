@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
+#include "shards/engine/expire.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
@@ -237,6 +238,7 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
     if (e->flags & ENTRY_TOMBSTONE)
         return;
     row->n = 0;
+    expire_sweep_note(c->sh, entry_expire(e));
     if (e->type == ENTRY_STRING) {
         struct slice value = entry_string(e);
 

@@ -155,8 +155,8 @@ shard_turn(struct core *c)
     if (c->cron_due && !core_is_stopping(c)) {
         c->cron_due = false;
         expire_cycle(sh);
-        if (c->config.maxmemory)
-            evict_make_room(c, sh);
+        if (c->config.maxmemory == 0 || evict_make_room(c, sh) == EVICT_ROOM)
+            expire_sweep_tick(c);
     }
     work += checkpoint_poll(sh);
     work += keyspace_release_detached(sh, RELEASE_BUCKETS_PER_TURN);
@@ -352,6 +352,7 @@ core_fini(struct core *c)
     round_pool_fini(c);
     scratch_fini(&c->scratch);
     shard_fini(&c->shard);
+    expire_sweep_destroy(&c->sweep);
     free(c->fault_state);
 }
 

@@ -19,6 +19,7 @@
 
 struct node;
 struct listener;
+struct expire_sweep;
 
 /* Numbers a core shows to the others; stored at the end of a turn when they changed. */
 struct core_published {
@@ -57,6 +58,7 @@ struct core {
     uint64_t next_client_id;    /* id of a client = counter * ncores + core id */
     bool everysec_ack;          /* replies do not wait for the journal */
     enum journal_state journal_state_seen;
+    struct expire_sweep *sweep; /* of the store, for keys whose time is over */
     void *fault_state;          /* DEBUG FAULT */
     /* stopping */
     int stop_step;              /* 0: it does not */

@@ -19,23 +19,27 @@ look(void *arg, struct entry *e)
         f->e[f->n++] = e;
 }
 
+void
+expire_entry(struct shard *sh, uint8_t db, struct entry *e)
+{
+    static const struct command none = {.name = "expire"};
+    struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = db};
+    struct slice name = entry_key(e);
+    char *copy = scratch_alloc(&sh->core->scratch, name.n); /* outlives the entry */
+    struct key k;
+
+    memcpy(copy, name.p, name.n);
+    k = key_open_db(&c, (struct slice){copy, name.n}, db);
+    key_delete(&c, &k, e);
+    sh->expired++;
+}
+
 /* Removing one entry may move others' places, never the entries themselves. */
 static void
 remove_found(struct shard *sh, uint8_t db, struct expire_found *f)
 {
-    static const struct command none = {.name = "expire"};
-    struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = db};
-
-    for (uint32_t i = 0; i < f->n; i++) {
-        struct slice name = entry_key(f->e[i]);
-        char *copy = scratch_alloc(&sh->core->scratch, name.n); /* outlives the entry */
-        struct key k;
-
-        memcpy(copy, name.p, name.n);
-        k = key_open_db(&c, (struct slice){copy, name.n}, db);
-        key_delete(&c, &k, f->e[i]);
-        sh->expired++;
-    }
+    for (uint32_t i = 0; i < f->n; i++)
+        expire_entry(sh, db, f->e[i]);
 }
 
 static bool

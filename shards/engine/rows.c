@@ -13,6 +13,17 @@ rows_open(struct rows *r, struct store *s, uint8_t db, uint32_t first, uint32_t 
     ASSERT(r->it);
 }
 
+void
+rows_open_passing(struct rows *r, struct store *s, uint8_t db, struct slice from)
+{
+    char lowest[ROW_PREFIX_BYTES], to[ROW_PREFIX_BYTES];
+    struct slice lower = {lowest, row_slot_lower(lowest, db, 0)};
+    struct slice upper = {to, row_slot_lower(to, db, ROW_SLOTS)};
+
+    *r = (struct rows){.it = store_iter_open(s, from.n ? from : lower, upper, false, false)};
+    ASSERT(r->it);
+}
+
 /* Behind the block rows of a key, however many there are. */
 static void
 skip_key(struct rows *r, const struct row_parts *parts)

@@ -19,6 +19,9 @@ struct rows {
 /* Main rows of the slots [first, last] as they are now. */
 void rows_open(struct rows *r, struct store *s, uint8_t db, uint32_t first, uint32_t last,
                bool cached_only);
+/* Main rows of a database from row key `from` on (empty: all), read from the disk and past the block
+ * cache: for walks over everything. Blocks. */
+void rows_open_passing(struct rows *r, struct store *s, uint8_t db, struct slice from);
 /* Goes to the next main row, by slot; damaged rows are passed over. False: no more, or *not now*:
  * rows_close tells. */
 bool rows_next(struct rows *r);

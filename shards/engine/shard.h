@@ -78,6 +78,7 @@ struct shard {
     uint32_t delete_seq;      /* batch that last removed a key, 0 = none did */
     uint64_t expire_cursor[SHARD_DBS]; /* where the active expiry walk stands */
     uint8_t expire_db;
+    int64_t sweep_due_ms;     /* no row of the store expires before; 0 at the start: nobody knows */
 
     /* lease: the owner's, changed by messages */
     bool leased;

@@ -172,3 +172,35 @@ Test(rows, warming_reaches_to_the_end_of_the_slot_with_the_last_row_asked_for)
     }
     fixture_fini(&f);
 }
+
+/* As the sweep for expired keys walks: some rows, then on behind the last one's key. */
+Test(rows, a_walk_in_pieces_goes_on_behind_a_key_and_leaves_the_cache_alone)
+{
+    struct store_fixture f;
+    char from[ROW_KEY_BYTES_MAX], seen[KEYS] = {0};
+    size_t from_n = 0;
+    unsigned n = 0, pieces = 0;
+    bool more = true;
+
+    fixture_init(&f);
+    fill(&f);
+    store_close(&f.s);
+    store_env_destroy(&f.env);
+    f.env = fixture_env(32 * MIB);
+    fixture_open(&f);
+    for (; more; pieces++) {
+        struct rows r;
+        unsigned in_piece = 0;
+
+        rows_open_passing(&r, f.s, 3, (struct slice){from, from_n});
+        while ((more = rows_next(&r)) && in_piece++ < 7) {
+            from_n = row_key_upper(from, 3, r.slot, r.key);
+            n++;
+        }
+        cr_assert_eq(rows_close(&r), 0);
+    }
+    cr_assert_eq(n, KEYS);
+    cr_assert_geq(pieces, KEYS / 7);
+    cr_assert_lt(walk(&f, 0, ROW_SLOTS - 1, true, seen, -EAGAIN), KEYS);
+    fixture_fini(&f);
+}

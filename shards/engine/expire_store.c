@@ -1,0 +1,302 @@
+/* Sweeping the store for keys whose time is over: see expire.h.
+ *
+ * What a job found is true of the store as it was then. Whatever happened since shows: a key that was
+ * written or read meanwhile is in memory and is left to what memory knows; the fetch is void when a
+ * checkpoint or a flush changed the store under it (load.c). So nothing that was written anew can be
+ * removed, and what escaped is found by the next pass. */
+#include "shards/engine/expire.h"
+
+#include "shards/engine/core.h"
+#include "shards/engine/exec.h"
+#include "shards/engine/keyspace.h"
+#include "shards/engine/rows.h"
+
+#include <stdlib.h>
+
+#define ROWS_PER_LOOK_AT_THE_CLOCK 64
+
+struct expire_sweep {
+    struct offload_job job;
+    struct exec_waiter fetched;
+    struct core *core;
+    bool busy;          /* a job or a fetch is under way */
+    /* the pass */
+    bool passing;
+    uint8_t db;
+    uint64_t pause_until_ns;
+    int64_t next_ms;    /* earliest expiry seen of what stays */
+    struct buf from;    /* row key where the next job begins; empty: the database's first */
+    /* the job: its limits, and what it found */
+    int64_t left_ns;    /* of the tick */
+    int64_t now_ms;
+    uint64_t rows;
+    bool db_over;
+    uint32_t n;
+    struct buf bytes;   /* the keys, one behind the other */
+    struct slice keys[SWEEP_KEYS_MAX]; /* p is set when all are there */
+};
+
+/* --- on the helper: which rows are over ----------------------------------------------------------- */
+
+static void
+note_row(struct expire_sweep *s, const struct rows *r)
+{
+    if (r->head.expire_ms == 0)
+        return;
+    if (r->head.expire_ms > s->now_ms) {
+        s->next_ms = MIN(s->next_ms, r->head.expire_ms);
+        return;
+    }
+    buf_append(&s->bytes, r->key.p, r->key.n);
+    s->keys[s->n++].n = r->key.n;
+}
+
+static bool
+job_is_full(const struct expire_sweep *s, uint64_t until_ns)
+{
+    return s->n == SWEEP_KEYS_MAX || s->bytes.n >= SWEEP_KEY_BYTES_MAX ||
+           (s->rows % ROWS_PER_LOOK_AT_THE_CLOCK == 0 && clock_now_ns() > until_ns);
+}
+
+/* The next job goes on behind this row's key. */
+static void
+remember_place(struct expire_sweep *s, const struct rows *r)
+{
+    char row[ROW_KEY_BYTES_MAX];
+
+    s->from.n = 0;
+    buf_append(&s->from, row, row_key_upper(row, s->db, r->slot, r->key));
+}
+
+static void
+point_at_keys(struct expire_sweep *s)
+{
+    const char *at = s->bytes.p;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        s->keys[i].p = at;
+        at += s->keys[i].n;
+    }
+}
+
+static void
+sweep_work(struct offload_job *job)
+{
+    struct expire_sweep *s = container_of(job, struct expire_sweep, job);
+    uint64_t began = clock_now_ns(), until = began + (uint64_t)s->left_ns;
+    struct rows r;
+
+    s->n = 0;
+    s->rows = 0;
+    s->bytes.n = 0;
+    s->db_over = true;
+    rows_open_passing(&r, s->core->shard.store, s->db, (struct slice){s->from.p, s->from.n});
+    while (rows_next(&r)) {
+        s->rows++;
+        note_row(s, &r);
+        if (job_is_full(s, until)) {
+            remember_place(s, &r);
+            s->db_over = false;
+            break;
+        }
+    }
+    rows_close(&r); /* what cannot be read is found out by those who need it */
+    point_at_keys(s);
+    s->left_ns -= (int64_t)(clock_now_ns() - began);
+}
+
+/* --- on the loop ---------------------------------------------------------------------------------- */
+
+static void
+pass_over(struct expire_sweep *s)
+{
+    struct shard *sh = &s->core->shard;
+
+    s->passing = false;
+    sh->sweep_due_ms = MIN(sh->sweep_due_ms, s->next_ms);
+    s->pause_until_ns = s->core->reactor.clock.mono_ns + SWEEP_PAUSE_NS;
+}
+
+static void job_begin(struct expire_sweep *s);
+
+static void
+job_over(struct expire_sweep *s)
+{
+    s->busy = false;
+    if (s->db_over) {
+        s->from.n = 0;
+        if (++s->db == SHARD_DBS)
+            pass_over(s);
+    } else if (s->left_ns > 0 && !core_is_stopping(s->core) &&
+               journal_has_room(&s->core->shard.journal)) {
+        job_begin(s);
+    }
+}
+
+static bool
+is_over(const struct expire_sweep *s, const struct entry *e)
+{
+    int64_t at = entry_expire(e);
+
+    return at != 0 && at <= s->now_ms && !(e->flags & ENTRY_TOMBSTONE);
+}
+
+/* They are in memory now, those that still matter. */
+static void
+sweep_fetched(struct exec_waiter *w)
+{
+    struct expire_sweep *s = container_of(w, struct expire_sweep, fetched);
+    struct shard *sh = &s->core->shard;
+    struct head *h = &sh->db[s->db].head;
+    uint64_t began = clock_now_ns();
+
+    for (uint32_t i = 0; i < s->n && !core_is_stopping(s->core); i++) {
+        struct entry *e = head_find(h, head_hash(s->keys[i]), s->keys[i]);
+
+        if (e && is_over(s, e) && journal_has_room(&sh->journal))
+            expire_entry(sh, s->db, e);
+        else if (e == NULL || is_over(s, e))
+            s->next_ms = s->now_ms; /* it escaped, the next pass comes soon */
+    }
+    s->left_ns -= (int64_t)(clock_now_ns() - began);
+    job_over(s);
+}
+
+/* Keys in memory are not the sweep's: a changed one is written by the next checkpoint, an unchanged
+ * one goes in its own time. */
+static uint32_t
+keep_cold_keys(struct expire_sweep *s)
+{
+    const struct head *h = &s->core->shard.db[s->db].head;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct entry *e = head_find(h, head_hash(s->keys[i]), s->keys[i]);
+
+        if (e == NULL)
+            s->keys[n++] = s->keys[i];
+        else if (e->dirty_pos == 0 && !(e->flags & ENTRY_FLUSHING))
+            s->next_ms = s->now_ms;
+    }
+    return n;
+}
+
+static void
+sweep_found(struct expire_sweep *s)
+{
+    struct shard *sh = &s->core->shard;
+    struct need need = {.kind = NEED_KEY, .sh = sh, .db = s->db};
+
+    s->n = sh->db[s->db].hidden ? 0 : keep_cold_keys(s);
+    if (s->n == 0 || core_is_stopping(s->core)) {
+        job_over(s);
+        return;
+    }
+    need.key = s->keys[0];
+    need.more = s->keys + 1;
+    need.more_n = s->n - 1;
+    s->fetched.again = sweep_fetched;
+    load_start(s->core, &need, &s->fetched);
+}
+
+static void
+found_lease_over(struct shard_waiter *w, struct shard *sh)
+{
+    sweep_found(container_of(container_of(w, struct exec_waiter, lease), struct expire_sweep, fetched));
+}
+
+static void
+sweep_done(struct offload_job *job)
+{
+    struct expire_sweep *s = container_of(job, struct expire_sweep, job);
+
+    metrics_add(&s->core->metrics, sweep_rows, s->rows);
+    s->fetched.lease.run = found_lease_over;
+    shard_wait(&s->core->shard, &s->fetched.lease);
+}
+
+static bool
+has_cold_keys(const struct shard *sh, uint8_t db)
+{
+    const struct shard_db *d = &sh->db[db];
+
+    return !d->hidden && d->stored_keys > d->head.in_store;
+}
+
+static void
+pass_begin(struct expire_sweep *s)
+{
+    s->passing = true;
+    s->db = 0;
+    s->from.n = 0;
+    s->next_ms = INT64_MAX;
+    s->core->shard.sweep_due_ms = INT64_MAX;
+}
+
+/* On to a database with keys that only the store has. False: there is none any more. What is passed
+ * over because all is in memory may leave it, and is looked at again. */
+static bool
+find_database(struct expire_sweep *s)
+{
+    while (!has_cold_keys(&s->core->shard, s->db)) {
+        if (s->core->shard.db[s->db].head.expires > 0)
+            s->next_ms = s->now_ms;
+        s->from.n = 0;
+        if (++s->db == SHARD_DBS) {
+            pass_over(s);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct expire_sweep *
+sweep_of(struct core *c)
+{
+    if (c->sweep == NULL) {
+        c->sweep = calloc(1, sizeof(*c->sweep));
+        ASSERT(c->sweep);
+        c->sweep->core = c;
+    }
+    return c->sweep;
+}
+
+static void
+job_begin(struct expire_sweep *s)
+{
+    s->busy = true;
+    s->job.work = sweep_work;
+    s->job.done = sweep_done;
+    offload_submit(s->core->reactor.offload, OFFLOAD_CHECKPOINT, &s->job);
+}
+
+void
+expire_sweep_tick(struct core *c)
+{
+    struct expire_sweep *s = sweep_of(c);
+    int64_t now_ms = clock_wall_ms(&c->reactor.clock);
+
+    if (s->busy || !journal_has_room(&c->shard.journal))
+        return;
+    s->now_ms = now_ms;
+    if (!s->passing) {
+        if (c->shard.sweep_due_ms > now_ms || s->pause_until_ns > c->reactor.clock.mono_ns)
+            return;
+        pass_begin(s);
+    }
+    if (!find_database(s))
+        return;
+    s->left_ns = (int64_t)(SWEEP_TICK_NS * c->config.active_expire_effort);
+    job_begin(s);
+}
+
+void
+expire_sweep_destroy(struct expire_sweep **s)
+{
+    if (*s == NULL)
+        return;
+    buf_fini(&(*s)->from);
+    buf_fini(&(*s)->bytes);
+    free(*s);
+    *s = NULL;
+}
