@@ -96,6 +96,8 @@ C("ts.incrby", cmd_ts_incrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast"
 C("ts.decrby", cmd_ts_decrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1)", "key subtrahend [TIMESTAMP timestamp|*] [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point whose value is the newest one's minus something.") \
 C("ts.get", cmd_ts_get, -2, KEYS, R|F|CMD_SERIES, 1,1,1, "@timeseries @read @fast", "timeseries", "0.1.0", "O(1)", "key [LATEST]", "The newest point of a series.") \
 C("ts.info", cmd_ts_info, -2, KEYS, R|CMD_RANGES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the series", "key [DEBUG]", "Facts about a series.") \
+C("ts.range", cmd_ts_range, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "Points of a series between two times, or aggregates of buckets of them.") \
+C("ts.revrange", cmd_ts_revrange, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "The same as TS.RANGE, newest first.") \
 C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends on subcommand.", "", "The cores as nodes of a cluster.") \
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
 
@@ -221,6 +223,8 @@ void cmd_ts_incrby(struct ctx *c);
 void cmd_ts_decrby(struct ctx *c);
 void cmd_ts_get(struct ctx *c);
 void cmd_ts_info(struct ctx *c);
+void cmd_ts_range(struct ctx *c);
+void cmd_ts_revrange(struct ctx *c);
 void cmd_cluster_info(struct ctx *c);
 void cmd_client_id(struct ctx *c);
 void cmd_client_setname(struct ctx *c);

@@ -96,47 +96,54 @@ emit_merged(struct reader *r, const struct samples *base, const struct late_poin
 
 /* --- dealing out late points ------------------------------------------------------------------ */
 
-/* Late points before (forward) or after (backward) the run that spans [first, last], then the run
- * with its own. */
+/* Late points before (forward) or after (backward) a run that spans [first, last]. */
 static int
-visit_forward(struct reader *r, const struct samples *base, int64_t first, int64_t last)
+visit_before(struct reader *r, int64_t first, int64_t last)
 {
     static const struct samples nothing;
-    const struct late_point *late = r->late;
-    uint32_t a = r->late_lo, b;
-    int rc;
+    uint32_t lo = r->late_lo, hi = r->late_hi;
 
-    while (a < r->late_hi && late[a].ts < first)
-        a++;
-    rc = emit_merged(r, &nothing, late + r->late_lo, a - r->late_lo);
-    for (b = a; b < r->late_hi && late[b].ts <= last; b++)
+    if (r->q->reverse) {
+        while (r->late_hi > lo && r->late[r->late_hi - 1].ts > last)
+            r->late_hi--;
+        return emit_merged(r, &nothing, r->late + r->late_hi, hi - r->late_hi);
+    }
+    while (r->late_lo < hi && r->late[r->late_lo].ts < first)
+        r->late_lo++;
+    return emit_merged(r, &nothing, r->late + lo, r->late_lo - lo);
+}
+
+/* The run with its own late points; those before it are gone. */
+static int
+visit_forward(struct reader *r, const struct samples *base, int64_t last)
+{
+    uint32_t a = r->late_lo, b;
+
+    for (b = a; b < r->late_hi && r->late[b].ts <= last; b++)
         ;
     r->late_lo = b;
-    return rc < 0 ? rc : emit_merged(r, base, late + a, b - a);
+    return emit_merged(r, base, r->late + a, b - a);
 }
 
 static int
-visit_backward(struct reader *r, const struct samples *base, int64_t first, int64_t last)
+visit_backward(struct reader *r, const struct samples *base, int64_t first)
 {
-    static const struct samples nothing;
-    const struct late_point *late = r->late;
     uint32_t b = r->late_hi, a;
-    int rc;
 
-    while (b > r->late_lo && late[b - 1].ts > last)
-        b--;
-    rc = emit_merged(r, &nothing, late + b, r->late_hi - b);
-    for (a = b; a > r->late_lo && late[a - 1].ts >= first; a--)
+    for (a = b; a > r->late_lo && r->late[a - 1].ts >= first; a--)
         ;
     r->late_hi = a;
-    return rc < 0 ? rc : emit_merged(r, base, late + a, b - a);
+    return emit_merged(r, base, r->late + a, b - a);
 }
 
 static int
 visit(struct reader *r, const struct samples *base, int64_t first, int64_t last)
 {
-    return r->q->reverse ? visit_backward(r, base, first, last)
-                         : visit_forward(r, base, first, last);
+    int rc = visit_before(r, first, last);
+
+    if (rc < 0)
+        return rc;
+    return r->q->reverse ? visit_backward(r, base, first) : visit_forward(r, base, last);
 }
 
 /* Those that no run claimed. */
@@ -229,6 +236,25 @@ stored_move(struct series_rows *rows, bool reverse)
     return reverse ? series_rows_prev(rows) : series_rows_next(rows);
 }
 
+/* Offers a block without decoding it. True: that is done, with *ret_rc. */
+static bool
+offer_block(struct reader *r, const struct block_info *info, int *ret_rc)
+{
+    int taken;
+
+    *ret_rc = visit_before(r, info->first_ts, info->last_ts);
+    if (*ret_rc < 0 || r->enough)
+        return true;
+    if (r->late_lo < r->late_hi &&
+        (r->q->reverse ? r->late[r->late_hi - 1].ts >= info->first_ts
+                       : r->late[r->late_lo].ts <= info->last_ts))
+        return false;
+    taken = r->q->block(r->arg, info);
+    *ret_rc = MIN(taken, 0);
+    r->enough = taken == SERIES_BLOCK_ENOUGH;
+    return taken != SERIES_BLOCK_READ;
+}
+
 /* Blocks with points in [from, to]; `to` is before mem_first. */
 static int
 read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
@@ -241,6 +267,9 @@ read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
         if (!overlaps && (r->q->reverse ? rows->info.last_ts < from : rows->ts > to))
             break;
         if (!overlaps)
+            continue;
+        if (r->q->block && rows->info.first_ts >= from && rows->info.last_ts <= to &&
+            offer_block(r, &rows->info, &rc))
             continue;
         rc = series_rows_decode(rows, &block);
         if (rc == 0)

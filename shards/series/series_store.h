@@ -20,11 +20,21 @@
 int series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t slot,
                        struct slice key, struct series_flush *f, struct store_error *err);
 
+/* Is offered a stored block by its header: one that lies in the range as a whole and that no late
+ * point meets. Its points are in the order of the query between those emitted before and after. */
+enum series_block_answer {
+    SERIES_BLOCK_READ,   /* its points are wanted */
+    SERIES_BLOCK_TAKEN,  /* they are not */
+    SERIES_BLOCK_ENOUGH, /* nor any others */
+}; /* or a negative errno: stop, series_read returns it */
+typedef int (*series_block_fn)(void *arg, const struct block_info *info);
+
 /* Which points: start <= ts <= end, at most `limit` of them, oldest or (reverse) newest first. */
 struct series_query {
     int64_t start, end;
     uint64_t limit;
     bool reverse;
+    series_block_fn block; /* NULL: everything is emitted. Points taken do not count for limit */
 };
 
 /* Takes n > 0 points in the order asked for; quality NULL = all 0. Both are valid during the call

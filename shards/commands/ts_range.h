@@ -1,0 +1,65 @@
+/* Ranges of series: their options, reading one series into rows, and rows as replies. What TS.RANGE,
+ * TS.NRANGE and the multi-series commands have in common.
+ *
+ * The way of the points: retention, FILTER_BY_TS, FILTER_BY_VALUE, aggregation, COUNT. Stored blocks
+ * that a filter excludes, or that a bucket takes whole, are never decoded. */
+#ifndef SHARDS_COMMANDS_TS_RANGE_H
+#define SHARDS_COMMANDS_TS_RANGE_H
+
+#include "shards/commands/ts.h"
+#include "shards/series/aggregate.h"
+
+#define TS_RANGE_TIMES_MAX 128     /* timestamps of FILTER_BY_TS */
+#define TS_RANGE_ROWS_MAX 1000000  /* rows of one reply */
+
+/* The functions asked of one series: a column each. */
+struct ts_columns {
+    uint8_t fn[AGGREGATES_MAX]; /* enum aggregate */
+    uint32_t n;
+};
+
+/* A range, as asked. */
+struct ts_range {
+    int64_t from, to; /* INT64_MIN, INT64_MAX for - and + */
+    bool reverse, latest;
+    const int64_t *times; /* FILTER_BY_TS, rising; in the scratch */
+    uint32_t times_n;     /* 0 = no such filter */
+    bool by_value;
+    double value_min, value_max;
+    uint64_t count; /* rows, UINT64_MAX = all */
+    /* AGGREGATION: one entry a series in NRANGE, else one; 0 = points as they are */
+    const struct ts_columns *columns;
+    uint32_t columns_n;
+    int64_t bucket, align;
+    enum bucket_stamp stamp;
+    bool empty;
+};
+
+/* The options that stand anywhere behind the two times at argument `at`. `series` lists of functions
+ * are expected behind AGGREGATION. False: the error is replied. */
+bool ts_range_parse(struct ctx *c, uint32_t at, uint32_t series, bool reverse,
+                    struct ts_range *ret_r);
+/* Values of a row of series number `i`. */
+static inline uint32_t
+ts_range_cols(const struct ts_range *r, uint32_t i)
+{
+    return r->columns_n ? r->columns[i].n : 1;
+}
+
+/* Reads series number `i` of the command into out (cols = ts_range_cols). 0; -EAGAIN: ctx->need is
+ * set; or an error that ts_range_error words. */
+int ts_range_read(struct ctx *c, const struct key *k, const struct entry *e,
+                  const struct ts_range *r, uint32_t i, struct series_table *out);
+const char *ts_range_error(int rc);
+
+/* How a row is replied. */
+enum ts_row {
+    TS_ROW_FLAT,   /* [timestamp, value ...] */
+    TS_ROW_NESTED, /* [timestamp, [value ...]] */
+};
+/* Appends an array of the rows. Takes them: t is empty afterwards. Many are written as the client
+ * takes them (core/buf.h: something must stand before them in the reply, this array's header
+ * does). */
+void ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row shape);
+
+#endif
