@@ -47,4 +47,23 @@ void load_start(struct core *core, const struct need *need, struct exec_waiter *
 /* Looks into what needs no disk: true = the key is in memory or certainly nowhere; false = fetch. */
 bool load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash);
 
+/* Field by field: the large part of a ctx (what it needs from the store) only counts when its kind
+ * says so, and clearing it would cost as much as a short command. The caller says for whom it runs,
+ * on which shard, database and protocol. */
+static inline void
+ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct slice *argv,
+         uint32_t argc, struct buf *out)
+{
+    c->core = core;
+    c->sh = NULL;
+    c->session = NULL;
+    c->cmd = cmd;
+    c->out = out;
+    c->argv = argv;
+    c->argc = argc;
+    c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
+    c->attempts = 0;
+    c->need.kind = NEED_NOTHING;
+}
+
 #endif

@@ -1,14 +1,18 @@
 #include "shards/engine/round.h"
 
+#include "shards/engine/prefetch.h"
+
 #include <stdlib.h>
 
 #define ROUND_LOCAL 0xffff
 #define ROUND_POOL_MAX 1024 /* batches kept by a core when they are not in use */
 #define ROUND_POOL_BUF_BYTES (256 * KIB)
 
-/* One request of the round, in order: who has its reply, and for local ones its length. */
+/* Requests of the round that follow one another and have the same source of replies: how many, and
+ * for local ones the length of their replies. */
 struct plan_step {
-    uint32_t bytes;
+    size_t bytes;
+    uint32_t n;
     uint16_t source;
 };
 
@@ -33,7 +37,8 @@ struct remote {
     struct buf requests;
     uint32_t requests_n;
     /* the target's, while the message is there */
-    size_t at;
+    size_t at;    /* the next request */
+    size_t ahead; /* requests before this one have been prefetched */
     struct buf replies;
     struct buf lens; /* uint32 per reply */
     struct exec_waiter waiter;
@@ -49,13 +54,26 @@ struct remote {
 
 struct round {
     struct session *session;
-    struct buf plan;  /* plan_step each */
+    struct buf plan; /* plan_step each */
+    uint32_t requests_n;
     struct buf local; /* replies of local requests */
     struct remote **remotes; /* by core, NULL = none */
     uint32_t pending;
     bool sent, hold, wrote;
     uint32_t hold_seq;
 };
+
+/* Argument i, by walking the lengths: for the first few. */
+static struct slice
+remote_arg(const struct remote_command *rc, uint32_t i)
+{
+    const char *lens = (const char *)(rc + 1);
+    const char *bytes = lens + rc->argc * sizeof(uint32_t);
+
+    for (uint32_t k = 0; k < i; k++)
+        bytes += get_le32(lens + 4 * k);
+    return (struct slice){(char *)bytes, get_le32(lens + 4 * i)};
+}
 
 static void remote_continue(struct remote *m);
 static void remote_done(struct mesh_msg *msg);
@@ -137,17 +155,24 @@ round_open(struct session *s)
 }
 
 static void
-round_plan(struct round *r, uint16_t source, uint32_t bytes)
+round_plan(struct round *r, uint16_t source, size_t bytes)
 {
-    struct plan_step step = {.bytes = bytes, .source = source};
+    struct plan_step step = {.bytes = bytes, .n = 1, .source = source};
+    struct plan_step *last = r->plan.n ? (void *)(r->plan.p + r->plan.n - sizeof(step)) : NULL;
 
-    buf_append(&r->plan, &step, sizeof(step));
+    r->requests_n++;
+    if (last && last->source == source) {
+        last->bytes += bytes;
+        last->n++;
+    } else {
+        buf_append(&r->plan, &step, sizeof(step));
+    }
 }
 
 bool
 round_is_full(const struct round *r)
 {
-    return r->plan.n / sizeof(struct plan_step) >= r->session->round_max;
+    return r->requests_n >= r->session->round_max;
 }
 
 struct buf *
@@ -159,7 +184,7 @@ round_local(struct round *r)
 void
 round_local_end(struct round *r, size_t before)
 {
-    round_plan(r, ROUND_LOCAL, (uint32_t)(r->local.n - before));
+    round_plan(r, ROUND_LOCAL, r->local.n - before);
 }
 
 void
@@ -297,6 +322,42 @@ remote_must_wait(const struct remote *m)
            (m->wrote || m->runner->shard.journal.state != JOURNAL_FAILED);
 }
 
+/* Touches what the next requests will look at; returns where the first one stands that it left. */
+static size_t
+remote_prefetch(const struct remote *m, const struct shard *sh)
+{
+    struct wanted_key keys[PREFETCH_KEYS];
+    uint32_t n = 0;
+    size_t at = m->at;
+
+    while (at < m->requests.n && n < PREFETCH_KEYS) {
+        const struct remote_command *rc = (const void *)(m->requests.p + at);
+
+        if (rc->cmd->key_first == 1 && rc->argc > 1) {
+            keys[n++] = (struct wanted_key){.hash = rc->hash, .key = remote_arg(rc, 1),
+                                            .db = rc->db,
+                                            .series = (rc->cmd->flags & CMD_SERIES) != 0};
+            prefetch_bucket(sh, rc->db, rc->hash);
+        }
+        at += rc->bytes;
+    }
+    prefetch_keys(sh, keys, n);
+    return at;
+}
+
+static void
+remote_ctx(struct remote *m, const struct remote_command *rc, struct ctx *c)
+{
+    ctx_init(c, m->runner, rc->cmd, NULL, 0, &m->replies);
+    c->sh = &m->runner->shard;
+    c->db = rc->db;
+    c->proto = m->proto;
+    c->client_id = m->client_id;
+    c->hash_known = true;
+    c->key_hash = rc->hash;
+    c->attempts = m->attempts;
+}
+
 static void
 remote_continue(struct remote *m)
 {
@@ -305,12 +366,14 @@ remote_continue(struct remote *m)
     while (m->at < m->requests.n) {
         const struct remote_command *rc = (const void *)(m->requests.p + m->at);
         size_t before = m->replies.n;
-        struct ctx c = {.core = m->runner, .sh = sh, .cmd = rc->cmd, .out = &m->replies,
-                        .db = rc->db, .proto = m->proto, .client_id = m->client_id,
-                        .hash_known = true, .key_hash = rc->hash, .attempts = m->attempts};
-        enum exec_result r = remote_one(m, rc, &c);
+        enum exec_result r;
+        struct ctx c;
         uint32_t len;
 
+        if (m->at >= m->ahead && shard_available(sh))
+            m->ahead = remote_prefetch(m, sh);
+        remote_ctx(m, rc, &c);
+        r = remote_one(m, rc, &c);
         if (r != EXEC_DONE) {
             m->attempts += r == EXEC_NEED;
             m->waiter.again = remote_again;
@@ -337,7 +400,7 @@ remote_run(struct mesh_msg *msg)
     struct remote *m = container_of(msg, struct remote, msg);
 
     m->runner = &m->sender->node->cores[m->target];
-    m->at = 0;
+    m->at = m->ahead = 0;
     m->hold = m->wrote = false;
     m->attempts = 0;
     remote_continue(m);
@@ -385,12 +448,14 @@ round_send(struct session *s)
 }
 
 static void
-stitch_remote(struct remote *m, struct buf *out)
+stitch_remote(struct remote *m, uint32_t n, struct buf *out)
 {
-    uint32_t len = get_le32(m->lens.p + 4 * m->len_at++);
+    size_t bytes = 0;
 
-    buf_move(out, &m->replies, m->reply_at, len);
-    m->reply_at += len;
+    while (n-- > 0)
+        bytes += get_le32(m->lens.p + 4 * m->len_at++);
+    buf_move(out, &m->replies, m->reply_at, bytes);
+    m->reply_at += bytes;
 }
 
 static void
@@ -402,7 +467,7 @@ round_stitch(struct round *r)
 
     for (size_t i = 0; i < r->plan.n / sizeof(*steps); i++) {
         if (steps[i].source != ROUND_LOCAL) {
-            stitch_remote(r->remotes[steps[i].source], out);
+            stitch_remote(r->remotes[steps[i].source], steps[i].n, out);
             continue;
         }
         buf_move(out, &r->local, local_at, steps[i].bytes);

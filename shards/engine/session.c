@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "shards/engine/keyspace.h"
+#include "shards/engine/prefetch.h"
 #include "shards/engine/round.h"
 #include "shards/engine/txn.h"
 #include "shards/store/row.h"
@@ -15,12 +16,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define OWNER_UNKNOWN UINT32_MAX
+
 /* One parsed request of a run. */
 struct request {
     const struct command *cmd; /* NULL = unknown */
     struct slice *argv;
     uint32_t argc;
-    uint32_t end; /* offset in the data just behind it */
+    uint32_t end;   /* offset in the data just behind it */
+    uint32_t owner; /* the core of its only key; OWNER_UNKNOWN: it may have several */
     uint64_t hash;
 };
 
@@ -116,25 +120,15 @@ queued_command_create(const struct command *cmd, const struct slice *argv, uint3
 
 static void session_again(struct exec_waiter *w);
 
-/* Field by field: the large part of a ctx (what it needs from the store) only counts when its kind
- * says so, and clearing it would cost as much as a short command. */
 static inline void
 session_ctx(struct session *s, struct ctx *c, const struct command *cmd, struct slice *argv,
             uint32_t argc)
 {
-    c->core = s->core;
-    c->sh = NULL;
+    ctx_init(c, s->core, cmd, argv, argc, session_out(s));
     c->session = s;
     c->client_id = s->id;
-    c->cmd = cmd;
-    c->out = session_out(s);
-    c->argv = argv;
-    c->argc = argc;
     c->db = s->db;
     c->proto = s->proto;
-    c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
-    c->attempts = 0;
-    c->need.kind = NEED_NOTHING;
 }
 
 /* A command that touches no shard: state of the connection, or of the server. */
@@ -263,15 +257,34 @@ session_alone(struct session *s)
     return false;
 }
 
+static void
+route_to(struct session *s, uint32_t owner, const struct command *cmd, struct slice *argv,
+         uint32_t argc, uint64_t hash, bool hash_known)
+{
+    struct core *core = s->core;
+
+    if (owner == core->id) {
+        metrics_inc(&core->metrics, commands_local);
+        run_local(s, cmd, argv, argc, hash, hash_known);
+    } else {
+        round_open(s);
+        round_remote(s->round, owner, cmd, s->db, hash, argv, argc);
+    }
+}
+
 static bool
 route_keys(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
-           uint64_t hash)
+           uint64_t hash, uint32_t owner)
 {
     struct core *core = s->core;
     struct owners o;
 
     if (core->ncores == 1 && likely(!(cmd->flags & CMD_WATCHES))) {
         run_local(s, cmd, argv, argc, hash, true);
+        return true;
+    }
+    if (likely(owner != OWNER_UNKNOWN && !(cmd->flags & CMD_WATCHES))) {
+        route_to(s, owner, cmd, argv, argc, hash, true);
         return true;
     }
     o = (struct owners){.s = s, .argv = argv};
@@ -284,13 +297,7 @@ route_keys(struct session *s, const struct command *cmd, struct slice *argv, uin
         return true;
     }
     watch_note(s, cmd, &o);
-    if (!o.any || o.first == core->id) {
-        metrics_inc(&core->metrics, commands_local);
-        run_local(s, cmd, argv, argc, hash, o.any);
-        return true;
-    }
-    round_open(s);
-    round_remote(s->round, o.first, cmd, s->db, hash, argv, argc);
+    route_to(s, o.any ? o.first : core->id, cmd, argv, argc, hash, o.any);
     return true;
 }
 
@@ -328,13 +335,13 @@ route_cursor(struct session *s, const struct command *cmd, struct slice *argv, u
 /* Gives an accepted request to where it runs. False: not now, stop the run before it. */
 static bool
 session_route(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
-              uint64_t hash)
+              uint64_t hash, uint32_t owner)
 {
     if ((cmd->flags & (CMD_ALONE | CMD_BLOCKING)) && !session_alone(s))
         return false;
     switch (cmd->route) {
     case ROUTE_KEYS:
-        return route_keys(s, cmd, argv, argc, hash);
+        return route_keys(s, cmd, argv, argc, hash, owner);
     case ROUTE_ALL:
         return route_all(s, cmd, argv, argc);
     case ROUTE_CURSOR:
@@ -349,7 +356,8 @@ void
 session_dispatch(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc)
 {
     bool taken = session_route(s, cmd, argv, argc,
-                               cmd->key_first ? head_hash(argv[cmd->key_first]) : 0);
+                               cmd->key_first ? head_hash(argv[cmd->key_first]) : 0,
+                               OWNER_UNKNOWN);
 
     ASSERT(taken); /* callers are CMD_ALONE: no round is open */
     session_end_run(s);
@@ -488,7 +496,7 @@ session_request(struct session *s, struct request *rq)
     }
     if (cmd->key_first != 1)
         rq->hash = cmd->key_first ? head_hash(rq->argv[cmd->key_first]) : 0;
-    if (!session_route(s, cmd, rq->argv, rq->argc, rq->hash))
+    if (!session_route(s, cmd, rq->argv, rq->argc, rq->hash, rq->owner))
         return false;
     s->last_cmd = cmd;
     metrics_inc(&s->core->metrics, commands_processed);
@@ -520,6 +528,24 @@ run_keep_args(struct session *s, struct run *run, const struct resp_parser *p)
     return argv;
 }
 
+static uint32_t
+request_owner(const struct core *core, const struct request *rq)
+{
+    if (core->ncores == 1)
+        return core->id;
+    if (rq->cmd->key_last != 1)
+        return OWNER_UNKNOWN;
+    return shard_slot_owner(key_slot(rq->argv[1]), core->ncores);
+}
+
+/* Will its first key be looked up by this core, right after the run is parsed? */
+static bool
+request_is_near(const struct core *core, const struct request *rq)
+{
+    return rq->hash && (rq->owner == core->id || rq->owner == OWNER_UNKNOWN) &&
+           shard_available(&core->shard);
+}
+
 static void
 run_add(struct session *s, struct run *run, uint32_t end)
 {
@@ -531,11 +557,13 @@ run_add(struct session *s, struct run *run, uint32_t end)
     rq->argv = run_keep_args(s, run, p);
     rq->end = end;
     rq->hash = 0;
+    rq->owner = OWNER_UNKNOWN;
     rq->cmd = command_find_near(prev, rq->argv[0]);
     if (rq->cmd && rq->cmd->key_first == 1 && rq->argc > 1) {
         rq->hash = head_hash(rq->argv[1]);
-        if (shard_available(&s->core->shard))
-            head_prefetch(&s->core->shard.db[s->db].head, rq->hash);
+        rq->owner = request_owner(s->core, rq);
+        if (request_is_near(s->core, rq))
+            prefetch_bucket(&s->core->shard, s->db, rq->hash);
     }
 }
 
@@ -562,38 +590,20 @@ run_parse(struct session *s, struct run *run, char *data, size_t n)
     return at;
 }
 
-static struct series_key *
-prefetched_series(const struct head *h, const struct request *rq)
-{
-    struct entry *e;
-
-    if (rq->hash == 0 || !(rq->cmd->flags & CMD_SERIES))
-        return NULL;
-    e = head_find(h, rq->hash, rq->argv[1]);
-    return e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) ? entry_ptr(e) : NULL;
-}
-
-/* The keys of a run wait for memory together instead of one after the other: first the buckets (while
- * parsing), then the entries, then what the entries of series point to. */
 static void
 run_prefetch(struct session *s, const struct run *run)
 {
-    const struct head *h = &s->core->shard.db[s->db].head;
-    struct series_key *series[SESSION_RUN];
+    struct wanted_key keys[SESSION_RUN];
+    uint32_t n = 0;
 
-    if (!shard_available(&s->core->shard))
-        return;
-    for (uint32_t i = 0; i < run->n; i++)
-        if (run->rq[i].hash)
-            head_prefetch_entry(h, run->rq[i].hash);
     for (uint32_t i = 0; i < run->n; i++) {
-        series[i] = prefetched_series(h, &run->rq[i]);
-        if (series[i])
-            series_prefetch_key(series[i]);
+        const struct request *rq = &run->rq[i];
+
+        if (request_is_near(s->core, rq))
+            keys[n++] = (struct wanted_key){.hash = rq->hash, .key = rq->argv[1], .db = s->db,
+                                            .series = (rq->cmd->flags & CMD_SERIES) != 0};
     }
-    for (uint32_t i = 0; i < run->n; i++)
-        if (series[i])
-            series_prefetch_points(series[i]);
+    prefetch_keys(&s->core->shard, keys, n);
 }
 
 static bool

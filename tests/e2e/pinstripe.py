@@ -1,5 +1,6 @@
 """Servers for tests: started on a free port and a directory of their own, stopped by their pid."""
 import ctypes
+import fcntl
 import os
 import random
 import re
@@ -79,11 +80,31 @@ def port_is_free(port):
         return True
 
 
+reserved = []  # locks of the ports this process has chosen, held to its end
+
+
+def reserve_ports(port, n):
+    """A server that is restarted finds its port free again: other runs of these tests leave it alone."""
+    folder = os.path.join(tempfile.gettempdir(), "pinstripe-test-ports-%d" % os.getuid())
+    os.makedirs(folder, exist_ok=True)
+    locks = []
+    try:
+        for i in range(n):
+            locks.append(open(os.path.join(folder, str(port + i)), "w"))
+            fcntl.flock(locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        for lock in locks:
+            lock.close()
+        return False
+    reserved.extend(locks)
+    return True
+
+
 def free_ports(n):
     """The first of n free ports in a row, below those the kernel hands out by itself."""
     for _ in range(1000):
         port = random.SystemRandom().randrange(12000, 31000)
-        if all(port_is_free(port + i) for i in range(n)):
+        if reserve_ports(port, n) and all(port_is_free(port + i) for i in range(n)):
             return port
     raise RuntimeError("no free ports")
 
