@@ -233,7 +233,7 @@ count_in_store(struct walk *w, struct slot_count *n)
 
     if (w->sh->db[w->c->db].hidden || !walk_store_has_more(w))
         return true;
-    rows_open(&r, w->sh->store, w->c->db, n->slot, n->slot, true);
+    rows_open_shard(&r, w->sh, w->c->db, n->slot, n->slot);
     while (rows_next(&r))
         n->keys += head_find(h, head_hash(r.key), r.key) == NULL;
     rc = rows_close(&r);

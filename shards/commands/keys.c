@@ -34,7 +34,7 @@ keys_of_store(struct walk *w)
 
     if (!walk_store_has_more(w))
         return true;
-    rows_open(&r, w->sh->store, w->c->db, 0, ROW_SLOTS - 1, true);
+    rows_open_shard(&r, w->sh, w->c->db, 0, ROW_SLOTS - 1);
     while (rows_next(&r))
         walk_show_row(w, &r, false);
     rc = rows_close(&r);
@@ -110,7 +110,7 @@ pick_row(struct random_pick *p, uint32_t first, uint32_t last)
     uint64_t before = p->w.seen;
     struct rows r;
 
-    rows_open(&r, p->w.sh->store, p->w.c->db, first, last, true);
+    rows_open_shard(&r, p->w.sh, p->w.c->db, first, last);
     for (uint32_t n = 0; n < RANDOM_WINDOW_ROWS && rows_next(&r); n++) {
         uint64_t seen = p->w.seen;
 

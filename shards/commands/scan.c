@@ -141,7 +141,7 @@ scan_store(struct walk *w, struct cursor *cur)
         cursor_next_core(w->c, cur);
         return true;
     }
-    rows_open(&r, w->sh->store, w->c->db, slot, ROW_SLOTS - 1, true);
+    rows_open_shard(&r, w->sh, w->c->db, slot, ROW_SLOTS - 1);
     while ((more = rows_next(&r))) {
         if (r.slot != slot) {
             slot = r.slot;

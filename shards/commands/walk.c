@@ -99,7 +99,8 @@ walk_need(struct walk *w, uint32_t first, uint32_t last, uint64_t rows)
                                .db = w->c->db,
                                .start = first,
                                .end = last,
-                               .limit = rows};
+                               .limit = rows,
+                               .listed = w->c->attempts > 0};
     return false;
 }
 

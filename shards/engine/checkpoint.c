@@ -439,6 +439,16 @@ settle_series(struct checkpoint *c, struct item *it)
     }
 }
 
+/* Somebody goes by a list of rows that is older than this checkpoint: what is not as the list says
+ * stays in memory, which is asked first, until the next one. */
+static void
+keep_for_walks(struct head *h, struct entry *e)
+{
+    if (e->flags & ENTRY_TOMBSTONE)
+        head_set_store(h, e, ENTRY_MAYBE_STORE);
+    head_mark_dirty(h, e);
+}
+
 static void
 settle_entry(struct checkpoint *c, struct item *it, struct head *h, uint64_t hash,
              struct entry *e)
@@ -453,7 +463,9 @@ settle_entry(struct checkpoint *c, struct item *it, struct head *h, uint64_t has
         return;
     }
     head_set_store(h, e, stored ? ENTRY_IN_STORE : 0);
-    if ((e->flags & ENTRY_TOMBSTONE) && e->dirty_pos == 0)
+    if (c->sh->walks > 0)
+        keep_for_walks(h, e);
+    else if ((e->flags & ENTRY_TOMBSTONE) && e->dirty_pos == 0)
         head_remove(h, hash, e);
 }
 

@@ -25,7 +25,7 @@ enum need_kind {
     NEED_RANGE, /* stored blocks of a series between two times */
     NEED_COUNT, /* which keys the store has, of those nobody looked up yet */
     NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
-                 * `limit` rows are reached */
+                 * `limit` rows are reached, or (listed) the first row behind it */
 };
 #define NEED_KEYS_MAX 1024 /* keys that are fetched together */
 struct need {
@@ -37,6 +37,7 @@ struct need {
     uint8_t db;
     uint8_t type;
     bool reverse;
+    bool listed; /* NEED_ROWS: as a list, the blocks do not stay in the block cache */
     int64_t start, end;
     uint64_t limit;
 };

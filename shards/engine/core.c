@@ -155,7 +155,7 @@ shard_turn(struct core *c)
     if (c->cron_due && !core_is_stopping(c)) {
         c->cron_due = false;
         expire_cycle(sh);
-        if (c->config.maxmemory == 0 || evict_make_room(c, sh) == EVICT_ROOM)
+        if (evict_make_room(c, sh) == EVICT_ROOM)
             expire_sweep_tick(c);
     }
     work += checkpoint_poll(sh);

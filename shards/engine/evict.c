@@ -22,10 +22,12 @@ evict_entry(void *arg, struct entry *e)
     return true;
 }
 
-static bool
-over_limit(const struct core *core, const struct shard *sh)
+bool
+evict_is_due(const struct core *core, const struct shard *sh)
 {
-    return shard_memory(sh) > core->config.maxmemory / core->ncores;
+    uint64_t limit = core->config.maxmemory;
+
+    return limit != 0 && shard_memory(sh) > limit / core->ncores;
 }
 
 enum evict_result
@@ -33,7 +35,7 @@ evict_leased(const struct core *core, struct shard *sh)
 {
     bool clean = false, dirty = false;
 
-    if (likely(!over_limit(core, sh)))
+    if (likely(!evict_is_due(core, sh)))
         return EVICT_ROOM;
     for (unsigned i = 0; i < SHARD_DBS; i++) {
         struct head *h = &sh->db[i].head;
@@ -44,7 +46,7 @@ evict_leased(const struct core *core, struct shard *sh)
         head_clock(h, EVICT_BUCKETS_PER_CALL, evict_entry, &from);
         clean = clean || h->in_store > 0;
         dirty = dirty || h->dirty_count > 0;
-        if (!over_limit(core, sh))
+        if (!evict_is_due(core, sh))
             return EVICT_ROOM;
     }
     return clean || dirty || sh->checkpoint ? EVICT_LATER : EVICT_NEVER;

@@ -29,7 +29,8 @@ gate_journal(struct ctx *c, enum exec_result *ret, bool *ret_refused)
 static bool
 gate_memory(struct ctx *c, enum exec_result *ret, bool *ret_refused)
 {
-    if (likely(!(c->cmd->flags & CMD_DENYOOM) || c->core->config.maxmemory == 0))
+    /* What was fetched for this very request is not to make it wait, nor to leave again. */
+    if (likely(!(c->cmd->flags & CMD_DENYOOM) || c->attempts > 0))
         return true;
     switch (evict_make_room(c->core, c->sh)) {
     case EVICT_ROOM:
@@ -65,6 +66,30 @@ gate_key(void *arg, uint32_t index)
         g->missing = scratch_alloc(&c->core->scratch,
                                    MIN(c->argc, NEED_KEYS_MAX) * sizeof(*g->missing));
     g->missing[g->n++] = name;
+}
+
+static void
+look_for_key(void *arg, uint32_t index)
+{
+    struct gate_keys *g = arg;
+    struct ctx *c = g->c;
+    struct slice name = c->argv[index];
+
+    g->n += !head_find(&c->sh->db[c->db].head, head_hash(name), name);
+}
+
+/* What is about to come from the store displaces something else. Before any key is looked for: it may
+ * be one of them. */
+static void
+make_room_for_cold(struct ctx *c)
+{
+    struct gate_keys g = {.c = c};
+
+    if (likely(c->attempts > 0 || !evict_is_due(c->core, c->sh)))
+        return;
+    command_keys(c->cmd, c->argc, look_for_key, &g);
+    if (g.n > 0)
+        evict_make_room(c->core, c->sh);
 }
 
 /* Every key in memory, or certainly nowhere? Else those that must be fetched are noted. */
@@ -107,6 +132,7 @@ gate_store(struct ctx *c)
         c->need = (struct need){.kind = NEED_COUNT, .sh = c->sh, .db = c->db};
         return false;
     }
+    make_room_for_cold(c);
     return gate_all_keys(c);
 }
 

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PROBE_RETRIES 20
+#define PROBE_RETRY_US 50000
+
 struct listener {
     struct listener *next;
     struct core *core;
@@ -107,14 +110,31 @@ listen_on_all(const struct config *config, struct core *c, unsigned port, struct
     return 0;
 }
 
+/* The kernel gives back the sockets of a killed process only when its last I/O is done: who starts
+ * again at once would find the port taken. */
+static int
+probe(const struct config *config, unsigned port, struct buf *err)
+{
+    size_t before = err->n;
+    int rc;
+
+    for (int i = 0; (rc = listen_on_all(config, NULL, port, err)) == -EADDRINUSE; i++) {
+        if (i == PROBE_RETRIES)
+            break;
+        err->n = before;
+        usleep(PROBE_RETRY_US);
+    }
+    return rc;
+}
+
 int
 listener_probe_all(const struct config *config, uint32_t cores, struct buf *err)
 {
     unsigned port = (unsigned)config->port;
-    int rc = listen_on_all(config, NULL, port, err);
+    int rc = probe(config, port, err);
 
     for (uint32_t i = 0; config->core_ports && i < cores && rc == 0; i++)
-        rc = listen_on_all(config, NULL, port + 1 + i, err);
+        rc = probe(config, port + 1 + i, err);
     return rc;
 }
 

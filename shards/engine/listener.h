@@ -6,7 +6,8 @@
 #include "shards/engine/core.h"
 
 /* Is every port free? The cores share theirs with SO_REUSEPORT, which would let a second server in
- * beside the first: this asks without it. 0 or a negative errno; err names address and port. */
+ * beside the first: this asks without it. A taken port gets a second's grace. 0 or a negative errno;
+ * err names address and port. */
 int listener_probe_all(const struct config *config, uint32_t cores, struct buf *err);
 /* Binds every configured address. 0 or a negative errno; err names the address. Before the loop. */
 int listener_open_all(struct core *c, struct buf *err);

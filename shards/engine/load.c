@@ -33,6 +33,7 @@ struct load {
     struct load_key *keys;
     uint32_t keys_n;
     struct checkpoint_waiter settled;
+    struct row_list *list; /* NEED_ROWS, listed */
 };
 
 /* A transaction comes back for its count only after messages to and fro. */
@@ -67,6 +68,8 @@ install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct sl
         sh->series_keys++;
     }
     head_set_store(h, e, ENTRY_IN_STORE);
+    /* Somebody waits for it: what his other keys displace should be something else. */
+    e->flags |= ENTRY_REFERENCED;
     e->access_s = sh->now_s;
     e->seq = sh->acked_seq;
     return true;
@@ -163,8 +166,11 @@ load_work(struct offload_job *job)
         look_up_maybes(l);
         break;
     case NEED_ROWS:
-        rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start, (uint32_t)l->need.end,
-                  l->need.limit);
+        if (l->list)
+            row_list_fill(l->list, l->need.limit);
+        else
+            rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start,
+                      (uint32_t)l->need.end, l->need.limit);
         break;
     case NEED_NOTHING:
         break;
@@ -223,9 +229,24 @@ install_keys(struct load *l)
 }
 
 static void
+run_again(struct exec_waiter *w, struct row_list *list)
+{
+    if (list)
+        row_list_offer(list);
+    if (list && w->keeps_rows) {
+        list->owned = w->rows;
+        w->rows = list;
+        list = NULL;
+    }
+    w->again(w);
+    row_list_destroy(&list);
+}
+
+static void
 load_finish(struct load *l)
 {
     struct exec_waiter *w = l->waiter;
+    struct row_list *list = l->list;
     struct shard *sh = l->need.sh;
 
     if (l->need.kind == NEED_COUNT) {
@@ -237,7 +258,7 @@ load_finish(struct load *l)
     }
     free(l->key);
     free(l);
-    w->again(w);
+    run_again(w, list);
 }
 
 struct load_lease {
@@ -367,6 +388,8 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
         ASSERT(l->key);
         memcpy(l->key, need->key.p, need->key.n);
     }
+    if (need->kind == NEED_ROWS && need->listed)
+        l->list = row_list_create(need->sh, need->db, (uint32_t)need->start, (uint32_t)need->end);
     metrics_add(&core->metrics, cold_reads, 1);
     offload_submit(core->reactor.offload, OFFLOAD_READS, &l->job);
 }

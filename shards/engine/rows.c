@@ -1,5 +1,9 @@
 #include "shards/engine/rows.h"
 
+#include <stdlib.h>
+
+/* --- the store ------------------------------------------------------------------------------- */
+
 void
 rows_open(struct rows *r, struct store *s, uint8_t db, uint32_t first, uint32_t last,
           bool cached_only)
@@ -34,8 +38,8 @@ skip_key(struct rows *r, const struct row_parts *parts)
     store_iter_seek(r->it, to);
 }
 
-bool
-rows_next(struct rows *r)
+static bool
+store_next(struct rows *r)
 {
     struct row_parts parts;
     struct slice payload;
@@ -61,12 +65,132 @@ rows_next(struct rows *r)
     return false;
 }
 
+/* --- lists ----------------------------------------------------------------------------------- */
+
+/* A row of a list; the bytes of the key follow. */
+struct listed_row {
+    int64_t expire_ms;
+    uint16_t slot, key_len;
+    uint8_t type;
+};
+
+struct row_list *
+row_list_create(struct shard *sh, uint8_t db, uint32_t first, uint32_t last)
+{
+    struct row_list *l = calloc(1, sizeof(*l));
+
+    ASSERT(l);
+    *l = (struct row_list){
+        .sh = sh, .db = db, .first = first, .last = last, .flush_epoch = sh->flush_epoch};
+    sh->walks++;
+    return l;
+}
+
+void
+row_list_fill(struct row_list *l, uint64_t rows)
+{
+    uint32_t slot = l->first;
+    struct rows r;
+
+    rows_open(&r, l->sh->store, l->db, l->first, l->last, false);
+    for (uint64_t n = 0; !l->cut && rows_next(&r); n++) {
+        struct listed_row row = {r.head.expire_ms, r.slot, (uint16_t)r.key.n, r.head.type};
+
+        buf_append(&l->rows, &row, sizeof(row));
+        buf_append(&l->rows, r.key.p, r.key.n);
+        l->cut = r.slot != slot && n >= rows;
+        slot = r.slot;
+    }
+    l->rc = rows_close(&r);
+}
+
+void
+row_list_offer(struct row_list *l)
+{
+    l->next = l->sh->row_lists;
+    l->sh->row_lists = l;
+}
+
+static void
+row_list_withdraw(struct row_list *l)
+{
+    struct row_list **at = &l->sh->row_lists;
+
+    while (*at && *at != l)
+        at = &(*at)->next;
+    if (*at)
+        *at = l->next;
+}
+
+void
+row_list_destroy(struct row_list **l)
+{
+    while (*l) {
+        struct row_list *first = *l;
+
+        *l = first->owned;
+        row_list_withdraw(first);
+        first->sh->walks--;
+        buf_fini(&first->rows);
+        free(first);
+    }
+}
+
+static bool
+list_next(struct rows *r)
+{
+    struct listed_row row;
+
+    if (r->at == r->list->rows.n)
+        return false;
+    memcpy(&row, r->list->rows.p + r->at, sizeof(row));
+    r->at += sizeof(row);
+    r->key = (struct slice){r->list->rows.p + r->at, row.key_len};
+    r->at += row.key_len;
+    r->slot = row.slot;
+    r->head.type = row.type;
+    r->head.expire_ms = row.expire_ms;
+    return true;
+}
+
+/* What rows_close says of a walk that ended where it is. */
+static int
+list_status(const struct rows *r)
+{
+    if (r->at < r->list->rows.n)
+        return 0;
+    return r->list->cut ? -EAGAIN : r->list->rc;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+void
+rows_open_shard(struct rows *r, const struct shard *sh, uint8_t db, uint32_t first, uint32_t last)
+{
+    for (const struct row_list *l = sh->row_lists; l; l = l->next)
+        if (l->db == db && l->first == first && l->last == last &&
+            l->flush_epoch == sh->flush_epoch) {
+            *r = (struct rows){.list = l};
+            return;
+        }
+    rows_open(r, sh->store, db, first, last, true);
+}
+
+bool
+rows_next(struct rows *r)
+{
+    return r->list ? list_next(r) : store_next(r);
+}
+
 int
 rows_close(struct rows *r)
 {
     struct store_error err;
-    int rc = store_iter_valid(r->it) ? 0 : store_iter_status(r->it, &err);
+    int rc;
 
+    if (r->list)
+        return list_status(r);
+    rc = store_iter_valid(r->it) ? 0 : store_iter_status(r->it, &err);
     store_iter_close(&r->it);
     return rc;
 }

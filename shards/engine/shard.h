@@ -25,6 +25,7 @@ struct core;
 struct shard;
 struct checkpoint;
 struct checkpoint_control;
+struct row_list;
 
 /* Somebody who wants to touch a shard that is leased, or to lease it. Runs once, in order. */
 struct shard_waiter {
@@ -79,6 +80,8 @@ struct shard {
     uint64_t expire_cursor[SHARD_DBS]; /* where the active expiry walk stands */
     uint8_t expire_db;
     int64_t sweep_due_ms;     /* no row of the store expires before; 0 at the start: nobody knows */
+    struct row_list *row_lists; /* what walks over the store may use, see rows.h */
+    uint32_t walks;             /* row lists that are being made or used */
 
     /* lease: the owner's, changed by messages */
     bool leased;

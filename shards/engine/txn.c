@@ -3,6 +3,7 @@
 #include "shards/engine/evict.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/record.h"
+#include "shards/engine/rows.h"
 #include "shards/engine/watch.h"
 #include "shards/store/row.h"
 
@@ -272,6 +273,7 @@ retreat_run(struct mesh_msg *m)
         evict_want_checkpoint(p->sh);
     shard_unlease(p->sh);
     p->fetched.again = obstacle_gone;
+    p->fetched.keeps_rows = true;
     c.need = part_need(p, keys);
     if (p->obstacle != EXEC_DONE)
         exec_wait(&c, p->obstacle, &p->fetched);
@@ -374,6 +376,7 @@ txn_ctx(struct txn *t, struct queued_command *q)
     return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
                         .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
                         .proto = s->proto, .in_exec = t->exec, .keys_known = true,
+                        .attempts = t->attempts,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 
@@ -444,27 +447,26 @@ gate_journals(struct txn *t)
     return open;
 }
 
-/* Each shard of a transaction that may grow is brought below its share of maxmemory, even if this
- * transaction makes only others grow. Where that can never be it is refused. */
+/* Each shard of a transaction is brought towards its share of maxmemory. One that may grow waits until
+ * they are below it, even if this transaction makes only others grow, and where that can never be it is
+ * refused. Once something was fetched for it this is settled: that would be the first to go again. */
 static bool
 gate_memory(struct txn *t)
 {
     bool open = true;
 
-    for (uint32_t i = 0; t->grows && t->core->config.maxmemory && i < t->parts_n; i++) {
+    for (uint32_t i = 0; t->core->config.maxmemory && !t->attempts && i < t->parts_n; i++) {
         struct txn_part *p = &t->parts[i];
+        enum evict_result r = evict_leased(t->core, p->sh);
 
-        switch (evict_leased(t->core, p->sh)) {
-        case EVICT_ROOM:
-            break;
-        case EVICT_LATER:
+        if (r == EVICT_ROOM || !t->grows)
+            continue;
+        if (r == EVICT_NEVER) {
+            t->refused_memory = true;
+        } else {
             p->obstacle = EXEC_WAIT_MEMORY;
             p->over_memory = true;
             open = false;
-            break;
-        case EVICT_NEVER:
-            t->refused_memory = true;
-            break;
         }
     }
     return open;
@@ -479,7 +481,9 @@ txn_gates(struct txn *t)
     open = gate_memory(t);
     if (t->refused_memory)
         return true;
-    open = gate_journals(t) && open;
+    if (!open)
+        return false;
+    open = gate_journals(t);
     t->db = t->session->db;
     for (struct queued_command *q = t->commands; q; q = q->next) {
         struct key_gate g = {t, q, true};
@@ -499,7 +503,8 @@ static bool
 txn_refused(struct txn *t)
 {
     if (t->refused_memory) {
-        resp_error(&t->reply, ERR_OOM);
+        resp_error(&t->reply, t->exec ? "EXECABORT Transaction discarded because of: " ERR_OOM
+                                      : ERR_OOM);
         return true;
     }
     for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {
@@ -538,6 +543,7 @@ watch_look(void *arg, uint8_t db, struct slice name)
     key_peek(&c, &k);
 }
 
+/* Whatever the answer, EXEC ends watching. */
 static bool
 txn_watch_broken(struct txn *t)
 {
@@ -584,9 +590,11 @@ shard_pending_seq(const struct shard *sh)
 static void
 txn_run_commands(struct txn *t)
 {
+    bool broken = txn_watch_broken(t);
+
     if (txn_refused(t))
         return;
-    if (txn_watch_broken(t)) {
+    if (broken) {
         resp_null_array(&t->reply, t->session->proto);
         metrics_inc(&t->core->metrics, txn_aborted);
         return;
@@ -743,6 +751,7 @@ release_run(struct mesh_msg *m)
         .seq = p->seq, .lsn = p->lsn, .shards = p->txn->shards, .ready = part_ready};
     if (group)
         shard_group_add(p->sh, &p->group);
+    row_list_destroy(&p->fetched.rows);
     shard_unlease(p->sh);
     if (!group && p->txn->owes_answer)
         shard_when_acked(p->sh, &p->ack, p->seq);
@@ -786,6 +795,7 @@ txn_try(struct txn *t)
         }
         for (uint32_t i = 0; i < t->parts_n; i++)
             part_forget_need(&t->parts[i]);
+        txn_watch_broken(t);
         resp_error(&t->reply, "ERR what the transaction needs from disk does not stay in memory: "
                               "make it smaller, or raise maxmemory or store-block-cache-bytes");
     } else {

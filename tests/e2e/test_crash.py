@@ -1,9 +1,10 @@
 """kill -9 at any moment: what was answered is there, groups are there whole or not at all."""
+import threading
 import time
 
 from pinstripe import eq, keys_on
-from resp import Error
-from tracks import Counter, Writer, make_tracks
+from resp import Client, Error, info
+from tracks import Counter, Strings, Writer, make_tracks
 
 WRITERS = 3
 
@@ -55,15 +56,40 @@ def save(s, tracks):
         track.saved = max(track.saved, min(n, track.acked))
 
 
-def crash_rounds(t, mode, cores):
+class Saver(threading.Thread):
+    """One checkpoint after the other, each of them slow, until the server is gone."""
+
+    def __init__(self, s):
+        super().__init__(daemon=True)
+        self.clients = [Client(s.port + 1 + i) for i in range(s.cores)]
+        self.done = 0
+        for c in self.clients:
+            eq(c("DEBUG", "FAULT", "store", 1 << 30, 30), "OK")
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                self.clients[0].ok("SAVE")
+                self.done += 1
+        except ConnectionError:
+            pass
+
+
+def crash_rounds(t, mode, cores, memory=False, saving=False):
     rounds = 50 if t.long else 5
     r = t.random
-    s = t.server(cores=cores, start=False, appendfsync=mode)
+    s = t.server(cores=cores, start=False, appendfsync=mode, core_ports="yes",
+                 enable_debug_command="yes")
     sets = [make_tracks("w%d" % i, r, cores, db=i + 1) for i in range(WRITERS)]
+    if memory:
+        s.set(maxmemory="1mb", store_block_cache_bytes="1mb")
+        for i, some in enumerate(sets):
+            some.append(Strings("w%d:wide" % i, r, keys=2000, sizes=(1000, 3000, 8000)))
     counters = [track for tracks in sets for track in tracks if type(track) is Counter]
     sets.append([Watcher("watcher", counters)])
     tracks = [track for some in sets for track in some]
-    operations = 0
+    operations = evicted = checkpoints = 0
     for n in range(rounds):
         s.start(checkpoint_journal_bytes=r.choice(("1mb", "4mb", "1gb")),
                 checkpoint_dirty_bytes=r.choice(("65536", "1mb", "256mb")))
@@ -77,16 +103,25 @@ def crash_rounds(t, mode, cores):
         for w in writers:
             w.start()
         end = time.monotonic() + r.uniform(0.05, 1.2)
-        if r.random() < 0.4:
+        saver = Saver(s) if saving else None
+        if r.random() < 0.4 and not saving:
             time.sleep(r.uniform(0, 0.4))
             save(s, tracks)
         time.sleep(max(end - time.monotonic(), 0))
+        evicted += int(info(s.client())["evicted_keys"]) if memory else 0
         killed = time.time()
         s.kill9()
         for w in writers:
             w.finish()
+        if saver:
+            saver.join(60)
+            checkpoints += saver.done
         operations += sum(track.acked for track in tracks)
-    t.say("%d rounds, %d answered operations at the kills" % (rounds, operations))
+    t.say("%d rounds, %d answered operations at the kills" % (rounds, operations) +
+          (", %d evictions" % evicted if memory else "") +
+          (", %d checkpoints" % checkpoints if saving else ""))
+    assert not memory or evicted > 0
+    assert not saving or checkpoints > 0
 
 
 def test_kill9_appendfsync_always_one_core(t):
@@ -111,3 +146,19 @@ def test_kill9_appendfsync_no_one_core(t):
 
 def test_kill9_appendfsync_no_two_cores(t):
     crash_rounds(t, "no", 2)
+
+
+def test_kill9_with_more_data_than_maxmemory_always(t):
+    crash_rounds(t, "always", 2, memory=True)
+
+
+def test_kill9_with_more_data_than_maxmemory_everysec(t):
+    crash_rounds(t, "everysec", 1, memory=True)
+
+
+def test_kill9_while_checkpoints_are_written_always(t):
+    crash_rounds(t, "always", 2, saving=True)
+
+
+def test_kill9_while_checkpoints_are_written_everysec(t):
+    crash_rounds(t, "everysec", 2, memory=True, saving=True)

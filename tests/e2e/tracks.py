@@ -62,10 +62,10 @@ def agree(name, states):
 class Strings(Track):
     """SET on a few keys, of very different sizes."""
 
-    def __init__(self, name, r, keys=16):
+    def __init__(self, name, r, keys=16, sizes=(0, 5, 60, 500, 3000, 40000)):
         super().__init__(name)
         self.keys = ["%s:s%d" % (name, i) for i in range(keys)]
-        self.sizes = [r.choice((0, 5, 60, 500, 3000, 40000)) for _ in range(61)]
+        self.sizes = [r.choice(sizes) for _ in range(61)]
 
     def value(self, i):
         return b"%d:" % i + b"x" * self.sizes[i % len(self.sizes)]
@@ -74,7 +74,7 @@ class Strings(Track):
         return [("SET", self.keys[i % len(self.keys)], self.value(i))]
 
     def find(self, c):
-        got = c.ok("MGET", *self.keys)
+        got = [v for i in range(0, len(self.keys), 50) for v in c.ok("MGET", *self.keys[i:i + 50])]
         seen = [int(v.split(b":")[0]) + 1 if v else 0 for v in got]
         n = len(self.keys)
         for k, value in enumerate(got):
@@ -89,7 +89,7 @@ class Strings(Track):
         self.find(c)
         least, n = self.least(always, killed), len(self.keys)
         for k, seen in enumerate(self.seen):
-            must = max((i + 1 for i in range(max(least - n, 0), least) if i % n == k), default=0)
+            must = max(least - (least - 1 - k) % n, 0)  # behind its last operation below least
             assert must <= seen <= self.sent, (
                 "%s key %d: has operation %d, had to have %d (%d sent, %d answered)"
                 % (self.name, k, seen, must, self.sent, self.acked))

@@ -204,3 +204,49 @@ Test(rows, a_walk_in_pieces_goes_on_behind_a_key_and_leaves_the_cache_alone)
     cr_assert_lt(walk(&f, 0, ROW_SLOTS - 1, true, seen, -EAGAIN), KEYS);
     fixture_fini(&f);
 }
+
+/* A list serves walks over its slots as long as nothing is flushed, and says when it was cut. */
+Test(rows, a_list_stands_in_for_a_store_that_the_cache_cannot_hold)
+{
+    struct store_fixture f;
+    struct shard sh;
+    struct row_list *all, *some;
+    uint64_t n = 0;
+    struct rows r;
+
+    fixture_init(&f);
+    fill(&f);
+    shard_init(&sh, 0, NULL);
+    sh.store = f.s;
+    all = row_list_create(&sh, 3, 0, ROW_SLOTS - 1);
+    some = row_list_create(&sh, 3, 5000, ROW_SLOTS - 1);
+    cr_assert_eq(sh.walks, 2);
+    row_list_fill(all, UINT64_MAX);
+    row_list_fill(some, 10);
+    row_list_offer(all);
+    row_list_offer(some);
+    sh.store = NULL; /* nobody asks it */
+
+    for (rows_open_shard(&r, &sh, 3, 0, ROW_SLOTS - 1); rows_next(&r); n++)
+        cr_assert_eq(r.slot, key_slot(r.key));
+    cr_assert_eq(rows_close(&r), 0);
+    cr_assert_eq(n, KEYS);
+
+    n = 0;
+    for (rows_open_shard(&r, &sh, 3, 5000, ROW_SLOTS - 1); rows_next(&r); n++)
+        cr_assert_geq(r.slot, 5000);
+    cr_assert_eq(rows_close(&r), -EAGAIN);
+    cr_assert_gt(n, 10);
+
+    rows_open_shard(&r, &sh, 3, 5000, ROW_SLOTS - 1);
+    cr_assert(rows_next(&r));
+    cr_assert_eq(rows_close(&r), 0);
+
+    all->owned = some;
+    row_list_destroy(&all);
+    cr_assert_null(all);
+    cr_assert_null(sh.row_lists);
+    cr_assert_eq(sh.walks, 0);
+    shard_fini(&sh);
+    fixture_fini(&f);
+}
