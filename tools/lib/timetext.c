@@ -43,11 +43,16 @@ time_unit_name(enum time_unit u)
 int
 time_zone_set(const char *name)
 {
+    static const char folder[] = "/usr/share/zoneinfo/";
     char path[PATH_MAX];
+    size_t n = strlen(name);
 
     if (strcmp(name, "UTC") != 0) {
-        snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-        if (*name == '\0' || *name == '/' || strstr(name, "..") || access(path, R_OK) < 0)
+        if (n == 0 || n > sizeof(path) - sizeof(folder) || *name == '/' || strstr(name, ".."))
+            return -ENOENT;
+        memcpy(path, folder, sizeof(folder) - 1);
+        memcpy(path + sizeof(folder) - 1, name, n + 1);
+        if (access(path, R_OK) < 0)
             return -ENOENT;
     }
     setenv("TZ", name, 1);
