@@ -81,7 +81,7 @@ increment(struct ctx *c, double sign)
     struct sample last = {0};
     struct series_meta m;
     struct series *s;
-    struct ts_point p = {.policy = DUPLICATE_LAST};
+    struct ts_point p;
     double by;
     uint8_t quality;
 
@@ -107,7 +107,8 @@ increment(struct ctx *c, double sign)
         return;
     }
     p.value = last.value + sign * by;
-    p.answer = p.ts;
+    if (!ts_check_point(c, &p, DUPLICATE_LAST))
+        return;
     if (p.e == NULL)
         p.e = key_create_series(c, &p.key, &m);
     ts_add_point(c, &p);

@@ -201,6 +201,12 @@ def test_counters_go_on_from_the_newest(t):
     refused(c("TS.INCRBY", "k", 1, "TIMESTAMP", 199), "TSDB: timestamp must be equal to or higher")
     refused(c("TS.INCRBY", "k", "x"), "ERR TSDB: invalid increase/decrease value")
     eq(labels(fields(c("TS.INFO", "k"))), [("a", "b")])
+    for policy in ("BLOCK", "LAST"):  # they write as under LAST, whatever the series has
+        c("TS.CREATE", policy, "DUPLICATE_POLICY", policy, "IGNORE", 10, 2)
+        eq(c("TS.INCRBY", policy, 5, "TIMESTAMP", 100), 100)
+        eq(c("TS.INCRBY", policy, 1, "TIMESTAMP", 105), 100)
+        eq(c("TS.DECRBY", policy, 3, "TIMESTAMP", 110), 110)
+        eq(c("TS.GET", policy), [110, "2"])
 
 
 def test_madd_answers_for_each_point(t):
