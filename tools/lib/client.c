@@ -51,8 +51,7 @@ connect_to(const struct client_target *t, char *error, size_t error_size)
     rc = connect_first(list);
     freeaddrinfo(list);
     if (rc < 0)
-        snprintf(error, error_size, "cannot connect to %s:%u: %s", t->host, t->port,
-                 strerror(-rc));
+        snprintf(error, error_size, "cannot connect to %s:%u: %s", t->host, t->port, strerror(-rc));
     return rc;
 }
 

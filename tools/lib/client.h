@@ -1,4 +1,5 @@
-/* A blocking client for the small talk of programs: connect, log in, ask one thing, read one answer.
+/* A blocking client for the small talk of programs: connect, log in, ask one thing, read one
+ * answer.
  *
  * What is sent in bulk goes over the same sockets by other means (bench/load_conn.h,
  * tools/load/lane.h). Every function that fails writes a sentence for people to `error`. */
@@ -33,8 +34,7 @@ int client_ask(int fd, const struct buf *command, struct buf *reply);
 
 /* The same with a sentence in `error`: "NAME at HOST:PORT: what came". `name` is what was asked. */
 int client_ask_or_say(const struct client_target *t, int fd, const char *name,
-                      const struct buf *command, struct buf *reply, char *error,
-                      size_t error_size);
+                      const struct buf *command, struct buf *reply, char *error, size_t error_size);
 
 /* A reader of one whole reply of RESP2 that client_ask has found to be well formed. */
 struct reply_walk {

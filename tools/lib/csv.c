@@ -69,6 +69,8 @@ csv_put(struct buf *b, struct slice field, char delimiter)
     for (size_t i = 0; i < field.n; i++)
         quote |= field.p[i] == delimiter || field.p[i] == '"' || field.p[i] == '\n' ||
                  field.p[i] == '\r';
+    if (field.n == 0)
+        return;
     if (!quote) {
         buf_append(b, field.p, field.n);
         return;

@@ -11,9 +11,9 @@
 #define CSV_FIELDS_MAX 4096
 
 enum csv_error {
-    CSV_OPEN_QUOTE = -1,   /* a quote that does not end on the line */
-    CSV_AFTER_QUOTE = -2,  /* something between a closing quote and the delimiter */
-    CSV_MANY_FIELDS = -3,  /* more than `max` */
+    CSV_OPEN_QUOTE = -1,  /* a quote that does not end on the line */
+    CSV_AFTER_QUOTE = -2, /* something between a closing quote and the delimiter */
+    CSV_MANY_FIELDS = -3, /* more than `max` */
 };
 
 /* Splits line[0..n) into fields[0..max). Quoted fields are unquoted in place. Returns how many

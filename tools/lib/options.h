@@ -1,6 +1,7 @@
 /* Command-line options of the programs: a table of rows makes the parser and the text of --help.
  *
- * "--name value", "--name=value", "--flag"; what does not begin with "--" is a word (a file, a key).
+ * "--name value", "--name=value", "--flag"; what does not begin with "--" is a word (a file, a
+ * key).
  * "--" ends the options. "-" alone is a word. */
 #ifndef TOOLS_LIB_OPTIONS_H
 #define TOOLS_LIB_OPTIONS_H

@@ -112,11 +112,12 @@ time_format_day(struct time_format *f, struct slice day)
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------
+ */
 
 /* Digits with decimals, `decimals` of which fit the result: "1.5" with 3 gives 1500. */
 static enum time_error
-parse_decimal(struct slice s, int decimals, int64_t *ret)
+parse_decimal(struct slice s, int decimals, bool truncate, int64_t *ret)
 {
     const char *p = s.p, *end = s.p + s.n, *digits;
     bool negative = p < end && *p == '-';
@@ -133,7 +134,7 @@ parse_decimal(struct slice s, int decimals, int64_t *ret)
         return TIME_NOT_ONE;
     for (; p < end && *p >= '0' && *p <= '9'; p++) {
         if (fraction == decimals) {
-            if (*p != '0')
+            if (*p != '0' && !truncate)
                 return TIME_TOO_FINE;
             continue;
         }
@@ -143,8 +144,7 @@ parse_decimal(struct slice s, int decimals, int64_t *ret)
     }
     if (p < end)
         return TIME_NOT_ONE;
-    if (__builtin_mul_overflow(v, powers[decimals - fraction], &v) ||
-        (!negative && v == INT64_MIN))
+    if (__builtin_mul_overflow(v, powers[decimals - fraction], &v) || (!negative && v == INT64_MIN))
         return TIME_OUT_OF_RANGE;
     *ret = negative ? v : -v; /* counted downward, where there is room for the smallest */
     return TIME_OK;
@@ -157,11 +157,11 @@ parse_number(const struct time_format *f, struct slice text, int64_t *ret_ts)
     enum time_error e;
     int64_t v;
 
-    e = parse_decimal(text, MAX(shift, 0), &v);
+    e = parse_decimal(text, MAX(shift, 0), f->truncate, &v);
     if (e != TIME_OK)
         return e;
     if (shift < 0) {
-        if (v % powers[-shift] != 0)
+        if (v % powers[-shift] != 0 && !f->truncate)
             return TIME_TOO_FINE;
         v /= powers[-shift];
     }
@@ -174,7 +174,7 @@ join(const struct time_format *f, int64_t seconds, int64_t nanos, int64_t *ret_t
 {
     int64_t per_second = powers[f->stored], step = NANOS / per_second, v;
 
-    if (nanos % step != 0)
+    if (nanos % step != 0 && !f->truncate)
         return TIME_TOO_FINE;
     if (__builtin_mul_overflow(seconds, per_second, &v) ||
         __builtin_add_overflow(v, nanos / step, &v))
@@ -222,12 +222,27 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
     return join(f, seconds, c.nanos, ret_ts);
 }
 
+void
+time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts)
+{
+    struct civil c;
+    int64_t seconds;
+    bool zoned;
+
+    if (time_iso_parse(day, &c, &seconds, &zoned) != TIME_OK)
+        return;
+    seconds += DAY_S;
+    if (f->local)
+        seconds = time_zone_to_utc(&f->to_utc, seconds);
+    join(f, seconds, 0, ret_ts);
+}
+
 const char *
 time_error_text(enum time_error e)
 {
     switch (e) {
     case TIME_TOO_FINE:
-        return "is finer than the stored unit (see --unit)";
+        return "is finer than the stored unit (see --unit, --truncate-times)";
     case TIME_OUT_OF_RANGE:
         return "is out of range";
     default:
@@ -235,7 +250,8 @@ time_error_text(enum time_error e)
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 /* |v| as text with the last `decimals` digits behind a point, as many of them as are needed. */
 static size_t
@@ -293,7 +309,8 @@ put_iso_end(const struct time_format *f, int64_t below_second, char *out)
 size_t
 time_put(struct time_format *f, int64_t ts, char *out)
 {
-    int64_t per_second = powers[f->stored], seconds = ts / per_second, rest = ts % per_second, shown;
+    int64_t per_second = powers[f->stored], seconds = ts / per_second, rest = ts % per_second,
+            shown;
     struct civil c;
     size_t n;
 
@@ -308,8 +325,8 @@ time_put(struct time_format *f, int64_t ts, char *out)
     shown = f->local ? time_zone_to_local(&f->to_local, seconds) : seconds;
     civil_of(shown, &c);
     c.nanos = rest * (NANOS / per_second);
-    n = time_pattern_put(f->pattern, &c, seconds, (int32_t)(shown - seconds), MAX((int)f->stored, 1),
-                         out);
+    n = time_pattern_put(f->pattern, &c, seconds, (int32_t)(shown - seconds),
+                         MAX((int)f->stored, 1), out);
     if (f->kind == TIME_ISO)
         n += put_iso_end(f, rest, out + n);
     return n;

@@ -4,14 +4,14 @@
  *
  *   s ms us ns            a number since 1970 in that unit, decimals allowed ("1700000000.25")
  *   day-s ... day-ns      the same since midnight of a day that is given besides
- *   iso                   2024-02-29T12:30:00.5Z; 'T' or a space; the time, the seconds and the zone
- *                         may be left out; zone: Z, +01:00, +0100, +01
- *   a pattern with %      %Y %y %m %d %j %H %I %M %S of fixed width, %-m %-d and so on without
- *                         leading zeros, %f (digits of a second behind its point), %b (Jan), %p (AM,
- *                         PM), %z (Z, +01:00), %s (seconds since 1970), %%; all else must be there as
- *                         it is
+ *   iso                   2024-02-29T12:30:00.5Z; 'T' or a space; the time, the seconds and the
+ * zone may be left out; zone: Z, +01:00, +0100, +01 a pattern with %      %Y %y %m %d %j %H %I %M
+ * %S of fixed width, %-m %-d and so on without leading zeros, %f (digits of a second behind its
+ * point), %b (Jan), %p (AM, PM), %z (Z, +01:00), %s (seconds since 1970), %%; all else must be
+ * there as it is
  *
- * Reading is exact or fails: a time finer than the stored unit is an error, not rounded. Writing
+ * Reading is exact or fails: a time finer than the stored unit is an error, not rounded (unless
+ * `truncate` is set). Writing
  * gives decimals only where there are some, so that what was read without superfluous zeros comes
  * back byte for byte; %f writes as many digits as the stored unit has, at least one.
  *
@@ -51,6 +51,7 @@ struct time_format {
     enum time_kind kind;
     enum time_unit unit;   /* NUMBER, OF_DAY: of the text */
     enum time_unit stored; /* of the series */
+    bool truncate;         /* what is finer than the stored unit is dropped, not refused */
     bool local;            /* ISO and PATTERN without a zone, and midnight, are in the zone set */
     int64_t midnight_s;    /* OF_DAY: when the day began */
     char pattern[TIME_PATTERN_MAX + 1];
@@ -75,6 +76,9 @@ int time_zone_set(const char *name);
 int time_format_init(struct time_format *f, const char *text, enum time_unit stored, bool local);
 /* The day of a TIME_OF_DAY, as "20131007" or "2013-10-07". 0 or -EINVAL. */
 int time_format_day(struct time_format *f, struct slice day);
+
+/* Midnight of the day after "2013-10-07", of an iso format. */
+void time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts);
 
 enum time_error time_parse(struct time_format *f, struct slice text, int64_t *ret_ts);
 /* "is not a time of the format %s", for people; only for errors. */

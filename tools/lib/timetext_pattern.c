@@ -194,7 +194,8 @@ finish(struct reading *r, struct civil *ret, int64_t *ret_seconds, bool *ret_zon
             return TIME_OUT_OF_RANGE;
         c->hour = c->hour % 12 + 12 * r->half;
     }
-    if (c->hour > 23 || c->minute > 59 || c->second > 60 || !civil_is_date(c->year, c->month, c->day))
+    if (c->hour > 23 || c->minute > 59 || c->second > 60 ||
+        !civil_is_date(c->year, c->month, c->day))
         return TIME_OUT_OF_RANGE;
     *ret_seconds = civil_seconds(c) - r->zone_s;
     if (r->day_of_year >= 0) {
@@ -212,8 +213,11 @@ finish(struct reading *r, struct civil *ret, int64_t *ret_seconds, bool *ret_zon
 static struct reading
 start(struct slice text)
 {
-    return (struct reading){.p = text.p, .end = text.p + text.n, .c = {1970, 1, 1, 0, 0, 0, 0},
-                            .day_of_year = -1, .half = -1};
+    return (struct reading){.p = text.p,
+                            .end = text.p + text.n,
+                            .c = {1970, 1, 1, 0, 0, 0, 0},
+                            .day_of_year = -1,
+                            .half = -1};
 }
 
 enum time_error
@@ -268,7 +272,8 @@ time_iso_parse(struct slice text, struct civil *ret, int64_t *ret_seconds, bool 
     return r.p == r.end ? finish(&r, ret, ret_seconds, ret_zoned) : TIME_NOT_ONE;
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 static int
 put_zone(char *out, int32_t offset_s)

@@ -31,7 +31,7 @@ enum time_error time_pattern_parse(const char *pattern, struct slice text, struc
 enum time_error time_iso_parse(struct slice text, struct civil *ret, int64_t *ret_seconds,
                                bool *ret_zoned);
 /* Writes to out, at most TIME_TEXT_MAX bytes; `digits` is what %f writes. */
-size_t time_pattern_put(const char *pattern, const struct civil *c, int64_t utc_s,
-                        int32_t offset_s, int digits, char *out);
+size_t time_pattern_put(const char *pattern, const struct civil *c, int64_t utc_s, int32_t offset_s,
+                        int digits, char *out);
 
 #endif

@@ -1,0 +1,466 @@
+"""pinstripe-load and pinstripe-dump: what was loaded comes back byte for byte, whatever is killed."""
+import glob
+import gzip
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from pinstripe import Skip, eq, free_ports, holds
+from resp import Client
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DATA = os.path.join(ROOT, "../../shared/data/ticks")
+TICKS = sorted(glob.glob(os.path.join(DATA, "*.csv.gz"))) or \
+    sorted(glob.glob("/work/shared/data/ticks/*.csv.gz"))
+TOOL_SECONDS = 120
+
+
+class Tools:
+    """The two programs against one server."""
+
+    def __init__(self, t, server):
+        self.t, self.server = t, server
+        self.bin = os.path.join(os.path.dirname(t.binary), "tools")
+        self.dir = t.dir()
+
+    def argv(self, program, *args):
+        return [os.path.join(self.bin, program), "--port", str(self.server.port), *map(str, args)]
+
+    def run(self, program, *args, status=0):
+        r = subprocess.run(self.argv(program, *args), stdin=subprocess.DEVNULL,
+                           capture_output=True, timeout=TOOL_SECONDS)
+        said = r.stderr.decode()
+        assert r.returncode == status, "%s %s: status %d, not %d:\n%s" % (program, args,
+                                                                          r.returncode, status, said)
+        return r.stdout, said
+
+    def load(self, *args, status=0):
+        return self.run("pinstripe-load", *args, status=status)[1]
+
+    def dump(self, *args, status=0):
+        return self.run("pinstripe-dump", *args, status=status)[0]
+
+    def file(self, name, content):
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+
+def same(got, want, what=""):
+    """Bytes, with the first line that differs."""
+    if got == want:
+        return
+    a, b = got.split(b"\n"), want.split(b"\n")
+    at = next((i for i in range(min(len(a), len(b))) if a[i] != b[i]), min(len(a), len(b)))
+    raise AssertionError("%s: line %d: got %r, want %r" % (what, at + 1, a[at:at + 1], b[at:at + 1]))
+
+
+def generated(rows, seed):
+    return subprocess.run([sys.executable, os.path.join(ROOT, "tools/gen-ticks"), "--rows",
+                           str(rows), "--seed", str(seed)], check=True, capture_output=True).stdout
+
+
+TICK_COLUMNS = ("--columns", "time,00/decimals=2,01", "--time", "ms")
+
+
+# --- back and forth -----------------------------------------------------------------------------------
+
+
+def test_generated_ticks_come_back_byte_for_byte(t):
+    s = t.server(duplicate_policy="KEEP", cores=2)
+    tools = Tools(t, s)
+    text = generated(20000, t.random.randrange(1000))
+    path = tools.file("a.csv", text)
+    tools.load(*TICK_COLUMNS, "--key", "plain", path)
+    for page in (2, 7, 10000, 1000000):
+        same(tools.dump("plain", "--format", "csv", *TICK_COLUMNS, "--page", page), text, "page")
+    eq(s.client().ok("SAVE"), "OK")
+    for ending in ("gz", "zst"):
+        packed = os.path.join(tools.dir, "b.csv." + ending)
+        tools.dump("plain", "--format", "csv", *TICK_COLUMNS, "--output", packed)
+        assert os.path.getsize(packed) < len(text) / 2
+        tools.load(*TICK_COLUMNS, "--key", ending, packed)
+        same(tools.dump(ending, "--format", "csv", *TICK_COLUMNS), text, ending)
+    packed = os.path.join(tools.dir, "points.zst")
+    tools.dump("plain", "--output", packed)
+    tools.load("--format", "points", "--key", "again:{key}", packed)
+    same(tools.dump("again:plain", "--format", "csv", *TICK_COLUMNS), text, "points")
+    with gzip.open(os.path.join(tools.dir, "two.gz"), "wb") as f:  # members after each other
+        f.write(text[:1000])
+    with gzip.open(os.path.join(tools.dir, "two.gz"), "ab") as f:
+        f.write(text[1000:])
+    tools.load(*TICK_COLUMNS, "--key", "two", os.path.join(tools.dir, "two.gz"))
+    same(tools.dump("two", "--format", "csv", *TICK_COLUMNS), text, "two members")
+
+
+SAMPLES = (
+    # name, text, options of both, options of the dump
+    ("names", "date,open,x,close\n2024-02-29 12:30:00,1.5,zzz,-0.25\n2024-02-29 12:31:00,2,y,1e+300\n",
+     ("--columns", "date=time,open=00,close=ff", "--time", "%Y-%m-%d %H:%M:%S"), None),
+    ("sensor", "2013-12-02 21:15:00,73.96732207\n2013-12-02 21:20:00,0.00001\n",
+     ("--columns", "time,00", "--time", "%Y-%m-%d %H:%M:%S"), ()),
+    ("split", "20240102;09:30:00.25;1.50;P;a0\n20240102;09:30:00.50;-0.50;NSDQ;0\n",
+     ("--columns", "time,time,00/decimals=2,01/text,02/hex", "--delimiter", ";", "--time",
+      "%Y%m%d %H:%M:%S.%f", "--unit", "us"), None),
+    ("zone", "1383456600,1\n1383460200,2\n", ("--columns", "time,00", "--time", "s"), ()),
+    ("quality", "5,1.5,0\n5,1.5,192\n6,2,255\n", ("--columns", "time,00,quality", "--time", "ms"), ()),
+    ("scaled", "-1,1815200\n0,0\n1,-5\n2,10000\n",
+     ("--columns", "time,7f/scale=10000", "--time", "ms"), ()),
+    ("empty", "1,,2\n2,3,\n3,4,5\n", ("--columns", "time,00,01", "--time", "ms"), ()),
+    ("upper", "1,FF,\n2,0,abcdef\n", ("--columns", "time,00/HEX,01/text", "--time", "ms"), ()),
+)
+
+
+def test_samples_of_every_kind_of_column_come_back_byte_for_byte(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    for name, text, options, back in SAMPLES:
+        tools.load(*options, "--key", name, tools.file(name + ".csv", text))
+        got = tools.dump(name, "--format", "csv", *options)
+        if back is None:  # columns that were passed over, decimals that were superfluous
+            again = tools.file(name + "2.csv", got)
+            tools.load(*options, "--key", name + "2", again)
+            same(tools.dump(name + "2", "--format", "csv", *options), got, name)
+            eq(len(got.splitlines()), len(text.splitlines()), name)
+        else:
+            same(got, text.encode(), name)
+
+
+def test_keys_of_templates_columns_and_suffixes(t):
+    s = t.server(duplicate_policy="KEEP", cores=2)
+    tools = Tools(t, s)
+    text = "".join('%d,"%s",%d,%d\n' % (i, k, i, -i) for k in ('a "b"', "b,c", "z") for i in range(50))
+    options = ("--columns", "time,key,00/key=:up,00/key=:down", "--time", "ms", "--key", "q_{key}_")
+    tools.load(*options, tools.file("k.csv", text.replace('a "b"', 'a ""b""')))
+    got = tools.dump("--format", "csv", *options)
+    same(got, text.replace('a "b"', 'a ""b""').replace('"z"', "z").encode(), "keys")
+    eq(sorted(s.client()("KEYS", "*")),
+       sorted(b"q_" + k + b"_" + e for k in (b'a "b"', b"b,c", b"z") for e in (b":up", b":down")))
+    eq(tools.dump("q_z_:up", "--header", "no", "--start", 48, "--end", 49),
+       b"q_z_:up,48,00,0,48\nq_z_:up,49,00,0,49\n")
+    said = tools.run("pinstripe-dump", "*", "--format", "csv", "--columns", "time,00", status=2)[1]
+    holds(said, "6 keys would become one file")
+
+
+def test_line_protocol_comes_back(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    text = ("cpu,host=a\\ b,region=eu busy=1.5,n=-2i,on=true,u=3u 1700000000000000000\n"
+            "cpu,host=a\\ b,region=eu busy=2,n=7i,on=false 1700000001000000000\n"
+            "me\\,m free=7 1700000000001000000\n")
+    options = ("--format", "influx", "--key", "tg:{key}")
+    tools.load(*options, tools.file("a.lp", text))
+    same(tools.dump(*options), text.encode(), "influx")
+    said = tools.load(*options, tools.file("b.lp", "# note\nm a=1,s=\"x, \\\" y\" 5000000\nm b=1 5000001\n"
+                                           "m b=1\nm\nm a=x 1\nm a=\"x 1\n"), status=1)
+    holds(said, "b.lp:3: time '5000001' is finer", "b.lp:4: the line has no time",
+          "b.lp:5: the line has no fields", "b.lp:6: ", "b.lp:7: the line has a text that is not closed",
+          "1 values are text", "5 bad lines")
+    tools.load(*options, "--truncate-times", tools.file("c.lp", "t b=1 5000001\n"))
+    holds(tools.dump(*options).decode(), "t b=1 5000000\n")
+
+
+def test_many_points_of_one_time_are_neither_lost_nor_doubled_at_pages(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    r = t.random
+    rows, ts = [], -5
+    for i in range(8000):
+        ts += r.choice((0,) * 40 + (1, 2))
+        rows.append("%d,%d" % (ts, i))
+    rows += ["9223372036854775807,%d" % i for i in range(300)]
+    rows = ["-9223372036854775808,%d" % i for i in range(300)] + rows
+    text = ("\n".join(rows) + "\n").encode()
+    options = ("--columns", "time,00", "--time", "ms")
+    tools.load(*options, "--key", "k", tools.file("a.csv", text))
+    for page in (2, 3, 64, 299, 300, 301, 5000):
+        same(tools.dump("k", "--format", "csv", *options, "--page", page), text, "page %d" % page)
+        eq(tools.dump("k", "--header", "no", "--page", page).count(b"\n"), len(rows), page)
+
+
+def lean_options(path):
+    name = os.path.basename(path)[:-len(".csv.gz")]
+    date = re.search(r"[0-9]{8}", name).group()
+    key = name.replace("_" + date, "")
+    kind = "lean-forex" if name.startswith("xau") else "lean-" + key.split("_")[1]
+    return key, date, kind, "ns" if kind == "lean-forex" else "ms"
+
+
+def check_ticks(tools):
+    for path in TICKS:
+        key, date, kind, unit = lean_options(path)
+        with gzip.open(path, "rb") as f:
+            want = f.read()
+        got = tools.dump(key, "--format", kind, "--date", date, "--unit", unit, "--timezone",
+                         "America/New_York", "--no-final-newline")
+        same(got, want, os.path.basename(path))
+
+
+def load_ticks(tools, *options):
+    for unit in ("ms", "ns"):
+        files = [p for p in TICKS if lean_options(p)[3] == unit]
+        if files:
+            yield tools.argv("pinstripe-load", "--format", "lean", "--unit", unit, "--timezone",
+                             "America/New_York", *options, *files)
+
+
+def need_ticks():
+    if not TICKS:
+        raise Skip("the tick files are not in %s" % os.path.normpath(DATA))
+
+
+def test_every_file_of_ticks_comes_back_byte_for_byte(t):
+    need_ticks()
+    s = t.server(duplicate_policy="KEEP", cores=2)
+    tools = Tools(t, s)
+    for argv in load_ticks(tools):
+        subprocess.run(argv, check=True, capture_output=True, timeout=TOOL_SECONDS)
+    check_ticks(tools)
+    eq(s.client().ok("SAVE"), "OK")
+    s.restart()
+    check_ticks(tools)
+
+
+test_every_file_of_ticks_comes_back_byte_for_byte.seconds = 400
+
+
+# --- going on -----------------------------------------------------------------------------------------
+
+
+def until_loaded(t, s, argv, kills):
+    """Runs the load again and again, killing it, the server, or both on the way."""
+    done = 0
+    while True:
+        if not s.is_running():
+            s.start()
+        loader = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE)
+        if done < kills:
+            done += 1
+            try:
+                loader.wait(t.random.uniform(0.02, 0.5))
+            except subprocess.TimeoutExpired:
+                if done % 3 != 0:
+                    s.kill9()
+                if done % 3 != 1:
+                    loader.kill()
+        said = loader.communicate(timeout=TOOL_SECONDS)[1].decode()
+        if loader.returncode == 0:
+            return
+        assert loader.returncode in (3, -9), "status %d:\n%s" % (loader.returncode, said)
+
+
+def test_every_tick_is_there_once_when_loads_and_servers_are_killed(t):
+    need_ticks()
+    s = t.server(duplicate_policy="KEEP", cores=2, checkpoint_journal_bytes="8mb", start=False)
+    tools = Tools(t, s)
+    for argv in load_ticks(tools, "--resume", "--rate", 400000):
+        until_loaded(t, s, argv, 6 if "ms" in argv else 1)
+    check_ticks(tools)
+    eq(s.client().ok("SAVE"), "OK")
+    s.kill9()
+    s.start()
+    check_ticks(tools)
+
+
+test_every_tick_is_there_once_when_loads_and_servers_are_killed.seconds = 600
+
+
+def test_a_killed_load_of_many_keys_goes_on_without_loss_or_doubles(t):
+    r = t.random
+    for cores, unit_policy in ((1, "KEEP"), (2, "KEEP"), (2, "SUM")):
+        s = t.server(duplicate_policy=unit_policy, cores=cores)
+        tools = Tools(t, s)
+        n = 60000
+        text = "".join("%d,k%d,%d\n" % (i // 7, r.randrange(300), i % 1000) for i in range(n))
+        want = {}
+        for line in text.splitlines():
+            ts, key, value = line.split(",")
+            of_key = want.setdefault(key, [])
+            if unit_policy == "SUM" and of_key and of_key[-1][0] == int(ts):
+                of_key[-1] = (int(ts), of_key[-1][1] + int(value))
+            else:
+                of_key.append((int(ts), int(value)))
+        path = tools.file("many.csv", text)
+        argv = tools.argv("pinstripe-load", "--resume", "--columns", "time,key,00", "--time", "ms",
+                          "--key", "s:{key}", "--rate", 100000, path)
+        until_loaded(t, s, argv, 5)
+        got = {}
+        for line in tools.dump("s:*", "--header", "no").decode().splitlines():
+            key, ts, _, _, value = line.split(",")
+            got.setdefault(key[2:], []).append((int(ts), int(value)))
+        eq(got.keys(), want.keys())
+        for key in want:
+            eq(got[key], want[key], key)
+        eq(s.client()("KEYS", "pinstripe-load:*"), [b"pinstripe-load:many.csv"])
+        s.stop()
+
+
+def test_a_resumed_load_takes_only_what_was_added(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    options = ("--resume", "--columns", "time,00", "--time", "ms", "--key", "k")
+    path = tools.file("grows.csv", "1,1\n2,2\n")
+    tools.load(*options, path)
+    tools.load(*options, path)
+    with open(path, "a") as f:
+        f.write("3,3\n3,4\n")
+    holds(tools.load(*options, path), "going on behind line 2")
+    eq(tools.dump("k", "--format", "csv", "--columns", "time,00", "--time", "ms"),
+       b"1,1\n2,2\n3,3\n3,4\n")
+    holds(tools.load(*options[:-1], "other", path, status=2), "with other columns, key, time or unit")
+    tools.file("grows.csv", "7,7\n8,8\n9,9\n3,4\n")
+    holds(tools.load(*options, path, status=2), "began otherwise")
+    tools.load(*options, "--load-name", "second", path)
+    held = Client(s.port)
+    held("CLIENT", "SETNAME", "pinstripe-load:third")
+    holds(tools.load(*options, "--load-name", "third", path, status=3), "another load is connected")
+    held.close()
+    tools.load(*options, "--load-name", "third", path)
+
+
+# --- what is wrong ------------------------------------------------------------------------------------
+
+
+def test_bad_lines_are_told_by_place_and_counted(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    options = ("--columns", "time,key,00,01/hex,quality", "--time", "ms")
+    text = "1,k,1.5,a,0\nx,k,1,a,0\n3,k,1\n4,k,nan,a,0\n5,k,1,0a,0\n6,k,1,a,256\n7,,1,a,0\n" \
+           "8,\"k,1,a,0\n9,k,inf,a,0\n\n10,k,2,b,1\n99999999999999999999,k,1,1,1\n1.5,k,1,1,1\n" \
+           "11,str,1,1,1\n"
+    eq(s.client()("SET", "str", "x"), "OK")
+    path = tools.file("bad.csv", text)
+    said = tools.load(*options, path, status=1)
+    for line, what in ((2, "time 'x' does not have the format"), (3, "the line has 3 columns"),
+                       (4, "column 3 'nan' is no finite number"), (5, "leading zeros"),
+                       (6, "is no quality"), (7, "is no key"), (8, "a quote is opened"),
+                       (9, "is no finite number"), (12, "is out of range"), (13, "is finer"),
+                       (14, "refused by the server: WRONGTYPE")):
+        assert re.search(r"bad\.csv:%d: .*%s" % (line, re.escape(what)), said), (line, said)
+    holds(said, "loaded 4 points", "10 bad lines, 2 points refused")
+    eq(tools.dump("k", "--header", "no"), b"k,1,00,0,1.5\nk,1,01,0,10\nk,10,00,1,2\nk,10,01,1,11\n")
+    said = tools.load(*options, "--reports", 3, path, status=1)
+    eq(said.count("bad.csv:"), 3)
+    holds(said, "only counted", "10 bad lines")
+    s.client()("DEL", "k")
+    holds(tools.load(*options, "--strict", path, status=3), "bad.csv:2: ", "--strict")
+    eq(tools.dump("k", "--header", "no").count(b"\n"), 2)
+    holds(tools.load(*options, "--dry-run", path, status=1), "read 6 points", "10 bad lines")
+
+
+def test_wrong_usage_and_wrong_files_are_named(t):
+    s = t.server()
+    tools = Tools(t, s)
+    path = tools.file("a.csv", "1,1\n")
+    for args, what in (((), "no file is given"),
+                       (("--frobnicate", path), "unknown option '--frobnicate'"),
+                       (("--columns", "time,00,zz", path), "'zz' is no column"),
+                       (("--columns", "time,-", path), "no value column"),
+                       (("--columns", "time,00/scale=7", path), "is no column"),
+                       (("--columns", "time,00", "--time", "%Q", path), "is no format"),
+                       (("--columns", "time,00", "--timezone", "Mars/X", path), "is not known"),
+                       (("--columns", "time,00", "--time", "day-ms", path), "need a --date"),
+                       (("--columns", "time,00", "--key", "{symbol}{date}", path), "does not have"),
+                       (("--columns", "when=time,v=00", path), "no column 'when'"),
+                       (("--format", "lean", path), "a file of Lean"),
+                       (("--format", "what", path), "is none"), ((path,), "needs --columns")):
+        holds(tools.load(*args, status=2), what)
+    options = ("--columns", "time,00", "--time", "ms")
+    holds(tools.load(*options, "/absent", status=3), "/absent: No such file")
+    packed = gzip.compress(b"1,1\n" * 10000)
+    holds(tools.load(*options, tools.file("cut.gz", packed[:-20]), status=3), "in the middle of")
+    holds(tools.load(*options, tools.file("bad.gz", packed[:10] + b"x" * 50), status=3), "bad.gz: ")
+    said = tools.load(*options, tools.file("long.csv", "1,1\n" + "9" * (3 << 20) + "\n2,2\n"), status=1)
+    holds(said, "long.csv:2: the line is longer than", "loaded 2 points of 3 lines")
+    s.stop()
+    holds(tools.load(*options, path, status=3), "cannot connect")
+    holds(tools.run("pinstripe-dump", "k", status=3)[1], "cannot connect")
+
+
+def test_a_server_that_refuses_everything_stops_the_load(t):
+    s = t.server(requirepass="secret")
+    tools = Tools(t, s)
+    path = tools.file("a.csv", "1,1\n")
+    options = ("--columns", "time,00", "--time", "ms", "--unit", "ms")
+    holds(tools.load(*options, path, status=3), "NOAUTH")
+    tools.load(*options, "--password", "secret", path)
+    holds(tools.load(*options, "--password", "wrong", path, status=3), "AUTH", "WRONGPASS")
+    full = "".join("%d,1\n" % i for i in range(1000))
+    holds(tools.load(*options, "--resume", tools.file("b.csv", full), status=3), "NOAUTH")
+
+
+def test_rate_and_replay_hold_points_back(t):
+    s = t.server()
+    tools = Tools(t, s)
+    options = ("--columns", "time,00", "--time", "s", "--key", "k")
+    path = tools.file("a.csv", "".join("%d,1\n" % i for i in range(1000)))
+    for pace, least in ((("--rate", 2000), 0.4), (("--replay", 2000), 0.4)):
+        began = time.monotonic()
+        tools.load(*options, *pace, path)
+        assert time.monotonic() - began > least, pace
+        eq(tools.dump("k", "--header", "no").count(b"\n"), 1000)
+
+
+# --- from another server ------------------------------------------------------------------------------
+
+
+class Series(threading.Thread):
+    """A server that knows what the import asks of RedisTimeSeries."""
+
+    def __init__(self, series):
+        super().__init__(daemon=True)
+        self.series = series
+        self.port = free_ports(1)
+        self.socket = socket.create_server(("127.0.0.1", self.port))
+
+    def answer(self, a):
+        name = a[0].upper()
+        if name == b"SCAN":
+            keys = sorted(self.series)
+            at = int(a[1])
+            some = keys[at:at + 2]
+            cursor = at + 2 if at + 2 < len(keys) else 0
+            return b"*2\r\n" + bulk(b"%d" % cursor) + b"*%d\r\n" % len(some) + b"".join(map(bulk, some))
+        if name == b"TS.INFO":
+            return b"*4\r\n+totalSamples\r\n:1\r\n+labels\r\n*1\r\n*2\r\n" + bulk(b"of") + bulk(a[1])
+        start = -1 << 63 if a[2] == b"-" else int(a[2])
+        points = [p for p in self.series[a[1]] if p[0] >= start][:int(a[5])]
+        return b"*%d\r\n" % len(points) + b"".join(b"*2\r\n:%d\r\n+%s\r\n" % p for p in points)
+
+    def run(self):
+        while True:
+            client = self.socket.accept()[0]
+            f = client.makefile("rb")
+            while (line := f.readline()):
+                words = []
+                for _ in range(int(line[1:])):
+                    words.append(f.read(int(f.readline()[1:]) + 2)[:-2])
+                client.sendall(self.answer(words))
+
+
+def bulk(b):
+    return b"$%d\r\n%s\r\n" % (len(b), b)
+
+
+def test_series_of_a_redis_come_over_with_their_labels(t):
+    s = t.server()
+    tools = Tools(t, s)
+    series = {b"s%d" % i: [(j * 3, b"%d.5" % (i * j)) for j in range(n)]
+              for i, n in enumerate((0, 1, 9999, 10000, 25000))}
+    there = Series(series)
+    there.start()
+    said = tools.load("--from-redis", "127.0.0.1:%d" % there.port, "--key", "new_{key}")
+    holds(said, "loaded 45000 points")
+    for key, points in series.items():
+        got = tools.dump("new_" + key.decode(), "--format", "csv", "--columns", "time,00", "--time", "ms")
+        same(got, b"".join(b"%d,%s\n" % (ts, re.sub(rb"\.0$", b"", v)) for ts, v in points), key)
+    info = s.client()("TS.INFO", "new_s3")
+    labels = info[b"labels"] if isinstance(info, dict) else info[info.index(
+        next(x for x in info if x in (b"labels", "labels"))) + 1]
+    holds(repr(labels), "of", "s3")

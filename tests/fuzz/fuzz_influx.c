@@ -1,0 +1,54 @@
+/* Line protocol: the key of each field of a good line comes apart into its two parts again, and the
+ * value that is written is read as the same. */
+#include "net/number.h"
+#include "tools/lib/influx.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+check_key(const struct influx_line *l, const struct influx_field *f)
+{
+    struct slice series, field;
+    struct buf key = {0};
+
+    buf_append(&key, l->series.p, l->series.n);
+    buf_append_lit(&key, " ");
+    buf_append(&key, f->name.p, f->name.n);
+    ASSERT(influx_split_key((struct slice){key.p, key.n}, &series, &field));
+    ASSERT(slice_equal(series, l->series) && slice_equal(field, f->name));
+    buf_fini(&key);
+}
+
+static void
+check_value(const struct influx_field *f)
+{
+    struct influx_line *again = malloc(sizeof(*again));
+    struct buf line = {0};
+
+    buf_append_lit(&line, "m f=");
+    influx_put_value(&line, f->value, (uint8_t)f->kind);
+    ASSERT(influx_parse((struct slice){line.p, line.n}, again) == NULL);
+    ASSERT(again->n == 1 && again->fields[0].kind == f->kind);
+    ASSERT(slice_equal(again->fields[0].value, f->value));
+    buf_fini(&line);
+    free(again);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct influx_line *l = malloc(sizeof(*l));
+
+    if (influx_parse((struct slice){(const char *)data, n}, l) == NULL) {
+        ASSERT(l->n > 0 && l->n <= INFLUX_FIELDS_MAX);
+        for (unsigned i = 0; i < l->n; i++) {
+            check_key(l, &l->fields[i]);
+            if (l->fields[i].kind != INFLUX_TEXT)
+                check_value(&l->fields[i]);
+        }
+    }
+    free(l);
+    return 0;
+}

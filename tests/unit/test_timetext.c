@@ -1,0 +1,152 @@
+/* Times as text: exact both ways, or refused with the right reason. */
+#include "tools/lib/timetext.h"
+
+#include <criterion/criterion.h>
+
+struct time_case {
+    const char *format, *zone;
+    enum time_unit stored;
+    const char *text;
+    int64_t ts;
+    bool back; /* the text comes back */
+};
+
+static const struct time_case cases[] = {
+    {"s", "UTC", TIME_S, "0", 0, true},
+    {"s", "UTC", TIME_MS, "1700000000.25", 1700000000250, true},
+    {"s", "UTC", TIME_NS, "-0.000000001", -1, true},
+    {"ns", "UTC", TIME_MS, "1700000000123000000", 1700000000123, true},
+    {"ms", "UTC", TIME_MS, "-9223372036854775808", INT64_MIN, true},
+    {"ms", "UTC", TIME_MS, "9223372036854775807", INT64_MAX, true},
+    {"ms", "UTC", TIME_NS, "79200613.0668", 79200613066800, true},
+    {"iso", "UTC", TIME_MS, "1970-01-01T00:00:00Z", 0, true},
+    {"iso", "UTC", TIME_MS, "2024-02-29T12:30:00.5Z", 1709209800500, true},
+    {"iso", "UTC", TIME_S, "1969-12-31T23:59:59Z", -1, true},
+    {"iso", "UTC", TIME_MS, "1969-12-31T23:59:59.999Z", -1, true},
+    {"iso", "UTC", TIME_S, "2024-02-29 12:30", 1709209800, false},
+    {"iso", "UTC", TIME_S, "2024-02-29", 1709164800, false},
+    {"iso", "UTC", TIME_S, "2024-02-29T12:30:00+01:00", 1709206200, false},
+    {"iso", "America/New_York", TIME_S, "2013-10-07T09:30:00", 1381152600, true},
+    {"iso", "America/New_York", TIME_S, "2013-01-07T09:30:00", 1357569000, true},
+    {"iso", "America/New_York", TIME_S, "2013-11-03T01:30:00", 1383456600, true}, /* the first */
+    {"%Y-%m-%d %H:%M:%S", "UTC", TIME_S, "2013-12-02 21:15:00", 1386018900, true},
+    {"%Y%m%d,%H:%M:%S.%f", "UTC", TIME_US, "20240102,09:30:00.250001", 1704187800250001, true},
+    {"%d/%b/%Y:%H:%M:%S %z", "UTC", TIME_S, "10/Oct/2000:13:55:36 -07:00", 971211336, false},
+    {"%-m/%-d/%Y %I:%M %p", "UTC", TIME_S, "1/2/2024 12:05 AM", 1704153900, true},
+    {"%-m/%-d/%Y %I:%M %p", "UTC", TIME_S, "11/22/2024 12:05 PM", 1732277100, true},
+    {"%Y-%j", "UTC", TIME_S, "2024-366", 1735603200, true},
+    {"%y%m%d", "UTC", TIME_S, "680101", 3092601600, true},
+    {"%y%m%d", "UTC", TIME_S, "690101", -31536000, true},
+    {"@%s", "UTC", TIME_MS, "@1700000000", 1700000000000, true},
+    {"day-ms", "UTC", TIME_MS, "34200000", 1381138200000, true},
+    {"day-ms", "America/New_York", TIME_MS, "34200000.0", 1381152600000, false},
+    {"day-s", "UTC", TIME_NS, "0.000000001", 1381104000000000001, true},
+};
+
+static void
+set_up(struct time_format *f, const struct time_case *c)
+{
+    cr_assert_eq(time_zone_set(c->zone), 0);
+    cr_assert_eq(time_format_init(f, c->format, c->stored, strcmp(c->zone, "UTC") != 0), 0);
+    if (f->kind == TIME_OF_DAY)
+        cr_assert_eq(time_format_day(f, SLICE("20131007")), 0);
+}
+
+Test(timetext, times_of_every_format_go_both_ways)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct time_case *c = &cases[i];
+        char out[TIME_TEXT_MAX + 1];
+        struct time_format f;
+        int64_t ts = 7;
+
+        set_up(&f, c);
+        cr_assert_eq(time_parse(&f, slice_of(c->text), &ts), TIME_OK, "%s", c->text);
+        cr_assert_eq(ts, c->ts, "%s: %lld", c->text, (long long)ts);
+        out[time_put(&f, ts, out)] = '\0';
+        if (c->back)
+            cr_assert_str_eq(out, c->text);
+        cr_assert_eq(time_parse(&f, slice_of(out), &ts), TIME_OK, "%s", out);
+        cr_assert_eq(ts, c->ts, "%s", out);
+    }
+}
+
+struct bad_case {
+    const char *format;
+    enum time_unit stored;
+    const char *text;
+    enum time_error error;
+};
+
+static const struct bad_case bad[] = {
+    {"ms", TIME_MS, "", TIME_NOT_ONE},
+    {"ms", TIME_MS, "-", TIME_NOT_ONE},
+    {"ms", TIME_MS, "1.", TIME_NOT_ONE},
+    {"ms", TIME_MS, ".5", TIME_NOT_ONE},
+    {"ms", TIME_MS, " 1", TIME_NOT_ONE},
+    {"ms", TIME_MS, "1e3", TIME_NOT_ONE},
+    {"ms", TIME_MS, "1.5", TIME_TOO_FINE},
+    {"ns", TIME_MS, "1000001", TIME_TOO_FINE},
+    {"ms", TIME_MS, "9223372036854775808", TIME_OUT_OF_RANGE},
+    {"ms", TIME_MS, "-9223372036854775809", TIME_OUT_OF_RANGE},
+    {"s", TIME_NS, "9223372037", TIME_OUT_OF_RANGE},
+    {"iso", TIME_S, "2024-2-29", TIME_NOT_ONE},
+    {"iso", TIME_S, "2023-02-29", TIME_OUT_OF_RANGE},
+    {"iso", TIME_S, "2024-02-29T24:00", TIME_OUT_OF_RANGE},
+    {"iso", TIME_S, "2024-02-29T12", TIME_NOT_ONE},
+    {"iso", TIME_S, "2024-02-29T12:30:00.5", TIME_TOO_FINE},
+    {"iso", TIME_NS, "2024-02-29T12:30:00.0000000001", TIME_TOO_FINE},
+    {"iso", TIME_NS, "2300-01-01", TIME_OUT_OF_RANGE},
+    {"iso", TIME_S, "2024-02-29T12:30:00x", TIME_NOT_ONE},
+    {"%Y%m%d", TIME_S, "2024010", TIME_NOT_ONE},
+    {"%Y%m%d", TIME_S, "202401011", TIME_NOT_ONE},
+    {"%Y%m%d", TIME_S, "20241301", TIME_OUT_OF_RANGE},
+    {"%I %p", TIME_S, "13 PM", TIME_OUT_OF_RANGE},
+    {"%Y-%j", TIME_S, "2023-366", TIME_OUT_OF_RANGE},
+    {"day-ms", TIME_MS, "-1", TIME_OUT_OF_RANGE},
+    {"day-ms", TIME_MS, "90000000", TIME_OUT_OF_RANGE},
+};
+
+Test(timetext, what_is_no_time_is_refused_for_its_reason)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct time_case c = {bad[i].format, "UTC", bad[i].stored, bad[i].text, 0, false};
+        struct time_format f;
+        int64_t ts = 7;
+
+        set_up(&f, &c);
+        cr_assert_eq(time_parse(&f, slice_of(c.text), &ts), bad[i].error, "%s '%s'", c.format,
+                     c.text);
+        cr_assert_eq(ts, 7);
+    }
+}
+
+Test(timetext, truncation_drops_what_is_finer)
+{
+    static const struct bad_case rows[] = {{"ms", TIME_MS, "1.5", 0},
+                                           {"ns", TIME_MS, "1000001", 0},
+                                           {"iso", TIME_MS, "1970-01-01T00:00:00.0019", 0}};
+    struct time_format f;
+    int64_t ts;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        cr_assert_eq(time_format_init(&f, rows[i].format, rows[i].stored, false), 0);
+        f.truncate = true;
+        cr_assert_eq(time_parse(&f, slice_of(rows[i].text), &ts), TIME_OK);
+        cr_assert_eq(ts, 1);
+    }
+}
+
+Test(timetext, formats_and_zones_that_are_none_are_refused)
+{
+    static const char *const formats[] = {"", "m", "day-", "day-m", "%", "%-", "%Q", "Y"};
+    struct time_format f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+        cr_assert_lt(time_format_init(&f, formats[i], TIME_MS, false), 0, "'%s'", formats[i]);
+    cr_assert_eq(time_zone_set("Mars/Olympus"), -ENOENT);
+    cr_assert_eq(time_zone_set("../../../etc/passwd"), -ENOENT);
+    cr_assert_eq(time_format_init(&f, "day-ms", TIME_MS, false), 0);
+    cr_assert_lt(time_format_day(&f, SLICE("20130230")), 0);
+    cr_assert_lt(time_format_day(&f, SLICE("")), 0);
+}

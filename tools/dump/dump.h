@@ -1,0 +1,36 @@
+/* A dump under way: what the writers of formats share. */
+#ifndef TOOLS_DUMP_DUMP_H
+#define TOOLS_DUMP_DUMP_H
+
+#include "core/base.h"
+#include "tools/dump/options.h"
+#include "tools/lib/keys.h"
+#include "tools/lib/link.h"
+#include "tools/lib/output.h"
+#include "tools/lib/timetext.h"
+
+struct dump {
+    struct dump_options o;
+    enum time_unit unit; /* of what is stored */
+    int64_t start, end;
+    struct link link;
+    struct keys keys; /* what was asked for, sorted */
+    struct output out;
+    uint64_t lines, points;
+    uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
+    volatile const int *stop;
+    char error[LINK_ERROR_MAX];
+};
+
+/* Before each line: ends the one before. */
+void dump_begin_line(struct dump *d);
+/* Behind each line. 0, or a negative errno with d->error set: the disk is full, a signal came. */
+int dump_end_line(struct dump *d);
+/* The link failed: its error becomes the dump's. */
+int dump_link_failed(struct dump *d, int rc);
+
+/* The writers: all of d->keys. 0, or a negative errno with d->error set. */
+int write_csv(struct dump *d);
+int write_influx(struct dump *d);
+
+#endif

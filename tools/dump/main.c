@@ -1,0 +1,266 @@
+/* pinstripe-dump: writes the points of series as text. */
+#include "tools/dump/dump.h"
+
+#include "net/number.h"
+#include "tools/lib/unit.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum exit_code {
+    EXIT_WRITTEN = 0,
+    EXIT_DOUBTFUL = 1,
+    EXIT_USAGE = 2,
+    EXIT_STOPPED = 3,
+};
+
+static volatile int stop_signal;
+
+static void
+on_signal(int number)
+{
+    stop_signal = number;
+}
+
+void
+dump_begin_line(struct dump *d)
+{
+    if (d->lines > 0)
+        buf_append_lit(&d->out.text, "\n");
+}
+
+int
+dump_end_line(struct dump *d)
+{
+    int rc = output_flush_some(&d->out);
+
+    d->lines++;
+    if (rc < 0)
+        snprintf(d->error, sizeof(d->error), "%s", d->out.error);
+    else if (*d->stop)
+        snprintf(d->error, sizeof(d->error), "stopped by a signal");
+    return rc < 0 ? rc : *d->stop ? -EINTR : 0;
+}
+
+int
+dump_link_failed(struct dump *d, int rc)
+{
+    snprintf(d->error, sizeof(d->error), "%s", d->link.error);
+    return rc == -EINVAL ? -EPROTO : rc;
+}
+
+/* --- setting up ----------------------------------------------------------------------------------
+ */
+
+static int
+set_unit(struct dump *d)
+{
+    int rc;
+
+    if (d->o.unit) {
+        rc = time_unit_parse(d->o.unit, &d->unit);
+        if (rc < 0)
+            snprintf(d->error, sizeof(d->error), "--unit takes s, ms, us or ns");
+        return rc;
+    }
+    rc = unit_of_server(&d->link.target, d->link.fd, &d->unit, d->error, sizeof(d->error));
+    if (rc == 0)
+        fprintf(stderr, "pinstripe-dump: the server does not tell its timestamp-unit, ms is "
+                        "assumed; give --unit\n");
+    return MIN(rc, 0);
+}
+
+static int
+set_bound(struct dump *d, const char *option, const char *text, int64_t *ret)
+{
+    struct time_format f;
+    enum time_error e;
+
+    if (parse_int(slice_of(text), ret))
+        return 0;
+    time_format_init(&f, "iso", d->unit, strcmp(d->o.timezone, "UTC") != 0);
+    e = time_parse(&f, slice_of(text), ret);
+    if (e == TIME_OK)
+        return 0;
+    snprintf(d->error, sizeof(d->error), "--%s '%s' is neither a timestamp nor an iso time", option,
+             text);
+    return -EINVAL;
+}
+
+/* From midnight up to the last moment before the next one, which in a zone is not always 24 hours.
+ */
+static int
+set_day(struct dump *d)
+{
+    struct time_format f;
+    char iso[TIME_TEXT_MAX];
+    struct slice day = slice_of(d->o.date);
+    int64_t next;
+
+    if (day.n == 8) {
+        snprintf(iso, sizeof(iso), "%.4s-%.2s-%.2s", day.p, day.p + 4, day.p + 6);
+        day = slice_of(iso);
+    }
+    time_format_init(&f, "iso", d->unit, strcmp(d->o.timezone, "UTC") != 0);
+    if (day.n != 10 || time_parse(&f, day, &d->start) != TIME_OK) {
+        snprintf(d->error, sizeof(d->error), "--date '%s' is no day (YYYYMMDD)", d->o.date);
+        return -EINVAL;
+    }
+    time_day_after(&f, day, &next);
+    d->end = next - 1;
+    return 0;
+}
+
+static int
+set_range(struct dump *d)
+{
+    int rc = 0;
+
+    d->start = INT64_MIN;
+    d->end = INT64_MAX;
+    if (d->o.date)
+        return set_day(d);
+    if (d->o.start)
+        rc = set_bound(d, "start", d->o.start, &d->start);
+    if (rc == 0 && d->o.end)
+        rc = set_bound(d, "end", d->o.end, &d->end);
+    return rc;
+}
+
+/* The pattern that finds all keys of a --key template. */
+static int
+add_template(struct dump *d)
+{
+    struct buf pattern = {0};
+    int rc;
+
+    for (const char *p = d->o.key; *p; p++) {
+        if (strncmp(p, "{key}", 5) == 0) {
+            buf_append_lit(&pattern, "*");
+            p += 4;
+        } else {
+            if (strchr("*?[]\\^", *p))
+                buf_append_lit(&pattern, "\\");
+            buf_append(&pattern, p, 1);
+            p += (p[0] == '{' || p[0] == '}') && p[1] == p[0];
+        }
+    }
+    buf_append_lit(&pattern, "*"); /* behind it, the key=SUFFIX of a column */
+    *buf_reserve(&pattern, 1) = '\0';
+    rc = keys_add(&d->keys, &d->link, pattern.p);
+    buf_fini(&pattern);
+    return rc;
+}
+
+static int
+find_keys(struct dump *d, const char **words, unsigned n)
+{
+    int rc = n == 0 ? add_template(d) : 0;
+
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = keys_add(&d->keys, &d->link, words[i]);
+    keys_sort(&d->keys);
+    return rc < 0 ? dump_link_failed(d, rc) : 0;
+}
+
+/* --- all -----------------------------------------------------------------------------------------
+ */
+
+static int
+write_out(struct dump *d)
+{
+    enum output_kind kind = OUTPUT_BY_NAME;
+    int rc, closed;
+
+    if (d->o.compress)
+        kind = strcmp(d->o.compress, "gz") == 0    ? OUTPUT_GZIP
+               : strcmp(d->o.compress, "zst") == 0 ? OUTPUT_ZSTD
+                                                   : OUTPUT_PLAIN;
+    rc = output_open(&d->out, d->o.output, kind);
+    if (rc == 0)
+        rc = strcmp(d->o.format, "influx") == 0 ? write_influx(d) : write_csv(d);
+    if (!d->o.no_final_newline && d->lines > 0)
+        buf_append_lit(&d->out.text, "\n");
+    closed = output_close(&d->out);
+    if (closed < 0 && d->error[0] == '\0')
+        snprintf(d->error, sizeof(d->error), "%s", d->out.error);
+    return rc < 0 ? rc : closed;
+}
+
+static int
+dump_all(struct dump *d, const char **words, unsigned n)
+{
+    struct client_target t = {d->o.host, (unsigned)d->o.port, d->o.user, d->o.password};
+    int rc = link_open(&d->link, &t);
+
+    if (rc < 0)
+        return dump_link_failed(d, rc);
+    rc = set_unit(d);
+    if (rc == 0)
+        rc = set_range(d);
+    if (rc == 0)
+        rc = find_keys(d, words, n);
+    return rc == 0 ? write_out(d) : rc;
+}
+
+static int
+run(struct dump *d, const char **words, unsigned n)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    int rc;
+
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    d->stop = &stop_signal;
+    rc = dump_all(d, words, n);
+    if (rc < 0)
+        fprintf(stderr, "pinstripe-dump: %s\n", d->error);
+    if (d->uneven)
+        fprintf(stderr,
+                "pinstripe-dump: %" PRIu64 " lines of times that have several lack a value: "
+                "which values stood on one line is not known\n",
+                d->uneven);
+    if (d->mixed)
+        fprintf(stderr,
+                "pinstripe-dump: %" PRIu64 " lines have points of different quality, the "
+                "first one's is shown\n",
+                d->mixed);
+    if (!d->o.quiet)
+        fprintf(stderr, "%" PRIu64 " points in %" PRIu64 " lines, %" PRIu64 " bytes\n", d->points,
+                d->lines, d->out.bytes);
+    link_close(&d->link);
+    keys_fini(&d->keys);
+    if (rc < 0)
+        return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
+    return d->uneven || d->mixed ? EXIT_DOUBTFUL : EXIT_WRITTEN;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char **words = calloc((size_t)argc + 1, sizeof(*words));
+    struct dump *d = calloc(1, sizeof(*d));
+    char error[256];
+    unsigned n;
+    int code;
+
+    if (words == NULL || d == NULL)
+        return EXIT_STOPPED;
+    if (dump_options_parse(&d->o, argc, (const char *const *)argv, words, &n, error,
+                           sizeof(error)) < 0 ||
+        (time_zone_set(d->o.timezone) < 0 &&
+         snprintf(error, sizeof(error), "--timezone '%s' is not known here", d->o.timezone))) {
+        fprintf(stderr, "pinstripe-dump: %s\n", error);
+        code = EXIT_USAGE;
+    } else if (d->o.help) {
+        dump_options_help();
+        code = EXIT_WRITTEN;
+    } else {
+        code = run(d, words, n);
+    }
+    free(words);
+    free(d);
+    return code;
+}

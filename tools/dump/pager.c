@@ -1,0 +1,165 @@
+#include "tools/dump/pager.h"
+
+#include "net/number.h"
+#include "tools/lib/columns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+pager_init(struct pager *p, struct link *l, struct slice key, int type, int64_t start, int64_t end,
+           uint64_t page)
+{
+    *p = (struct pager){.link = l,
+                        .key = key,
+                        .type = type,
+                        .next = start,
+                        .end = end,
+                        .page = page,
+                        .limit = page,
+                        .last = start > end};
+}
+
+void
+pager_fini(struct pager *p)
+{
+    buf_fini(&p->reply);
+    free(p->points);
+    p->points = NULL;
+}
+
+static int
+ask(struct pager *p)
+{
+    char start[RESP_INT_TEXT_MAX], end[RESP_INT_TEXT_MAX], limit[RESP_INT_TEXT_MAX], type[2];
+    struct slice argv[7] = {SLICE("TSDB_GET"),
+                            p->key,
+                            {start, format_int(start, p->next)},
+                            {end, format_int(end, p->end)},
+                            {limit, format_uint(limit, p->limit)},
+                            SLICE("TYPE"),
+                            {type, 2}};
+    struct buf keep;
+    int rc;
+
+    if (p->type >= 0)
+        type_put((uint8_t)p->type, type);
+    rc = link_ask(p->link, p->type >= 0 ? 7 : 5, argv);
+    keep = p->reply; /* other pagers ask over the same link */
+    p->reply = p->link->reply;
+    p->link->reply = keep;
+    return rc;
+}
+
+/* "[timestamp, value, type, quality]" */
+static bool
+read_point(struct reply_walk *w, struct dump_point *pt)
+{
+    struct slice text;
+    char type;
+    int64_t n = reply_walk_next(w, &type, &text), quality;
+    int data_type;
+
+    if (type != '*' || n != 4)
+        return false;
+    pt->ts = reply_walk_next(w, &type, &text);
+    if (type != ':')
+        return false;
+    reply_walk_next(w, &type, &pt->value);
+    if (type != '$')
+        return false;
+    reply_walk_next(w, &type, &text);
+    data_type = type == '$' ? type_parse(text) : -1;
+    quality = reply_walk_next(w, &type, &text);
+    if (type != ':' || data_type < 0 || quality < 0 || quality > 255)
+        return false;
+    pt->type = (uint8_t)data_type;
+    pt->quality = (uint8_t)quality;
+    return true;
+}
+
+static int
+read_page(struct pager *p)
+{
+    struct reply_walk w = reply_walk_start(&p->reply);
+    struct slice text;
+    char type;
+    int64_t n = reply_walk_next(&w, &type, &text);
+
+    if (type != '*' || n < 0 || (uint64_t)n > p->limit)
+        return link_bad_answer(p->link, "TSDB_GET");
+    if ((size_t)n > p->cap) {
+        p->points = realloc(p->points, (size_t)n * sizeof(*p->points));
+        ASSERT(p->points);
+        p->cap = (size_t)n;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (!read_point(&w, &p->points[i]))
+            return link_bad_answer(p->link, "TSDB_GET");
+    p->n = (size_t)n;
+    p->at = 0;
+    return 0;
+}
+
+/* Points of one time fill a whole answer of the greatest size: of one series, these are all. */
+static int
+pass_crowd(struct pager *p, int64_t ts)
+{
+    if (p->type < 0) {
+        snprintf(p->link->error, sizeof(p->link->error),
+                 "%.*s has %d or more points at %lld over all data types: dump them by --types",
+                 (int)MIN(p->key.n, 128), p->key.p, PAGER_LIMIT_MAX, (long long)ts);
+        return -E2BIG;
+    }
+    p->last = ts == p->end;
+    p->next = ts + !p->last;
+    p->limit = p->page;
+    return 0;
+}
+
+/* Leaves away what may be incomplete, and sets what to ask for next. True when the page is good. */
+static int
+cut_page(struct pager *p)
+{
+    int64_t ts;
+    size_t n = p->n;
+
+    if (p->n < p->limit) {
+        p->last = true;
+        return 0;
+    }
+    ts = p->points[n - 1].ts;
+    while (n > 0 && p->points[n - 1].ts == ts)
+        n--;
+    if (n > 0) {
+        p->n = n;
+        p->next = ts;
+        p->limit = p->page;
+        return 0;
+    }
+    if (p->limit == PAGER_LIMIT_MAX)
+        return pass_crowd(p, ts);
+    p->limit = MIN(p->limit * 2, (uint64_t)PAGER_LIMIT_MAX);
+    p->n = 0;
+    return 0;
+}
+
+int
+pager_look(struct pager *p, const struct dump_point **ret)
+{
+    int rc = 0;
+
+    while (rc == 0 && p->at == p->n && !p->last) {
+        rc = ask(p);
+        if (rc == 0)
+            rc = read_page(p);
+        if (rc == 0)
+            rc = cut_page(p);
+    }
+    if (rc < 0)
+        return rc;
+    if (p->at == p->n)
+        return 0;
+    *ret = &p->points[p->at];
+    return 1;
+}

@@ -1,0 +1,143 @@
+/* Influx line protocol, of keys as pinstripe-load makes them (tools/lib/influx.h): the fields of
+ * one measurement with its tags become one line where they have a point of the same time. */
+#include "tools/dump/dump.h"
+
+#include "tools/dump/rows.h"
+#include "tools/lib/influx.h"
+#include "tools/lib/keyname.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct influx_writer {
+    struct dump *d;
+    struct keyname keyname;
+    struct time_format time;
+    struct slice series;
+    struct slice fields[ROWS_SERIES_MAX];
+    struct pager pagers[ROWS_SERIES_MAX];
+    struct rows rows;
+    struct row row;
+};
+
+static int
+split(struct influx_writer *w, struct slice key, struct slice *ret_series, struct slice *ret_field)
+{
+    struct slice name;
+
+    if (keyname_match(&w->keyname, key, &name) && influx_split_key(name, ret_series, ret_field))
+        return 0;
+    snprintf(w->d->error, sizeof(w->d->error),
+             "the key '%.*s' is not of the form 'measurement,tags field'", (int)MIN(key.n, 128),
+             key.p);
+    return -EINVAL;
+}
+
+static int
+put_line(struct influx_writer *w)
+{
+    struct dump *d = w->d;
+    struct buf *out = &d->out.text;
+    char time[TIME_TEXT_MAX], before = ' ';
+
+    dump_begin_line(d);
+    buf_append(out, w->series.p, w->series.n);
+    for (unsigned i = 0; i < w->rows.n; i++) {
+        const struct dump_point *p = w->row.points[i];
+
+        if (p == NULL)
+            continue;
+        d->points++;
+        buf_append(out, &before, 1);
+        buf_append(out, w->fields[i].p, w->fields[i].n);
+        buf_append_lit(out, "=");
+        influx_put_value(out, p->value, p->quality);
+        before = ',';
+    }
+    buf_append_lit(out, " ");
+    buf_append(out, time, time_put(&w->time, w->row.ts, time));
+    return dump_end_line(d);
+}
+
+/* The rows of keys[0..n), which are the fields of one series. */
+static int
+put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
+{
+    struct dump *d = w->d;
+    int rc = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        split(w, keys[i], &w->series, &w->fields[i]);
+        pager_init(&w->pagers[i], &d->link, keys[i], 0, d->start, d->end, d->o.page);
+    }
+    w->rows = (struct rows){.pagers = w->pagers, .n = n};
+    while (rc == 0 && (rc = rows_next(&w->rows, &w->row)) > 0)
+        rc = put_line(w);
+    if (rc < 0 && d->error[0] == '\0')
+        rc = dump_link_failed(d, rc);
+    for (unsigned i = 0; i < n; i++)
+        pager_fini(&w->pagers[i]);
+    return rc;
+}
+
+/* How many keys from `at` on are of one series: they begin alike, so they stand together. */
+static int
+count_fields(struct influx_writer *w, size_t at, unsigned *ret)
+{
+    const struct keys *ks = &w->d->keys;
+    struct slice first, series, field;
+    unsigned n = 0;
+    int rc = split(w, ks->key[at], &first, &field);
+
+    while (rc == 0 && at + n < ks->n) {
+        rc = split(w, ks->key[at + n], &series, &field);
+        if (rc < 0 || !slice_equal(series, first))
+            break;
+        if (n++ == ROWS_SERIES_MAX) {
+            snprintf(w->d->error, sizeof(w->d->error), "'%.*s' has more than %d fields",
+                     (int)MIN(first.n, 128), first.p, ROWS_SERIES_MAX);
+            return -EINVAL;
+        }
+    }
+    *ret = n;
+    return rc;
+}
+
+static int
+set_up(struct influx_writer *w)
+{
+    struct dump *d = w->d;
+    enum time_unit unit;
+
+    if (time_unit_parse(d->o.precision, &unit) < 0) {
+        snprintf(d->error, sizeof(d->error), "--precision takes s, ms, us or ns");
+        return -EINVAL;
+    }
+    if (unit < d->unit) {
+        snprintf(d->error, sizeof(d->error), "--precision %s is coarser than what is stored, %s",
+                 d->o.precision, time_unit_name(d->unit));
+        return -EINVAL;
+    }
+    time_format_init(&w->time, d->o.precision, d->unit, false);
+    return keyname_init(&w->keyname, d->o.key ? d->o.key : "{key}", NULL, d->error,
+                        sizeof(d->error));
+}
+
+int
+write_influx(struct dump *d)
+{
+    struct influx_writer *w = calloc(1, sizeof(*w));
+    unsigned n = 0;
+    int rc;
+
+    ASSERT(w);
+    w->d = d;
+    rc = set_up(w);
+    for (size_t at = 0; rc == 0 && at < d->keys.n; at += n) {
+        rc = count_fields(w, at, &n);
+        if (rc == 0)
+            rc = put_series(w, d->keys.key + at, n);
+    }
+    free(w);
+    return rc;
+}

@@ -1,0 +1,196 @@
+#include "tools/lib/influx.h"
+
+#include "net/number.h"
+
+#include <math.h>
+
+#define EXACT_MAX (1LL << 53)
+
+struct cursor {
+    const char *p, *end;
+};
+
+/* Up to the first of the unescaped characters in `stops`, or to the end. */
+static struct slice
+take_name(struct cursor *c, const char *stops)
+{
+    const char *from = c->p;
+
+    while (c->p < c->end && !memchr(stops, *c->p, strlen(stops)))
+        c->p += *c->p == '\\' && c->p + 1 < c->end ? 2 : 1;
+    return (struct slice){from, (size_t)(c->p - from)};
+}
+
+static bool
+at_char(const struct cursor *c, char ch)
+{
+    return c->p < c->end && *c->p == ch;
+}
+
+static void
+pass_spaces(struct cursor *c)
+{
+    while (at_char(c, ' '))
+        c->p++;
+}
+
+/* The measurement and its tags, up to a space. */
+static const char *
+take_series(struct cursor *c, struct slice *ret)
+{
+    const char *from = c->p;
+
+    if (take_name(c, ", ").n == 0)
+        return "has no measurement";
+    while (at_char(c, ',')) {
+        c->p++;
+        if (take_name(c, "=, ").n == 0 || !at_char(c, '='))
+            return "has a tag without name or '='";
+        c->p++;
+        if (take_name(c, "=, ").n == 0 || at_char(c, '='))
+            return "has a tag without value or with two";
+    }
+    *ret = (struct slice){from, (size_t)(c->p - from)};
+    return NULL;
+}
+
+static bool
+is_boolean(struct slice s, bool *ret)
+{
+    static const char *const words[2][5] = {{"f", "F", "false", "False", "FALSE"},
+                                            {"t", "T", "true", "True", "TRUE"}};
+
+    for (int v = 0; v < 2; v++) {
+        for (int i = 0; i < 5; i++) {
+            if (slice_equal(s, slice_of(words[v][i]))) {
+                *ret = v;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static const char *
+whole_number(struct influx_field *f, bool is_unsigned)
+{
+    int64_t v;
+
+    f->kind = is_unsigned ? INFLUX_UNSIGNED : INFLUX_INTEGER;
+    f->value.n--;
+    if (!parse_int(f->value, &v) || (is_unsigned && v < 0))
+        return "has a field that is no whole number";
+    return v > EXACT_MAX || v < -EXACT_MAX ? "has a whole number above 2^53, which is not exact"
+                                           : NULL;
+}
+
+static const char *
+take_number(struct cursor *c, struct influx_field *f)
+{
+    bool on;
+    double v;
+    char last;
+
+    f->value = take_name(c, ", ");
+    if (f->value.n == 0)
+        return "has a field without value";
+    if (is_boolean(f->value, &on)) {
+        f->kind = INFLUX_BOOLEAN;
+        f->value = on ? SLICE("1") : SLICE("0");
+        return NULL;
+    }
+    last = f->value.p[f->value.n - 1];
+    if (last == 'i' || last == 'u')
+        return whole_number(f, last == 'u');
+    f->kind = INFLUX_FLOAT;
+    return parse_double(f->value, &v) && isfinite(v) ? NULL
+                                                     : "has a field that is no finite number";
+}
+
+static const char *
+take_text(struct cursor *c, struct influx_field *f)
+{
+    const char *from = ++c->p;
+
+    f->kind = INFLUX_TEXT;
+    take_name(c, "\"");
+    if (!at_char(c, '"'))
+        return "has a text that is not closed";
+    f->value = (struct slice){from, (size_t)(c->p++ - from)};
+    return NULL;
+}
+
+static const char *
+take_field(struct cursor *c, struct influx_line *l)
+{
+    struct influx_field *f;
+    const char *wrong;
+
+    if (l->n == INFLUX_FIELDS_MAX)
+        return "has too many fields";
+    f = &l->fields[l->n];
+    f->name = take_name(c, "=, ");
+    if (f->name.n == 0 || !at_char(c, '='))
+        return "has a field without name or '='";
+    c->p++;
+    wrong = at_char(c, '"') ? take_text(c, f) : take_number(c, f);
+    l->n += wrong == NULL;
+    return wrong;
+}
+
+const char *
+influx_parse(struct slice line, struct influx_line *ret)
+{
+    struct cursor c = {line.p, line.p + line.n};
+    const char *wrong;
+
+    ret->n = 0;
+    wrong = take_series(&c, &ret->series);
+    if (wrong)
+        return wrong;
+    pass_spaces(&c);
+    if (c.p == c.end)
+        return "has no fields";
+    wrong = take_field(&c, ret);
+    while (wrong == NULL && at_char(&c, ',')) {
+        c.p++;
+        wrong = take_field(&c, ret);
+    }
+    if (wrong)
+        return wrong;
+    if (c.p < c.end && !at_char(&c, ' '))
+        return "has something behind the text of a field";
+    pass_spaces(&c);
+    ret->time = take_name(&c, " ");
+    pass_spaces(&c);
+    return c.p == c.end ? NULL : "has something behind its time";
+}
+
+bool
+influx_split_key(struct slice key, struct slice *ret_series, struct slice *ret_field)
+{
+    struct cursor c = {key.p, key.p + key.n};
+    struct slice series = take_name(&c, " ");
+
+    if (series.n == 0 || c.p >= c.end - 1)
+        return false;
+    *ret_series = series;
+    *ret_field = (struct slice){c.p + 1, (size_t)(c.end - c.p - 1)};
+    return true;
+}
+
+void
+influx_put_value(struct buf *out, struct slice value, uint8_t quality)
+{
+    if (quality == INFLUX_BOOLEAN) {
+        bool off = slice_equal(value, SLICE("0"));
+
+        buf_append(out, off ? "false" : "true", off ? 5 : 4);
+        return;
+    }
+    buf_append(out, value.p, value.n);
+    if (quality == INFLUX_INTEGER)
+        buf_append_lit(out, "i");
+    else if (quality == INFLUX_UNSIGNED)
+        buf_append_lit(out, "u");
+}

@@ -1,0 +1,257 @@
+#include "tools/load/lane.h"
+
+#include "tools/lib/client.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECEIVE_BYTES (64 * KIB)
+#define OVERHEAD_REPLIES 3 /* of a transaction: MULTI, SET, EXEC */
+
+static void lane_error(void *arg, uint64_t reply, uint64_t element, const char *text);
+
+static uint32_t
+ring_size(uint64_t n)
+{
+    uint32_t size = 1;
+
+    while (size < n)
+        size *= 2;
+    return size;
+}
+
+int
+lane_init(struct lane *l, int fd, uint64_t window, bool transactions, lane_refused_fn *refused,
+          void *arg)
+{
+    int flags = fcntl(fd, F_GETFL);
+    uint32_t size = ring_size(window + 1);
+
+    *l = (struct lane){
+        .fd = fd, .window = window, .transactions = transactions, .refused = refused, .arg = arg};
+    l->entries = calloc(size, sizeof(*l->entries));
+    l->entry_mask = size - 1;
+    l->sizes = calloc(size, sizeof(*l->sizes));
+    l->size_mask = size - 1;
+    reply_scan_init(&l->scan);
+    l->scan.on_error = lane_error;
+    l->scan.on_error_arg = l;
+    if (l->entries == NULL || l->sizes == NULL)
+        return -ENOMEM;
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void
+lane_fini(struct lane *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+    buf_fini(&l->out);
+    free(l->entries);
+    free(l->sizes);
+    l->entries = NULL;
+    l->sizes = NULL;
+}
+
+/* --- writing -------------------------------------------------------------------------------------
+ */
+
+void
+lane_begin_point(struct lane *l, uint64_t line)
+{
+    struct lane_entry *last = &l->entries[(l->entry_tail - 1) & l->entry_mask];
+
+    if (l->transactions && !l->open) {
+        buf_append_lit(&l->out, "*1\r\n$5\r\nMULTI\r\n");
+        l->open = true;
+        l->open_points = 0;
+    }
+    l->open_points++;
+    l->in_flight++;
+    if (l->entry_tail != l->entry_head && last->line == line) {
+        last->n++;
+        return;
+    }
+    ASSERT(l->entry_tail - l->entry_head <= l->entry_mask);
+    l->entries[l->entry_tail++ & l->entry_mask] = (struct lane_entry){line, 1};
+}
+
+void
+lane_commit(struct lane *l, struct slice key, struct slice position)
+{
+    struct slice argv[] = {SLICE("SET"), key, position};
+
+    ASSERT(l->open && l->size_tail - l->size_head <= l->size_mask);
+    client_command(&l->out, ARRAY_SIZE(argv), argv);
+    buf_append_lit(&l->out, "*1\r\n$4\r\nEXEC\r\n");
+    l->sizes[l->size_tail++ & l->size_mask] = l->open_points;
+    l->open = false;
+}
+
+/* --- answers -------------------------------------------------------------------------------------
+ */
+
+/* n points from the oldest on are done. */
+static void
+retire_points(struct lane *l, uint64_t n)
+{
+    l->in_flight -= n;
+    l->points_done += n;
+    while (n > 0) {
+        struct lane_entry *e = &l->entries[l->entry_head & l->entry_mask];
+        uint64_t part = MIN(n, e->n);
+
+        e->n -= (uint32_t)part;
+        n -= part;
+        l->entry_head += e->n == 0;
+    }
+}
+
+/* The line of the point that is the i-th of those under way. */
+static uint64_t
+line_of(const struct lane *l, uint64_t i)
+{
+    for (uint32_t at = l->entry_head; at != l->entry_tail; at++) {
+        const struct lane_entry *e = &l->entries[at & l->entry_mask];
+
+        if (i < e->n)
+            return e->line;
+        i -= e->n;
+    }
+    return 0;
+}
+
+/* Accounts for what the first `replies` replies of the stream have answered. */
+static int
+settle(struct lane *l, uint64_t replies)
+{
+    if (!l->transactions) {
+        if (replies - l->answered > l->in_flight)
+            return -EPROTO;
+        retire_points(l, replies - l->answered);
+        l->answered = replies;
+        return 0;
+    }
+    while (l->size_head != l->size_tail) {
+        uint32_t n = l->sizes[l->size_head & l->size_mask];
+
+        if (replies - l->answered < n + OVERHEAD_REPLIES)
+            return 0;
+        l->answered += n + OVERHEAD_REPLIES;
+        l->size_head++;
+        retire_points(l, n);
+    }
+    /* The head of a transaction that is still being encoded may have been answered. */
+    return replies - l->answered <= l->open_points + 1ULL || !l->open ? 0 : -EPROTO;
+}
+
+/* Errors that are about the point. Everything else is about the server or the load. */
+static bool
+is_about_the_point(const char *text)
+{
+    return strncmp(text, "WRONGTYPE", 9) == 0 || strncmp(text, "ERR TSDB_SET:", 13) == 0;
+}
+
+static void
+fail(struct lane *l, uint64_t line, const char *text)
+{
+    if (l->failure[0])
+        return;
+    snprintf(l->failure, sizeof(l->failure), "%s", text);
+    l->failure_line = line;
+}
+
+/* Which point a reply of the oldest transaction is about: queued, or an element of EXEC's. */
+static bool
+point_of(const struct lane *l, uint64_t reply, uint64_t element, uint64_t *ret_i)
+{
+    uint32_t n = l->open_points;
+
+    if (l->size_head != l->size_tail)
+        n = l->sizes[l->size_head & l->size_mask];
+    if (reply == n + 2 && element >= 1 && element <= n)
+        *ret_i = element - 1;
+    else if (reply >= 1 && reply <= n)
+        *ret_i = reply - 1;
+    else
+        return false;
+    return true;
+}
+
+static void
+lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
+{
+    struct lane *l = arg;
+    uint64_t i = 0, line;
+    bool point = true;
+
+    if (settle(l, reply) < 0)
+        return; /* the stream is found broken at its end, too */
+    if (l->transactions)
+        point = point_of(l, reply - l->answered, element, &i);
+    line = line_of(l, i);
+    if (point && is_about_the_point(text) && (!l->transactions || element > 0))
+        l->refused(l->arg, line, text);
+    else
+        fail(l, line, text);
+}
+
+static int
+receive(struct lane *l)
+{
+    char room[RECEIVE_BYTES];
+    ssize_t n;
+    int rc;
+
+    do {
+        n = recv(l->fd, room, sizeof(room), MSG_DONTWAIT);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        if (n == 0)
+            return -ECONNRESET;
+        rc = reply_scan_feed(&l->scan, room, (size_t)n);
+        if (rc == 0)
+            rc = settle(l, l->scan.replies);
+        if (rc < 0 && !l->failure[0])
+            fail(l, 0, "the server sent something that is no answer");
+        if (l->failure[0])
+            return -EPROTO;
+    } while (n == (ssize_t)sizeof(room));
+    return 0;
+}
+
+static int
+send_out(struct lane *l)
+{
+    ssize_t n;
+
+    while (lane_has_unsent(l)) {
+        n = send(l->fd, l->out.p + l->out_at, l->out.n - l->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (n < 0)
+            return -errno;
+        l->out_at += (size_t)n;
+    }
+    if (l->out_at == l->out.n) {
+        l->out.n = l->out_at = 0;
+    } else if (l->out_at > LANE_UNSENT_MAX / 4) {
+        buf_consume(&l->out, l->out_at);
+        l->out_at = 0;
+    }
+    return 0;
+}
+
+int
+lane_exchange(struct lane *l)
+{
+    int rc = send_out(l), received;
+
+    /* A server that closes has often said why. */
+    received = receive(l);
+    return received == -EPROTO || rc == 0 ? received : rc;
+}

@@ -1,0 +1,91 @@
+/* A lane: one connection that writes the points of a share of the keys, in order.
+ *
+ * Keys are shared out by slot, so a series always travels on the same lane and its points arrive in
+ * the order of the file. A lane keeps at most a window of points under way.
+ *
+ * Plain, a point is a TSDB_SET and done when it is answered. With positions (position.h) points
+ * travel in transactions
+ *
+ *     MULTI, TSDB_SET ..., SET position, EXEC
+ *
+ * so that the server has both or neither, whatever is killed when; a transaction ends with a line
+ * of the file and its points are done when EXEC is answered.
+ *
+ * Every point remembers its line, for the place of a refusal. */
+#ifndef TOOLS_LOAD_LANE_H
+#define TOOLS_LOAD_LANE_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "tools/lib/reply_scan.h"
+
+#define LANES_MAX 64
+#define LANE_WINDOW_MAX (1 << 20)
+#define LANE_SEND_BYTES (64 * KIB) /* as much is sent without waiting for more */
+#define LANE_UNSENT_MAX (4 * MIB)  /* more than that waits to leave: the lane is full */
+#define LANE_TRANSACTION_POINTS 1000
+#define LANE_FAILURE_MAX 320
+
+/* Points of one line, next to each other. */
+struct lane_entry {
+    uint64_t line;
+    uint32_t n;
+};
+
+/* A point was refused; the line it came from. */
+typedef void lane_refused_fn(void *arg, uint64_t line, const char *text);
+
+struct lane {
+    int fd;
+    struct buf out;
+    size_t out_at; /* bytes of it that have left */
+    struct reply_scan scan;
+    uint64_t answered;  /* replies accounted for */
+    uint64_t in_flight; /* points encoded and not done */
+    uint64_t window;
+    uint64_t points_done;       /* answered, the refused ones among them */
+    struct lane_entry *entries; /* ring */
+    uint32_t entry_mask, entry_head, entry_tail;
+    /* transactions */
+    bool transactions;
+    bool open; /* MULTI was encoded, EXEC not yet */
+    uint32_t open_points;
+    uint32_t *sizes; /* ring: points of each transaction under way */
+    uint32_t size_mask, size_head, size_tail;
+    /* positions */
+    uint64_t skip_line; /* lines up to it are there already */
+    /* told of refusals */
+    lane_refused_fn *refused;
+    void *arg;
+    char failure[LANE_FAILURE_MAX]; /* the server said something after which nothing can go on */
+    uint64_t failure_line;
+};
+
+/* Takes over the socket and makes it non-blocking. 0 or a negative errno. */
+int lane_init(struct lane *l, int fd, uint64_t window, bool transactions, lane_refused_fn *refused,
+              void *arg);
+void lane_fini(struct lane *l);
+
+/* Makes room for a point of `line` and `bytes` of its command, which the caller appends to l->out.
+ */
+void lane_begin_point(struct lane *l, uint64_t line);
+/* Ends the open transaction by the command that sets the position. */
+void lane_commit(struct lane *l, struct slice key, struct slice position);
+
+/* Sends what there is and takes what came, without waiting. 0 or a negative errno; -EPROTO with
+ * l->failure set when the server refused everything. */
+int lane_exchange(struct lane *l);
+
+static inline bool
+lane_is_full(const struct lane *l)
+{
+    return l->in_flight >= l->window || l->out.n - l->out_at >= LANE_UNSENT_MAX;
+}
+
+static inline bool
+lane_has_unsent(const struct lane *l)
+{
+    return l->out_at < l->out.n;
+}
+
+#endif

@@ -1,0 +1,133 @@
+#include "tools/load/load.h"
+
+#include "core/clock.h"
+
+#include <stdarg.h>
+
+#define LOOK_EVERY_LINES 1024 /* at the clock, for progress */
+#define WAIT_MS_MAX 100
+#define NS_PER_MS 1000000ULL
+
+static int
+sink_failed(struct load *ld, int rc)
+{
+    if (rc < 0)
+        snprintf(ld->error, sizeof(ld->error), "%s", ld->sink.error);
+    return rc;
+}
+
+int
+load_next_line(struct load *ld, char **ret_line, size_t *ret_n)
+{
+    int rc;
+
+    while ((rc = input_line(&ld->in, ret_line, ret_n)) == INPUT_LONG) {
+        ld->line = ld->in.line;
+        rc = load_bad_line(ld, "the line is longer than %lu bytes", INPUT_LINE_BYTES_MAX);
+        if (rc == 0)
+            rc = load_end_line(ld);
+        if (rc < 0)
+            return rc;
+    }
+    ld->line = ld->in.line;
+    if (rc < 0)
+        snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
+    return rc < 0 ? rc : rc == INPUT_LINE;
+}
+
+int
+load_skip(struct load *ld)
+{
+    const struct place *start = &ld->position.start;
+    int rc = 0;
+
+    if (ld->with_position && start->line > 0)
+        rc = input_skip(&ld->in, start->offset, start->line);
+    if (rc < 0)
+        snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
+    return rc;
+}
+
+int
+load_bad_line(struct load *ld, const char *fmt, ...)
+{
+    char text[SINK_ERROR_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    ld->report.lines_bad++;
+    report_line(&ld->report, ld->line, "%s", text);
+    if (!ld->o.strict)
+        return 0;
+    snprintf(ld->error, sizeof(ld->error), "stopped at the first bad line (--strict)");
+    return -EBADMSG;
+}
+
+static void
+show_progress(struct load *ld, uint64_t now_ns)
+{
+    struct report_state s = {.points = ld->points_before + sink_points_done(&ld->sink),
+                             .done = ld->bytes_before + ld->in.file_at,
+                             .whole = ld->bytes_whole};
+
+    report_progress(&ld->report, &s, now_ns);
+}
+
+/* Everything that is due is on its way while it waits. */
+static int
+wait_until_due(struct load *ld, uint64_t wait_ns)
+{
+    uint64_t now = clock_now_ns(), end = now + wait_ns;
+    int rc = sink_flush(&ld->sink);
+
+    while (rc == 0 && now < end && !*ld->stop) {
+        uint64_t ms = (end - now + NS_PER_MS - 1) / NS_PER_MS;
+
+        rc = sink_wait(&ld->sink, (int)MIN(ms, (uint64_t)WAIT_MS_MAX));
+        now = clock_now_ns();
+        show_progress(ld, now);
+    }
+    return sink_failed(ld, rc);
+}
+
+int
+load_begin_points(struct load *ld, int64_t ts)
+{
+    uint64_t wait_ns = 0;
+
+    if (ld->pace.rate > 0 || ld->pace.replay > 0) {
+        wait_ns = pace_wait_ns(&ld->pace, clock_now_ns(),
+                               ld->points_before + ld->sink.points - ld->sink.skipped, ts);
+        if (wait_ns >= NS_PER_MS) {
+            int rc = wait_until_due(ld, wait_ns);
+
+            if (rc < 0)
+                return rc;
+        }
+    }
+    sink_begin_line(&ld->sink, ld->line);
+    return 0;
+}
+
+int
+load_end_line(struct load *ld)
+{
+    int rc;
+
+    ld->position.now = (struct place){ld->in.line, ld->in.offset};
+    rc = sink_failed(ld, sink_end_line(&ld->sink));
+    ld->sink.lanes_of_line = 0;
+    if (rc == 0 && unlikely(*ld->stop)) {
+        snprintf(ld->error, sizeof(ld->error), "stopped by a signal");
+        rc = -EINTR;
+    }
+    if (rc == 0 && unlikely(ld->o.strict && ld->report.refused)) {
+        snprintf(ld->error, sizeof(ld->error), "stopped at the first refused point (--strict)");
+        rc = -EBADMSG;
+    }
+    if (unlikely(++ld->lines_seen % LOOK_EVERY_LINES == 0))
+        show_progress(ld, clock_now_ns());
+    return rc;
+}

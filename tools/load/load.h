@@ -1,0 +1,55 @@
+/* A load under way: what the sources of points share. */
+#ifndef TOOLS_LOAD_LOAD_H
+#define TOOLS_LOAD_LOAD_H
+
+#include "core/base.h"
+#include "tools/lib/input.h"
+#include "tools/lib/keyname.h"
+#include "tools/lib/timetext.h"
+#include "tools/load/options.h"
+#include "tools/load/pace.h"
+#include "tools/load/position.h"
+#include "tools/load/report.h"
+#include "tools/load/sink.h"
+
+struct load {
+    struct load_options o;
+    enum time_unit unit; /* of what is stored */
+    struct client_target target;
+    struct sink sink;
+    struct report report;
+    struct pace pace;
+    /* the file */
+    struct input in;
+    struct file_facts facts;
+    struct position position;
+    bool with_position;
+    uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
+    uint64_t line;                      /* the one being worked on */
+    uint64_t lines_seen;
+    /* over all files */
+    uint64_t points_before, bytes_read;
+    volatile const int *stop; /* a signal came */
+    char error[SINK_ERROR_MAX];
+};
+
+/* Reads the next line into *ret_line; what is too long is reported. 1, 0 at the end, or a negative
+ * errno with ld->error set. */
+int load_next_line(struct load *ld, char **ret_line, size_t *ret_n);
+/* Passes over what an earlier load has done. 0 or a negative errno with ld->error set. */
+int load_skip(struct load *ld);
+/* Reports the current line as bad. 0, or -EBADMSG when --strict says to stop. */
+__attribute__((format(printf, 2, 3))) int load_bad_line(struct load *ld, const char *fmt, ...);
+/* Before the points of a line: waits until they are due. 0 or a negative errno with ld->error. */
+int load_begin_points(struct load *ld, int64_t ts);
+/* Behind each line that was dealt with, bad ones too. 0 or a negative errno with ld->error set;
+ * -EINTR when a signal came. */
+int load_end_line(struct load *ld);
+
+/* The sources: all lines of ld->in. 0, or a negative errno with ld->error set. */
+int source_csv(struct load *ld);
+int source_influx(struct load *ld);
+/* All series of --from-redis. */
+int source_redis(struct load *ld);
+
+#endif

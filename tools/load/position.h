@@ -1,0 +1,66 @@
+/* How far a file has been loaded: kept on the server, in the same transactions as the points.
+ *
+ * A position beside the file would be written before or after the points of which it speaks, and a
+ * kill between the two would lose points or, under KEEP and SUM, write them twice. So the server
+ * keeps it, as string keys:
+ *
+ *     pinstripe-load:NAME          "1 LINE OFFSET LANES OPTIONS FIRST-BYTES FIRST"
+ *     pinstripe-load:NAME:{TAG}    "LINE OFFSET" of one lane
+ *
+ * NAME is the file's, or --load-name. LINE and OFFSET say that all points of the lines up to there
+ * are in; the first key says so for all lanes, and is what remains when the file is loaded. TAG is
+ * a hash tag that puts a lane's key on the core of that lane's series, so that a transaction needs
+ * no second core. OPTIONS is a hash of what decides how lines become points, FIRST one of the first
+ * FIRST-BYTES of the file: another file or another mapping under the same name is refused.
+ *
+ * Two loads at once under one name would defeat this, and so would the commands of a killed load
+ * that the server still has in its buffers. Therefore every connection of a load bears its name
+ * (CLIENT SETNAME), and a load begins when CLIENT LIST shows no other of that name. */
+#ifndef TOOLS_LOAD_POSITION_H
+#define TOOLS_LOAD_POSITION_H
+
+#include "core/base.h"
+#include "tools/lib/client.h"
+#include "tools/load/lane.h"
+
+#define POSITION_NAME_MAX 255
+#define POSITION_KEY_MAX (POSITION_NAME_MAX + 64)
+#define POSITION_TEXT_MAX 160
+#define POSITION_FIRST_BYTES 4096 /* of the file, that identify it */
+#define POSITION_WAIT_SECONDS 10  /* for the connections of an earlier load to end */
+#define POSITION_ERROR_MAX 512
+
+struct place {
+    uint64_t line, offset;
+};
+
+struct position {
+    char name[POSITION_NAME_MAX + 1]; /* printable, without spaces */
+    unsigned lanes;
+    uint64_t options_hash;
+    struct place now;             /* behind the line that was given last */
+    struct place lane[LANES_MAX]; /* found at the start */
+    struct place start;           /* the first of these */
+    int fd;                       /* the connection that holds the name */
+    struct client_target target;
+    char key[LANES_MAX][POSITION_KEY_MAX + 1];
+    char text[POSITION_TEXT_MAX];
+    char error[POSITION_ERROR_MAX];
+};
+
+/* Takes the name for this process, waits for an earlier load under it to be gone, and reads what is
+ * there, or writes the first record. `lanes` is how many to use when nothing is there; p->lanes is
+ * how many to use. `first` is the beginning of the file, up to POSITION_FIRST_BYTES. 0, or a
+ * negative errno with p->error set. position_close is due in any case. */
+int position_open(struct position *p, const struct client_target *t, const char *name,
+                  unsigned lanes, uint64_t options_hash, struct slice first);
+void position_close(struct position *p);
+/* For the sink: the key and the text of a lane's position after p->now. */
+void position_of_lane(void *position, unsigned lane, struct slice *ret_key,
+                      struct slice *ret_position);
+/* All of the file up to p->now is in: one record for all lanes instead of theirs. */
+int position_finish(struct position *p, struct slice first);
+/* The client name of every connection of the load. */
+const char *position_client_name(const struct position *p);
+
+#endif

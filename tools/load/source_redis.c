@@ -1,0 +1,238 @@
+/* The series of a running RedisTimeSeries (or of another Pinstripe), by SCAN and TS.RANGE in pages.
+ *
+ * A series there has no two points of one time, so a page begins behind the last time of the page
+ * before. Labels come along: the series is created with them, or given them if it is there. Every
+ * point counts as a line. */
+#include "tools/load/load.h"
+
+#include "net/number.h"
+#include "tools/lib/keys.h"
+#include "tools/lib/link.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PAGE_POINTS "10000"
+#define LABELS_MAX 1024
+
+struct redis_source {
+    struct load *ld;
+    struct link from, to;
+    struct keyname keyname;
+    struct keys keys;
+    struct buf key; /* of ours */
+    struct slice argv[4 + 2 * LABELS_MAX];
+};
+
+static int
+link_failed(struct load *ld, const struct link *l, int rc)
+{
+    snprintf(ld->error, sizeof(ld->error), "%s", l->error);
+    return rc == -EINVAL ? -EPROTO : rc;
+}
+
+/* --- setting up ----------------------------------------------------------------------------------
+ */
+
+static int
+set_target(struct load *ld, struct client_target *ret, char *host, size_t host_size)
+{
+    const char *colon = strrchr(ld->o.from_redis, ':');
+    int64_t port;
+
+    if (!colon || colon == ld->o.from_redis || !parse_int(slice_of(colon + 1), &port) || port < 1 ||
+        port > 65535 || (size_t)(colon - ld->o.from_redis) >= host_size) {
+        snprintf(ld->error, sizeof(ld->error), "--from-redis takes HOST:PORT");
+        return -EINVAL;
+    }
+    memcpy(host, ld->o.from_redis, (size_t)(colon - ld->o.from_redis));
+    host[colon - ld->o.from_redis] = '\0';
+    *ret = (struct client_target){host, (unsigned)port, ld->o.from_user, ld->o.from_password};
+    return 0;
+}
+
+static int
+set_key(struct redis_source *s)
+{
+    struct load *ld = s->ld;
+    const char *key = ld->o.key ? ld->o.key : "{key}";
+
+    if (keyname_init(&s->keyname, key, NULL, ld->error, sizeof(ld->error)) < 0)
+        return -EINVAL;
+    if (s->keyname.has_key)
+        return 0;
+    snprintf(ld->error, sizeof(ld->error), "--key '%s' needs a {key}", key);
+    return -EINVAL;
+}
+
+static int
+connect_both(struct redis_source *s, const struct client_target *from)
+{
+    struct load *ld = s->ld;
+    int rc = link_open(&s->from, from);
+
+    if (rc < 0)
+        return link_failed(ld, &s->from, rc);
+    rc = ld->o.dry_run ? 0 : link_open(&s->to, &ld->target);
+    return rc < 0 ? link_failed(ld, &s->to, rc) : 0;
+}
+
+/* --- labels --------------------------------------------------------------------------------------
+ */
+
+/* In the answer of TS.INFO, "[..., labels, [[name, value], ...], ...]". Their number, into `to`. */
+static unsigned
+find_labels(const struct buf *reply, struct slice *to)
+{
+    struct reply_walk w = reply_walk_start(reply);
+    struct slice text;
+    char type;
+    int64_t n = reply_walk_next(&w, &type, &text), pairs = 0;
+    unsigned found = 0;
+
+    for (; type == '*' && n >= 2 && pairs == 0; n -= 2) {
+        char kind;
+
+        reply_walk_next(&w, &kind, &text);
+        if (slice_equal(text, SLICE("labels")))
+            pairs = reply_walk_next(&w, &kind, &text);
+        else
+            reply_walk_skip(&w, 1);
+    }
+    for (; pairs > 0 && found < 2 * LABELS_MAX; pairs--) {
+        if (reply_walk_next(&w, &type, &text) != 2 || type != '*')
+            break;
+        reply_walk_next(&w, &type, &to[found++]);
+        reply_walk_next(&w, &type, &to[found++]);
+    }
+    return found;
+}
+
+static int
+copy_labels(struct redis_source *s, struct slice key)
+{
+    struct slice info[] = {SLICE("TS.INFO"), key};
+    unsigned n;
+    int rc = link_ask(&s->from, ARRAY_SIZE(info), info);
+
+    if (rc < 0)
+        return link_failed(s->ld, &s->from, rc);
+    n = find_labels(&s->from.reply, s->argv + 3);
+    if (n == 0 || s->ld->o.dry_run)
+        return 0;
+    s->argv[0] = SLICE("TS.CREATE");
+    s->argv[1] = (struct slice){s->key.p, s->key.n};
+    s->argv[2] = SLICE("LABELS");
+    rc = link_ask(&s->to, 3 + n, s->argv);
+    if (rc == -EPROTO && strstr(s->to.error, "already exists")) {
+        s->argv[0] = SLICE("TS.ALTER");
+        rc = link_ask(&s->to, 3 + n, s->argv);
+    }
+    return rc < 0 ? link_failed(s->ld, &s->to, rc) : 0;
+}
+
+/* --- points --------------------------------------------------------------------------------------
+ */
+
+static int
+send_point(struct redis_source *s, int64_t ts, struct slice value)
+{
+    struct load *ld = s->ld;
+    double v;
+    int rc;
+
+    ld->line++;
+    if (!parse_double(value, &v) || !isfinite(v))
+        rc = load_bad_line(ld, "%.*s at %lld: '%.*s' is no finite number", (int)MIN(s->key.n, 128),
+                           s->key.p, (long long)ts, (int)MIN(value.n, 40), value.p);
+    else
+        rc = load_begin_points(ld, ts);
+    if (rc == 0 && isfinite(v))
+        sink_point(&ld->sink, (struct slice){s->key.p, s->key.n}, 0, ts, value, 0);
+    return rc < 0 ? rc : load_end_line(ld);
+}
+
+/* The points of an answer of TS.RANGE; *ret_last is the time of the last one. Their number. */
+static int64_t
+send_page(struct redis_source *s, int64_t *ret_last)
+{
+    struct reply_walk w = reply_walk_start(&s->from.reply);
+    struct slice text;
+    char type;
+    int64_t n = reply_walk_next(&w, &type, &text), i;
+    int rc = 0;
+
+    if (type != '*' || n < 0)
+        return link_failed(s->ld, &s->from, link_bad_answer(&s->from, "TS.RANGE"));
+    for (i = 0; rc == 0 && i < n; i++) {
+        char kind, time, value;
+        int64_t parts = reply_walk_next(&w, &kind, &text), ts = reply_walk_next(&w, &time, &text);
+
+        reply_walk_next(&w, &value, &text);
+        if (kind != '*' || parts != 2 || time != ':' || (value != '$' && value != '+'))
+            return link_failed(s->ld, &s->from, link_bad_answer(&s->from, "TS.RANGE"));
+        *ret_last = ts;
+        rc = send_point(s, ts, text);
+    }
+    return rc < 0 ? rc : n;
+}
+
+static int
+load_series(struct redis_source *s, struct slice key)
+{
+    char start[RESP_INT_TEXT_MAX];
+    struct slice argv[] = {SLICE("TS.RANGE"), key, SLICE("-"), SLICE("+"), SLICE("COUNT"),
+                           SLICE(PAGE_POINTS)};
+    int64_t n, last = 0;
+    int rc;
+
+    s->key.n = 0;
+    buf_reserve(&s->key, s->keyname.before_n + key.n + s->keyname.after_n + 1);
+    buf_append(&s->key, s->keyname.before, s->keyname.before_n);
+    buf_append(&s->key, key.p, key.n);
+    buf_append(&s->key, s->keyname.after, s->keyname.after_n);
+    rc = copy_labels(s, key);
+    if (rc < 0)
+        return rc;
+    for (;;) {
+        rc = link_ask(&s->from, ARRAY_SIZE(argv), argv);
+        if (rc < 0)
+            return link_failed(s->ld, &s->from, rc);
+        n = send_page(s, &last);
+        if (n <= 0 || last == INT64_MAX)
+            return (int)MIN(n, 0);
+        argv[2] = (struct slice){start, format_int(start, last + 1)};
+    }
+}
+
+int
+source_redis(struct load *ld)
+{
+    struct redis_source *s = calloc(1, sizeof(*s));
+    struct client_target from;
+    char host[256];
+    int rc;
+
+    ASSERT(s);
+    s->ld = ld;
+    s->from.fd = s->to.fd = -1;
+    rc = set_target(ld, &from, host, sizeof(host));
+    if (rc == 0)
+        rc = set_key(s);
+    if (rc == 0)
+        rc = connect_both(s, &from);
+    if (rc == 0) {
+        rc = keys_scan(&s->keys, &s->from, ld->o.match);
+        if (rc < 0)
+            rc = link_failed(ld, &s->from, rc);
+    }
+    keys_sort(&s->keys);
+    for (size_t i = 0; rc == 0 && i < s->keys.n; i++)
+        rc = load_series(s, s->keys.key[i]);
+    keys_fini(&s->keys);
+    link_close(&s->from);
+    link_close(&s->to);
+    buf_fini(&s->key);
+    free(s);
+    return rc;
+}
