@@ -1,6 +1,7 @@
 #include "shards/commands/point_reply.h"
 
 #include "net/resp.h"
+#include "shards/commands/reply_text.h"
 
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 
 /* "*4" timestamp value type quality, each with its header and line end, at their longest. */
 #define POINT_BYTES_MAX \
-    (4 + (RESP_INT_TEXT_MAX + 3) + (5 + RESP_DOUBLE_TEXT_MAX + 2) + TYPE_TEXT_BYTES + 6)
+    (4 + (RESP_INT_TEXT_MAX + 3) + REPLY_DOUBLE_BYTES_MAX + TYPE_TEXT_BYTES + 6)
 #define TYPE_TEXT_BYTES 8 /* "$2\r\n00\r\n" */
 
 /* --- gathering -------------------------------------------------------------------------------- */
@@ -57,30 +58,6 @@ point_run_fini(struct point_run *r)
 /* --- text ---------------------------------------------------------------------------------------
  */
 
-/* Lengths of texts of up to 99 bytes, as they stand in a bulk header. */
-static char *
-put_bulk_double(char *out, double v)
-{
-    char *text = out + 4; /* "$n\r\n", one byte more for two digits */
-    size_t n = format_double(text + 1, v);
-
-    *out++ = '$';
-    if (n >= 10)
-        *out++ = (char)('0' + n / 10);
-    *out++ = (char)('0' + n % 10);
-    *out++ = '\r';
-    *out++ = '\n';
-    memmove(out, text + 1, n);
-    return out + n;
-}
-
-static char *
-put_end(char *out)
-{
-    memcpy(out, "\r\n", 2);
-    return out + 2;
-}
-
 static char *
 put_point(char *out, int proto, const struct point_run *r, uint32_t i)
 {
@@ -90,18 +67,12 @@ put_point(char *out, int proto, const struct point_run *r, uint32_t i)
 
     memcpy(out, "*4\r\n:", 5);
     out += 5;
-    out = put_end(out + format_int(out, r->p[i].ts));
-    if (proto >= 3) {
-        *out++ = ',';
-        out += format_double(out, r->p[i].value);
-    } else {
-        out = put_bulk_double(out, r->p[i].value);
-    }
-    out = put_end(out);
+    out = reply_put_end(out + format_int(out, r->p[i].ts));
+    out = reply_put_double(out, proto, r->p[i].value);
     memcpy(out, type, TYPE_TEXT_BYTES);
     out += TYPE_TEXT_BYTES;
     *out++ = ':';
-    return put_end(out + format_uint(out, r->quality ? r->quality[i] : 0));
+    return reply_put_end(out + format_uint(out, r->quality ? r->quality[i] : 0));
 }
 
 /* --- merging ------------------------------------------------------------------------------------

@@ -3,10 +3,22 @@
 #include "shards/commands/series_args.h"
 
 #include "shards/engine/core.h"
+#include "shards/series/duration.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
 
 #include <math.h>
+
+#define NAME_TEXT_BYTES 32
+
+int64_t
+series_unit_ns(const struct ctx *c)
+{
+    static const int64_t ns[] = {[CONFIG_TIME_S] = 1000000000, [CONFIG_TIME_MS] = 1000000,
+                                 [CONFIG_TIME_US] = 1000, [CONFIG_TIME_NS] = 1};
+
+    return ns[c->core->config.timestamp_unit];
+}
 
 int64_t
 series_now(const struct ctx *c)
@@ -25,21 +37,28 @@ series_now(const struct ctx *c)
     }
 }
 
-static const char *
+struct name_text {
+    char text[NAME_TEXT_BYTES];
+};
+
+/* As users write it; of BATCH_* only BATCH_SET has arguments. */
+static struct name_text
 upper_name(const struct ctx *c)
 {
-    switch (c->cmd->name[0]) {
-    case 'b':
-        return "BATCH_SET";
-    default:
-        return c->cmd->name[5] == 's' ? "TSDB_SET" : "TSDB_GET";
-    }
+    const char *name = c->cmd->name[0] == 'b' ? "batch_set" : c->cmd->name;
+    struct name_text t;
+    size_t i;
+
+    for (i = 0; name[i] && i + 1 < sizeof(t.text); i++)
+        t.text[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
+    t.text[i] = '\0';
+    return t;
 }
 
 bool
 series_arg_refused(struct ctx *c, const char *what, uint32_t i, const char *allowed)
 {
-    resp_errorf(c->out, "ERR %s: %s '%.*s' is not %s", upper_name(c), what,
+    resp_errorf(c->out, "ERR %s: %s '%.*s' is not %s", upper_name(c).text, what,
                 (int)MIN(c->argv[i].n, 64), c->argv[i].p, allowed);
     return false;
 }
@@ -63,6 +82,76 @@ series_arg_value(struct ctx *c, uint32_t i, double *ret_v)
     if (!parse_double(c->argv[i], &v) || !isfinite(v))
         return series_arg_refused(c, "value", i, "a finite double");
     *ret_v = v;
+    return true;
+}
+
+bool
+series_arg_bound(struct ctx *c, uint32_t i, const char *what, char open, int64_t open_value,
+                 int64_t *ret_ts)
+{
+    char allowed[64];
+
+    if (c->argv[i].n == 1 && c->argv[i].p[0] == open) {
+        *ret_ts = open_value;
+        return true;
+    }
+    if (parse_int(c->argv[i], ret_ts))
+        return true;
+    snprintf(allowed, sizeof(allowed), "a signed 64-bit integer or %c", open);
+    return series_arg_refused(c, what, i, allowed);
+}
+
+bool
+series_arg_bounds(struct ctx *c, uint32_t i, int64_t *ret_start, int64_t *ret_end)
+{
+    return series_arg_bound(c, i, "start", '-', INT64_MIN, ret_start) &&
+           series_arg_bound(c, i + 1, "end", '+', INT64_MAX, ret_end);
+}
+
+bool
+series_arg_duration(struct ctx *c, uint32_t i, const char *what, int64_t least, int64_t *ret)
+{
+    static const char *const units[] = {[CONFIG_TIME_S] = "s", [CONFIG_TIME_MS] = "ms",
+                                        [CONFIG_TIME_US] = "us", [CONFIG_TIME_NS] = "ns"};
+    char allowed[80];
+    int64_t v;
+    int rc = duration_parse(c->argv[i], series_unit_ns(c), &v);
+
+    if (rc == -ERANGE) {
+        snprintf(allowed, sizeof(allowed), "a whole number of %s that fits 64 bits",
+                 units[c->core->config.timestamp_unit]);
+        return series_arg_refused(c, what, i, allowed);
+    }
+    if (rc < 0 || v < least) {
+        snprintf(allowed, sizeof(allowed), "a duration of at least %lld such as 1500, 5m, 1h or 1d",
+                 (long long)least);
+        return series_arg_refused(c, what, i, allowed);
+    }
+    *ret = v;
+    return true;
+}
+
+bool
+series_arg_functions(struct ctx *c, uint32_t i, struct ts_columns *ret)
+{
+    const char *p = c->argv[i].p, *end = p + c->argv[i].n;
+    struct ts_columns col = {.n = 0};
+
+    for (;;) {
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        const char *stop = comma ? comma : end;
+        enum aggregate fn;
+
+        if (col.n == AGGREGATES_MAX ||
+            !aggregate_parse((struct slice){p, (size_t)(stop - p)}, &fn))
+            return series_arg_refused(c, "function", i,
+                                      "a list of up to 16 functions such as avg,max,p99");
+        col.fn[col.n++] = (uint8_t)fn;
+        if (comma == NULL)
+            break;
+        p = comma + 1;
+    }
+    *ret = col;
     return true;
 }
 
@@ -139,5 +228,23 @@ void
 series_reply_blocked(struct ctx *c, int64_t ts)
 {
     resp_errorf(c->out, "ERR %s: a point with timestamp %lld exists and duplicate-policy is BLOCK",
-                upper_name(c), (long long)ts);
+                upper_name(c).text, (long long)ts);
+}
+
+void
+series_query_failed(struct ctx *c, int rc)
+{
+    struct name_text name = upper_name(c);
+
+    if (rc >= 0 || rc == -EAGAIN)
+        return;
+    if (rc == -E2BIG)
+        resp_errorf(c->out, "ERR %s: the range has more than %d rows: give a limit or a longer bucket",
+                    name.text, AGGREGATE_ROWS_MAX);
+    else if (rc == -EOVERFLOW)
+        resp_errorf(c->out, "ERR %s: a bucket has more than %d points, too many for percentiles",
+                    name.text, AGGREGATE_RANKED_MAX);
+    else
+        resp_errorf(c->out, "ERR %s: a stored block of the series cannot be read: %s", name.text,
+                    rc == -EBADMSG ? "it is damaged" : strerror(-rc));
 }

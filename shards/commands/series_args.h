@@ -4,7 +4,16 @@
 #define SHARDS_COMMANDS_SERIES_ARGS_H
 
 #include "shards/engine/keyspace.h"
+#include "shards/series/aggregate.h"
 
+/* The functions asked of one series: a column each. */
+struct ts_columns {
+    uint8_t fn[AGGREGATES_MAX]; /* enum aggregate */
+    uint32_t n;
+};
+
+/* Nanoseconds of the instance's timestamp-unit. */
+int64_t series_unit_ns(const struct ctx *c);
 /* Now, in the instance's timestamp-unit. */
 int64_t series_now(const struct ctx *c);
 
@@ -14,12 +23,22 @@ bool series_arg_timestamp(struct ctx *c, uint32_t i, int64_t *ret_ts); /* or * f
 bool series_arg_value(struct ctx *c, uint32_t i, double *ret_v);       /* finite */
 bool series_arg_type(struct ctx *c, uint32_t i, uint8_t *ret_type);    /* two hex digits */
 bool series_arg_quality(struct ctx *c, uint32_t i, uint8_t *ret_q);
+/* A time, or the character that stands for open_value. */
+bool series_arg_bound(struct ctx *c, uint32_t i, const char *what, char open, int64_t open_value,
+                      int64_t *ret_ts);
+/* start|- and end|+, at i and behind it. */
+bool series_arg_bounds(struct ctx *c, uint32_t i, int64_t *ret_start, int64_t *ret_end);
+/* A length of time in the instance's unit, at least `least` (duration.h). */
+bool series_arg_duration(struct ctx *c, uint32_t i, const char *what, int64_t least, int64_t *ret);
+bool series_arg_functions(struct ctx *c, uint32_t i, struct ts_columns *ret); /* "avg,max" */
 
 /* Where the stored blocks of the key are; NULL: its database was flushed, there are none. */
 struct store *series_visible_store(const struct key *k);
 /* Is there a point at ts, in memory or stored? False and ctx->need set when a helper must look. */
 bool series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
                          bool *ret);
+/* Replies what a reader of points or buckets returned; nothing for 0 and -EAGAIN. */
+void series_query_failed(struct ctx *c, int rc);
 /* Refuses a point under duplicate-policy BLOCK. */
 void series_reply_blocked(struct ctx *c, int64_t ts);
 

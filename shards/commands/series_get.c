@@ -1,7 +1,7 @@
-/* TSDB_GET: points between two times. */
+/* TSDB_GET: points between two times, or aggregates of buckets of them. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/point_reply.h"
-#include "shards/commands/series_args.h"
+#include "shards/commands/ts_range.h"
 
 #include "shards/engine/core.h"
 #include "shards/series/series_store.h"
@@ -13,23 +13,9 @@ struct get_options {
     struct series_query q;
     bool has_type;
     uint8_t type;
+    struct ts_columns columns; /* of AGG; none: points */
+    int64_t bucket;
 };
-
-static bool
-arg_bound(struct ctx *c, uint32_t i, const char *what, char open, int64_t open_value,
-          int64_t *ret_ts)
-{
-    char allowed[64];
-
-    if (c->argv[i].n == 1 && c->argv[i].p[0] == open) {
-        *ret_ts = open_value;
-        return true;
-    }
-    if (parse_int(c->argv[i], ret_ts))
-        return true;
-    snprintf(allowed, sizeof(allowed), "a signed 64-bit integer or %c", open);
-    return series_arg_refused(c, what, i, allowed);
-}
 
 static bool
 arg_limit(struct ctx *c, uint32_t i, struct get_options *o)
@@ -37,7 +23,7 @@ arg_limit(struct ctx *c, uint32_t i, struct get_options *o)
     int64_t v;
 
     if (!parse_int(c->argv[i], &v) || v < 1)
-        return series_arg_refused(c, "option", i, "a limit of at least 1, TYPE or REV");
+        return series_arg_refused(c, "option", i, "a limit of at least 1, TYPE type, REV or AGG functions bucket");
     o->q.limit = (uint64_t)v;
     return true;
 }
@@ -46,8 +32,7 @@ static bool
 get_options(struct ctx *c, struct get_options *o)
 {
     *o = (struct get_options){.q.limit = UINT64_MAX};
-    if (!arg_bound(c, 2, "start", '-', INT64_MIN, &o->q.start) ||
-        !arg_bound(c, 3, "end", '+', INT64_MAX, &o->q.end))
+    if (!series_arg_bounds(c, 2, &o->q.start, &o->q.end))
         return false;
     for (uint32_t i = 4; i < c->argc; i++) {
         if (slice_is(c->argv[i], "rev")) {
@@ -56,6 +41,11 @@ get_options(struct ctx *c, struct get_options *o)
             if (!series_arg_type(c, ++i, &o->type))
                 return false;
             o->has_type = true;
+        } else if (slice_is(c->argv[i], "agg") && i + 2 < c->argc) {
+            if (!series_arg_functions(c, i + 1, &o->columns) ||
+                !series_arg_duration(c, i + 2, "bucket", 1, &o->bucket))
+                return false;
+            i += 2;
         } else if (!arg_limit(c, i, o)) {
             return false;
         }
@@ -126,37 +116,60 @@ gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct g
     return 0;
 }
 
+static void
+get_points(struct ctx *c, struct key *k, const struct series_key *sk, const struct get_options *o)
+{
+    size_t bytes = MAX(sk->n, 1u) * sizeof(struct point_run);
+    struct point_run *g = scratch_alloc(&c->core->scratch, bytes);
+    int rc;
+
+    memset(g, 0, bytes);
+    rc = gather(c, k, sk, o, g);
+    if (rc == 0 && !c->probe)
+        reply_gathered(c, g, sk->n, o);
+    else if (rc == -E2BIG)
+        reply_too_many(c);
+    else
+        series_query_failed(c, rc);
+    for (uint32_t i = 0; i < sk->n; i++)
+        point_run_fini(&g[i]);
+}
+
+static void
+get_buckets(struct ctx *c, struct key *k, struct entry *e, const struct get_options *o)
+{
+    struct ts_range r = {.from = o->q.start, .to = o->q.end, .reverse = o->q.reverse,
+                         .type = o->type, .count = o->q.limit, .columns = &o->columns,
+                         .columns_n = 1, .bucket = o->bucket};
+    struct series_table t = {.cols = o->columns.n};
+    int rc = ts_range_read(c, k, e, &r, 0, &t);
+
+    if (rc == 0 && !c->probe) {
+        c->core->points_read += t.n;
+        ts_reply_table(c->out, c->proto, &t, TS_ROW_TSDB);
+    } else {
+        series_query_failed(c, rc);
+    }
+    series_table_fini(&t);
+}
+
 void
 cmd_tsdb_get(struct ctx *c)
 {
     struct key k = key_open(c, c->argv[1]);
-    const struct series_key *sk;
     struct get_options o;
-    struct point_run *g;
     struct entry *e;
     bool ok;
-    int rc;
 
     if (!get_options(c, &o))
         return;
     e = key_find_type(c, &k, ENTRY_SERIES, &ok);
     if (!ok)
         return;
-    if (e == NULL) {
+    if (e == NULL)
         resp_array(c->out, 0);
-        return;
-    }
-    sk = entry_series(e);
-    g = scratch_alloc(&c->core->scratch, MAX(sk->n, 1u) * sizeof(*g));
-    memset(g, 0, MAX(sk->n, 1u) * sizeof(*g));
-    rc = gather(c, &k, sk, &o, g);
-    if (rc == 0 && !c->probe)
-        reply_gathered(c, g, sk->n, &o);
-    else if (rc == -E2BIG)
-        reply_too_many(c);
-    else if (rc < 0 && rc != -EAGAIN)
-        resp_errorf(c->out, "ERR TSDB_GET: a stored block of the series cannot be read: %s",
-                    rc == -EBADMSG ? "it is damaged" : strerror(-rc));
-    for (uint32_t i = 0; i < sk->n; i++)
-        point_run_fini(&g[i]);
+    else if (o.columns.n)
+        get_buckets(c, &k, e, &o);
+    else
+        get_points(c, &k, entry_series(e), &o);
 }

@@ -12,16 +12,11 @@
 #define TS_RANGE_TIMES_MAX 128     /* timestamps of FILTER_BY_TS */
 #define TS_RANGE_ROWS_MAX 1000000  /* rows of one reply */
 
-/* The functions asked of one series: a column each. */
-struct ts_columns {
-    uint8_t fn[AGGREGATES_MAX]; /* enum aggregate */
-    uint32_t n;
-};
-
 /* A range, as asked. */
 struct ts_range {
     int64_t from, to; /* INT64_MIN, INT64_MAX for - and + */
     bool reverse, latest;
+    uint8_t type; /* data type */
     const int64_t *times; /* FILTER_BY_TS, rising; in the scratch */
     uint32_t times_n;     /* 0 = no such filter */
     bool by_value;
@@ -56,6 +51,7 @@ const char *ts_range_error(int rc);
 enum ts_row {
     TS_ROW_FLAT,   /* [timestamp, value ...] */
     TS_ROW_NESTED, /* [timestamp, [value ...]] */
+    TS_ROW_TSDB,   /* flat, values as TSDB_GET writes them */
 };
 /* Appends an array of the rows. Takes them: t is empty afterwards. Many are written as the client
  * takes them (core/buf.h: something must stand before them in the reply, this array's header

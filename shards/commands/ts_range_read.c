@@ -264,7 +264,7 @@ ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const s
               uint32_t i, struct series_table *out)
 {
     const struct series_key *sk = entry_series(e);
-    struct range_reader x = {.c = c, .k = k, .s = ts_series(e), .r = r, .out = out};
+    struct range_reader x = {.c = c, .k = k, .s = series_find(sk, r->type), .r = r, .out = out};
 
     ASSERT(out->cols == ts_range_cols(r, i) && out->n == 0);
     if (x.s == NULL)

@@ -1,53 +1,33 @@
 /* Rows as replies. See ts_range.h. */
+#include "shards/commands/reply_text.h"
 #include "shards/commands/ts_range.h"
 
 #include <stdlib.h>
 
 #define ROWS_AT_ONCE_VALUES 512 /* values that are written without a source */
 
-/* The headers of a row, and a time or value, at their longest with type byte and line end. */
-#define ROW_HEADS_BYTES_MAX (2 * (RESP_INT_TEXT_MAX + 3))
-#define TIME_BYTES_MAX (RESP_INT_TEXT_MAX + 3)
-#define VALUE_BYTES_MAX (RESP_DOUBLE_TEXT_MAX + 3)
-
-static char *
-put_head(char *out, char type, int64_t n)
-{
-    *out++ = type;
-    out += format_int(out, n);
-    *out++ = '\r';
-    *out++ = '\n';
-    return out;
-}
-
-static char *
-put_value(char *out, int proto, double v)
-{
-    *out++ = proto < 3 ? '+' : ',';
-    out += proto < 3 ? format_sample_resp2(out, v) : format_sample_resp3(out, v);
-    *out++ = '\r';
-    *out++ = '\n';
-    return out;
-}
+/* The headers of a row at their longest. */
+#define ROW_HEADS_BYTES_MAX (3 * REPLY_HEAD_BYTES_MAX)
 
 static char *
 put_row(char *out, int proto, const struct series_table *t, uint32_t i, enum ts_row shape)
 {
     const double *v = series_table_row(t, i);
 
-    out = put_head(out, '*', shape == TS_ROW_FLAT ? 1 + t->cols : 2);
-    out = put_head(out, ':', t->ts[i]);
+    out = reply_put_head(out, '*', shape == TS_ROW_NESTED ? 2 : 1 + t->cols);
+    out = reply_put_head(out, ':', t->ts[i]);
     if (shape == TS_ROW_NESTED)
-        out = put_head(out, '*', t->cols);
+        out = reply_put_head(out, '*', t->cols);
     for (uint32_t k = 0; k < t->cols; k++)
-        out = put_value(out, proto, v[k]);
+        out = shape == TS_ROW_TSDB ? reply_put_double(out, proto, v[k])
+                                   : reply_put_sample(out, proto, v[k]);
     return out;
 }
 
 static size_t
 row_bytes_max(const struct series_table *t)
 {
-    return ROW_HEADS_BYTES_MAX + TIME_BYTES_MAX + t->cols * VALUE_BYTES_MAX;
+    return ROW_HEADS_BYTES_MAX + t->cols * REPLY_DOUBLE_BYTES_MAX;
 }
 
 static void
