@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from comparing.tests import TESTS
+from comparing.tests import HALF_LOAD, SAME_RATE, TESTS
 
 CLIENT_BOUND = 0.95
 # More than this of one CPU gone to processes outside the measurement, and the figures say little.
@@ -65,9 +65,8 @@ def row_of(results, mode, test, servers):
 
 
 def print_mode(results, mode, servers):
-    names = [test.name for test in TESTS if test.name in results.samples.get(mode, {})]
-    if "TSDB_GET half load" in results.samples.get(mode, {}):
-        names.append("TSDB_GET half load")
+    names = [test.name for test in TESTS] + [HALF_LOAD, SAME_RATE]
+    names = [name for name in names if name in results.samples.get(mode, {})]
     if not names:
         return
     short = servers[:2]
@@ -77,6 +76,18 @@ def print_mode(results, mode, servers):
     head += ["others", "spread", "client"]
     print()
     table([head] + [row_of(results, mode, name, servers) for name in names])
+
+
+def print_two_cores(two_cores):
+    if not two_cores:
+        return
+    print()
+    rows = [["two cores, key of the other", "local CPU us", "remote CPU us", "ratio", "local M/s",
+             "remote M/s"]]
+    for test, f in two_cores.items():
+        rows.append([test, figure(f["local_us"], 3), figure(f["remote_us"], 3), figure(f["ratio"]),
+                     million(f["local_rate"]), million(f["remote_rate"])])
+    table(rows)
 
 
 def print_memory(memory):
@@ -114,12 +125,13 @@ def print_doubts(results):
               f"{max(noisy) * 100:.0f} % of a CPU; repeat on a quiet machine before you believe it")
 
 
-def print_all(machine, results, modes, servers, memory, start, micro, verdicts):
+def print_all(machine, results, modes, servers, two_cores, memory, start, micro, verdicts):
     print()
     print_machine(machine)
     for mode in modes:
         print_mode(results, mode, servers)
     print_doubts(results)
+    print_two_cores(two_cores)
     print_memory(memory)
     if start:
         print(f"\n  start with {start['points']} points: {start['killed_s']:.2f} s after kill -9, "

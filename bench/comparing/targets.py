@@ -81,7 +81,19 @@ def for_one_connection(results):
 MICRO_LIMITS_NS = (("ring_hop", 100), ("head_insert", 150), ("journal_encode", 60))
 
 
-def judge(results, modes, start, micro):
+OTHER_CORE_MAX = 1.6
+
+
+def for_the_other_core(two_cores):
+    rows = []
+    for test, f in two_cores.items():
+        rows.append(Verdict(f"{test} for the other core, CPU", f"{f['ratio']:.2f} x",
+                            f"<= {OTHER_CORE_MAX} x local", f["ratio"] <= OTHER_CORE_MAX))
+    return rows or [not_measured("commands for the other core, CPU",
+                                 f"<= {OTHER_CORE_MAX} x local")]
+
+
+def judge(results, modes, start, micro, two_cores):
     """All verdicts. `own` rows are the same targets measured with our own generator, which has more
     to give than redis-benchmark at P=1 and P=16."""
     verdicts = []
@@ -95,6 +107,7 @@ def judge(results, modes, start, micro):
             verdicts += for_one_connection(results)
         verdicts.append(below(results.median(mode, "TSDB_GET half load", "pinstripe", "p99_ms"),
                               0.6, "ms", f"TSDB_GET last 100, half load, {mode} p99"))
+    verdicts += for_the_other_core(two_cores)
     start = start or {}
     verdicts += [below(start.get("killed_s"), 2.0, "s", "start with 10 M points, after kill -9"),
                  below(start.get("stopped_s"), 2.0, "s", "start with 10 M points, after a stop")]

@@ -3,11 +3,14 @@ of a client."""
 
 import statistics
 
-from comparing.clients import GET_ARGS, POINT_ARGS, SET_ARGS, summary
+from comparing.clients import GET_ARGS, KEYS, POINT_ARGS, SET_ARGS, summary
 from comparing.servers import CompareError, Server
 
 POINTS_READ = 100
 READ_CONNECTIONS = 50
+# Rows beside TESTS: a read of points at half load, and GET at the rate of that, on every server.
+HALF_LOAD = "TSDB_GET half load"
+SAME_RATE = "GET at that rate"
 # Open loop: the most a connection may have in flight; enough that the timetable hardly ever waits.
 READ_PIPELINE = 16
 
@@ -78,9 +81,19 @@ def read_at_half_load(server, load, seconds, series, points):
     common += ["--mix", "tsdb_get", "--connections", READ_CONNECTIONS]
     full = load.run(server, "--pipeline", 1, "--warmup", 0.5, "--duration", seconds, *common)
     expect_points(server, "read_" + "0" * 12, POINTS_READ)
-    half = load.run(server, "--pipeline", READ_PIPELINE, "--rate", max(int(full["rate"] / 2), 1),
-                    "--warmup", 0.5, "--duration", seconds, *common)
-    return {**summary(half), "full_rate": full["rate"]}
+    rate = max(int(full["rate"] / 2), 1)
+    half = load.run(server, "--pipeline", READ_PIPELINE, "--rate", rate, "--warmup", 0.5,
+                    "--duration", seconds, *common)
+    return {**summary(half), "full_rate": full["rate"], "half_rate": rate}
+
+
+def get_at_rate(server, load, seconds, rate):
+    """Latency of GET on the same timetable: what the machine and the way to the server cost anyone."""
+    load.run(server, "--mix", "set", "--connections", 1, "--pipeline", 100, "--order", "sequential",
+             "--keys", KEYS, "--requests", KEYS)
+    return summary(load.run(server, "--mix", "get", "--keys", KEYS, "--connections",
+                            READ_CONNECTIONS, "--pipeline", READ_PIPELINE, "--rate", rate,
+                            "--warmup", 0.5, "--duration", seconds))
 
 
 def expect_points(server, key, n):
