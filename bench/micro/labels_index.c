@@ -17,7 +17,7 @@ static void
 set_one(struct labels *x, uint32_t i)
 {
     char text[5][32];
-    struct label l[4] = {{.name = SLICE("host")}, {.name = SLICE("metric")},
+    struct series_label l[4] = {{.name = SLICE("host")}, {.name = SLICE("metric")},
                          {.name = SLICE("region")}, {.name = SLICE("id")}};
     struct slice key;
 

@@ -11,6 +11,7 @@
 #include "shards/series/series_store.h"
 
 #define TS_TYPE 0 /* the data type of TS.* series */
+#define TS_HITS_MAX 1000000 /* series of a core that one filter may find */
 
 #define ERR_TS_EXISTS "ERR TSDB: key already exists"
 #define ERR_TS_NO_KEY "ERR TSDB: the key does not exist"

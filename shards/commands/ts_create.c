@@ -29,6 +29,9 @@ refuse(struct ctx *c, const char *error)
     return false;
 }
 
+#define ERR_TS_LABEL_LONG "ERR TSDB: a label's name or value is longer than 65000 bytes"
+static_assert(SERIES_LABEL_BYTES_MAX == 65000, "the error says so");
+
 /* In a label's value these would be read as a list of values by a filter. */
 static bool
 is_label_value(struct slice s)
@@ -57,6 +60,8 @@ parse_labels(struct ctx *c, uint32_t from, struct series_meta *m)
         labels[i] = (struct series_label){c->argv[at + 1 + 2 * i], c->argv[at + 2 + 2 * i]};
         if (labels[i].name.n == 0 || !is_label_value(labels[i].value))
             return refuse(c, ERR_TS_PARSE("LABELS"));
+        if (labels[i].name.n > SERIES_LABEL_BYTES_MAX || labels[i].value.n > SERIES_LABEL_BYTES_MAX)
+            return refuse(c, ERR_TS_LABEL_LONG);
     }
     m->labels = labels;
     m->labels_n = n;

@@ -4,25 +4,11 @@
 #include "shards/commands/generic_priv.h"
 #include "shards/engine/core.h"
 
-/* What is shown, or no longer there, may be in any batch that is not acknowledged yet: the reply
- * waits for the newest that has records. */
-static void
-hold_newest(struct ctx *c, const struct shard *sh)
-{
-    const struct journal *j = &sh->journal;
-    uint32_t seq = j->open_first_lsn < j->next_lsn ? j->open_seq : j->open_seq - 1;
-
-    if (!shard_seq_pending(sh, seq))
-        return;
-    c->hold = true;
-    c->hold_seq = seq;
-}
-
 void
 walk_at(struct walk *w, struct shard *sh)
 {
     w->sh = sh;
-    hold_newest(w->c, sh);
+    ctx_hold_newest(w->c, sh);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
 #include "shards/engine/expire.h"
+#include "shards/labels/labels.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
@@ -25,6 +26,9 @@ struct item {
     uint8_t db;
     uint8_t was;     /* ENTRY_IN_STORE, ENTRY_MAYBE_STORE or 0 */
     bool purge;      /* sub rows of an older incarnation must go */
+    bool labels;     /* so does its row of labels, or it becomes ... */
+    uint32_t labels_n;
+    char *labels_row; /* ... this */
     char key[];
 };
 
@@ -211,6 +215,23 @@ item_row(struct checkpoint *c, struct item *it, const struct buf *row)
     c->bytes += row->n;
 }
 
+/* With what the key is now: main row and row of labels always tell the same moment. */
+static void
+capture_labels(struct checkpoint *c, struct item *it, struct buf *row)
+{
+    struct labels *x = c->sh->db[it->db].labels;
+    struct slice key = {it->key, it->key_n};
+
+    row->n = 0;
+    it->labels = x && labels_capture(x, key, head_hash(key), row);
+    if (!it->labels || row->n == 0)
+        return;
+    it->labels_row = scratch_alloc(&c->memory, row->n);
+    it->labels_n = (uint32_t)row->n;
+    memcpy(it->labels_row, row->p, row->n);
+    c->bytes += row->n;
+}
+
 static void
 capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct buf *row)
 {
@@ -235,6 +256,7 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
 
     e->flags &= (uint8_t)~ENTRY_PURGE;
     e->flags |= ENTRY_FLUSHING;
+    capture_labels(c, it, row);
     if (e->flags & ENTRY_TOMBSTONE)
         return;
     row->n = 0;
@@ -294,6 +316,21 @@ look_up(struct checkpoint *c, struct item *it, struct slice row_key)
     return 0;
 }
 
+static void
+write_labels(struct store_batch *b, const struct item *it, uint16_t slot)
+{
+    char name[ROW_KEY_BYTES_MAX];
+    struct slice row = {name, 0};
+
+    if (!it->labels)
+        return;
+    row.n = row_labels(name, it->db, slot, (struct slice){it->key, it->key_n});
+    if (it->labels_n)
+        store_batch_put(b, row, (struct slice){it->labels_row, it->labels_n});
+    else
+        store_batch_delete(b, row);
+}
+
 static int
 write_item(struct checkpoint *c, struct store_batch *b, struct item *it)
 {
@@ -321,6 +358,7 @@ write_item(struct checkpoint *c, struct store_batch *b, struct item *it)
         store_batch_put(b, main_row, (struct slice){it->row, it->row_n});
     else if (was || it->purge)
         store_batch_delete(b, main_row);
+    write_labels(b, it, slot);
     for (uint32_t i = 0; i < it->flushes_n && rc == 0; i++)
         rc = series_flush_write(c->sh->store, b, it->db, slot, key, &it->flushes[i], &c->error);
     c->keys[it->db] += (uint64_t)(it->row_n != 0) - (uint64_t)was;
@@ -355,7 +393,7 @@ checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state, struc
         if (v.v.n != 1 + 8 + 8 * SHARD_DBS || v.v.p[0] != CHECKPOINT_FORMAT_VERSION) {
             snprintf(err->text, sizeof(err->text),
                      "the checkpoint row has version %d and %zu bytes; this server reads version %d",
-                     v.v.n ? v.v.p[0] : -1, v.v.n, CHECKPOINT_FORMAT_VERSION);
+                     v.v.n ? (uint8_t)v.v.p[0] : -1, v.v.n, CHECKPOINT_FORMAT_VERSION);
             store_value_put(&v);
             return -EBADMSG;
         }
@@ -369,18 +407,28 @@ checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state, struc
 }
 
 static int
+purge_database(struct checkpoint *c, uint8_t db)
+{
+    char lower[8], upper[8];
+    struct slice from = {lower, row_db_lower(lower, db)};
+    struct slice to = {upper, row_db_lower(upper, db + 1)};
+    int rc = store_delete_range(c->sh->store, from, to, &c->error);
+
+    if (rc < 0)
+        return rc;
+    from.n = row_labels_lower(lower, db);
+    to.n = row_labels_lower(upper, db + 1);
+    return store_delete_range(c->sh->store, from, to, &c->error);
+}
+
+static int
 purge_databases(struct checkpoint *c)
 {
     int rc = 0;
 
-    for (unsigned i = 0; i < SHARD_DBS && rc == 0; i++) {
-        char lower[8], upper[8];
-        struct slice from = {lower, row_db_lower(lower, (uint8_t)i)};
-        struct slice to = {upper, row_db_lower(upper, (uint8_t)(i + 1))};
-
+    for (unsigned i = 0; i < SHARD_DBS && rc == 0; i++)
         if (c->purge_db[i])
-            rc = store_delete_range(c->sh->store, from, to, &c->error);
-    }
+            rc = purge_database(c, (uint8_t)i);
     return rc;
 }
 
@@ -490,6 +538,8 @@ settle_item(struct checkpoint *c, struct item *it)
 
     settle_count(c, it);
     settle_series(c, it);
+    if (it->labels && db->labels)
+        labels_settle(db->labels, key, hash, c->rc == 0);
     if (e && (e->flags & ENTRY_FLUSHING))
         settle_entry(c, it, &db->head, hash, e);
 }

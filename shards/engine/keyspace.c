@@ -6,6 +6,7 @@
 #include "shards/engine/core.h"
 #include "shards/engine/record.h"
 #include "shards/engine/watch.h"
+#include "shards/labels/labels.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
 
@@ -105,6 +106,12 @@ key_used(struct key *k, struct entry *e)
     e->flags |= ENTRY_REFERENCED;
 }
 
+void
+ctx_hold_newest(struct ctx *c, const struct shard *sh)
+{
+    ctx_hold(c, sh, shard_newest_seq(sh));
+}
+
 /* May the store have a row of a key that is not in memory? */
 static bool
 store_may_have(const struct key *k)
@@ -134,6 +141,21 @@ entry_has_stored_blocks(const struct entry *e)
         if (sk->types[i]->has_stored_blocks || sk->types[i]->has_stored_open)
             return true;
     return (e->flags & ENTRY_FLUSHING) != 0;
+}
+
+/* The label index follows: the key has these labels from now on, NULL = it is no series any more.
+ * (An evicted series still bears its labels.) */
+static inline void
+key_relabel(struct key *k, const struct series_meta *meta)
+{
+    struct shard_db *db = &k->sh->db[k->db];
+    bool any = meta && meta->labels_n > 0;
+
+    if (likely(db->labels == NULL && !any))
+        return;
+    if (db->labels == NULL)
+        db->labels = labels_create(k->sh->arena);
+    labels_set(db->labels, k->name, k->hash, any ? meta->labels : NULL, any ? meta->labels_n : 0);
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -199,6 +221,7 @@ entry_leave_type(struct key *k, struct entry *e)
 {
     if (entry_has_stored_blocks(e))
         e->flags |= ENTRY_PURGE;
+    key_relabel(k, NULL);
     head_drop_value(k->head, e);
 }
 
@@ -207,8 +230,10 @@ key_new_entry(struct key *k, enum entry_type type, uint32_t len, int64_t expire_
 {
     struct entry *e = head_insert(k->head, k->hash, k->name, type, len, expire_ms);
 
-    if (!k->known && store_may_have(k))
+    if (!k->known && store_may_have(k)) {
         head_set_store(k->head, e, ENTRY_MAYBE_STORE);
+        key_relabel(k, NULL); /* what the store has may be a series */
+    }
     return e;
 }
 
@@ -283,6 +308,8 @@ key_delete(struct ctx *c, struct key *k, struct entry *e)
     bool purge = entry_has_stored_blocks(e) || (e->flags & ENTRY_PURGE);
 
     ASSERT(!(e->flags & ENTRY_TOMBSTONE));
+    if (e->type == ENTRY_SERIES)
+        key_relabel(k, NULL);
     if (likely(!sh->recovering)) {
         record_del(&sh->journal, k->db, k->name);
         sh->delete_seq = sh->journal.open_seq;
@@ -348,6 +375,7 @@ key_create_series(struct ctx *c, struct key *k, const struct series_meta *meta)
     struct entry *e = series_make(k);
 
     record_meta(k, meta);
+    key_relabel(k, meta);
     series_set_meta(k->sh->arena, entry_series(e), meta);
     key_used(k, e);
     key_changed(c, k, e);
@@ -358,6 +386,7 @@ void
 key_set_series_meta(struct ctx *c, struct key *k, struct entry *e, const struct series_meta *meta)
 {
     record_meta(k, meta);
+    key_relabel(k, meta);
     series_set_meta(k->sh->arena, entry_series(e), meta);
     key_used(k, e);
     key_changed(c, k, e);
@@ -416,6 +445,7 @@ db_flush(struct shard *sh, uint8_t db)
     old->db = *d;
     list_push_back(&sh->detached, &old->node);
     head_init(&d->head, sh->arena, old->db.head.free_value);
+    d->labels = NULL;
     d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL;
     d->flushes++;
     sh->flush_epoch++;
@@ -447,6 +477,8 @@ keyspace_release_detached(struct shard *sh, uint32_t budget)
     if (list_empty(&sh->detached))
         return 0;
     old = list_entry(sh->detached.next, struct detached, node);
+    if (old->db.labels && !labels_release_slice(&old->db.labels, budget))
+        return 1;
     if (head_release_slice(&old->db.head, budget)) {
         list_remove(&old->node);
         arena_free(sh->arena, old, sizeof(*old));

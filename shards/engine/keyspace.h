@@ -69,6 +69,9 @@ int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key 
 /* False: blocks of the series must be fetched first; ctx->need is set, the handler returns. */
 bool key_copy_ready(struct ctx *c, struct key *from, struct entry *e);
 
+/* The reply shows more of the shard than single keys: it waits for everything changed there so far. */
+void ctx_hold_newest(struct ctx *c, const struct shard *sh);
+
 /* Time of the request, ms since the epoch. */
 int64_t ctx_now_ms(const struct ctx *c);
 int64_t ctx_now_us(const struct ctx *c);

@@ -5,6 +5,8 @@
 #include "shards/engine/exec.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/record.h"
+#include "shards/labels/labels.h"
+#include "shards/store/row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,14 +281,56 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
     return 0;
 }
 
+/* --- labels -------------------------------------------------------------------------------------- */
+
+static int
+load_labels_row(struct shard *sh, struct slice key, struct slice value, struct journal_error *err)
+{
+    struct row_parts parts;
+    struct shard_db *db;
+
+    if (!row_parse(key, &parts) || parts.db >= SHARD_DBS)
+        return 0;
+    db = &sh->db[parts.db];
+    if (db->labels == NULL)
+        db->labels = labels_create(sh->arena);
+    if (labels_load(db->labels, parts.key, head_hash(parts.key), value))
+        return 0;
+    snprintf(err->text, sizeof(err->text),
+             "core %u: the row with the labels of key '%.*s' is damaged, or of a newer version",
+             sh->id, (int)MIN(parts.key.n, 64), parts.key.p);
+    return -EBADMSG;
+}
+
+/* The index as of the checkpoint, from the rows that tell nothing but labels. */
+static int
+load_labels(struct shard *sh, struct journal_error *err)
+{
+    char lower[8], upper[8];
+    struct slice from = {lower, row_labels_lower(lower, 0)};
+    struct slice to = {upper, row_labels_lower(upper, SHARD_DBS)};
+    struct store_iter *it = store_iter_open(sh->store, from, to, false, false);
+    struct store_error why = {.text = ""};
+    int rc = 0;
+
+    for (store_iter_first(it); rc == 0 && store_iter_valid(it); store_iter_next(it))
+        rc = load_labels_row(sh, store_iter_key(it), store_iter_value(it), err);
+    if (rc == 0 && (rc = store_iter_status(it, &why)) < 0)
+        snprintf(err->text, sizeof(err->text), "core %u: %.150s", sh->id, why.text);
+    store_iter_close(&it);
+    return rc;
+}
+
 int
 recovery_replay(struct recovery_shard *r, struct journal_error *err)
 {
     struct replay rp = {r, err};
     struct journal_tail tail;
     uint64_t began = clock_now_ns();
-    int rc = journal_scan(r->dir, r->state.lsn, replay_record, &rp, &tail, err);
+    int rc = load_labels(r->sh, err);
 
+    if (rc == 0)
+        rc = journal_scan(r->dir, r->state.lsn, replay_record, &rp, &tail, err);
     if (rc < 0)
         return rc;
     if (!r->scanned)

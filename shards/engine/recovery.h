@@ -32,7 +32,8 @@ int recovery_begin(struct recovery_shard *r, struct store_error *err);
 int recovery_scan(struct recovery_shard *r, struct journal_error *err);
 /* With every shard scanned: sets cut_lsn of each. */
 void recovery_decide(struct recovery_shard *all, uint32_t n);
-/* Applies the journal to the shard. Blocking; any thread that owns the shard. */
+/* Reads the labels of the store's series, then applies the journal to the shard. Blocking; any thread
+ * that owns the shard. */
 int recovery_replay(struct recovery_shard *r, struct journal_error *err);
 /* The LSN the journal goes on with. */
 uint64_t recovery_next_lsn(const struct recovery_shard *r);

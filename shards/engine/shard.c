@@ -2,7 +2,9 @@
 
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/core.h"
+#include "shards/engine/keyspace.h"
 #include "shards/engine/watch.h"
+#include "shards/labels/labels.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -42,8 +44,12 @@ shard_init(struct shard *sh, uint16_t id, struct core *core)
 void
 shard_fini(struct shard *sh)
 {
-    for (unsigned i = 0; i < SHARD_DBS; i++)
+    while (keyspace_release_detached(sh, UINT32_MAX))
+        ;
+    for (unsigned i = 0; i < SHARD_DBS; i++) {
+        labels_destroy(&sh->db[i].labels);
         head_fini(&sh->db[i].head);
+    }
     watch_table_destroy(&sh->watches);
     free(sh->checkpoint_control);
     arena_destroy(&sh->arena);
@@ -65,8 +71,10 @@ shard_memory(const struct shard *sh)
 {
     size_t bytes = arena_bytes(sh->arena);
 
-    for (unsigned i = 0; i < SHARD_DBS; i++)
+    for (unsigned i = 0; i < SHARD_DBS; i++) {
         bytes += head_table_bytes(&sh->db[i].head);
+        bytes += sh->db[i].labels ? labels_outer_bytes(sh->db[i].labels) : 0;
+    }
     return bytes;
 }
 

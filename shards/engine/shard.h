@@ -22,6 +22,7 @@
 #define SHARD_SET_WORDS (MESH_CORES_MAX / 64)
 
 struct core;
+struct labels;
 struct shard;
 struct checkpoint;
 struct checkpoint_control;
@@ -55,6 +56,7 @@ struct shard_group {
 
 struct shard_db {
     struct head head;
+    struct labels *labels; /* index of its series by label; NULL until one has labels */
     struct shard *sh;
     uint32_t flushes;     /* how often it was flushed */
     uint64_t stored_keys; /* main rows in the store that count as keys */
@@ -128,6 +130,15 @@ shard_seq_pending(const struct shard *sh, uint32_t seq)
     if (likely((uint32_t)(j->open_seq - seq) >= (uint32_t)(j->open_seq - sh->acked_seq)))
         return false;
     return seq != j->open_seq || j->open_first_lsn < j->next_lsn;
+}
+
+/* The newest batch that has records: what a reply that saw all of the shard waits for. */
+static inline uint32_t
+shard_newest_seq(const struct shard *sh)
+{
+    const struct journal *j = &sh->journal;
+
+    return j->open_first_lsn < j->next_lsn ? j->open_seq : j->open_seq - 1;
 }
 
 void shard_init(struct shard *sh, uint16_t id, struct core *core);

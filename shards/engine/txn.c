@@ -326,23 +326,33 @@ txn_part_of(struct txn *t, const struct shard *sh)
     return NULL;
 }
 
+static void
+part_note_key(struct txn_part *p, struct slice key)
+{
+    char n[4];
+
+    if (p->need_n == NEED_KEYS_MAX)
+        return;
+    put_le32(n, (uint32_t)key.n);
+    buf_append(&p->need_bytes, n, sizeof(n));
+    buf_append(&p->need_bytes, key.p, key.n);
+    p->need_n++;
+}
+
 /* Keys are gathered, of everything else the first is taken. */
 static void
 part_note_need(struct txn_part *p, const struct need *need)
 {
-    char n[4];
-
     if (p->obstacle == EXEC_DONE) {
         p->obstacle = EXEC_NEED;
         p->need = *need;
     } else if (p->obstacle != EXEC_NEED || p->need.kind != NEED_KEY || need->kind != NEED_KEY ||
-               p->need.db != need->db || p->need_n == NEED_KEYS_MAX) {
+               p->need.db != need->db) {
         return;
     }
-    put_le32(n, (uint32_t)need->key.n);
-    buf_append(&p->need_bytes, n, sizeof(n));
-    buf_append(&p->need_bytes, need->key.p, need->key.n);
-    p->need_n++;
+    part_note_key(p, need->key);
+    for (uint32_t i = 0; i < need->more_n; i++)
+        part_note_key(p, need->more[i]);
 }
 
 /* --- gates, with everything leased ------------------------------------------------------------------- */
@@ -578,15 +588,6 @@ txn_write_group(struct txn *t)
         record_group(&t->parts[i].sh->journal, shards, lsns, t->parts_n);
 }
 
-/* Newest batch of a shard that has records: what a reply that saw anything of it waits for. */
-static uint32_t
-shard_pending_seq(const struct shard *sh)
-{
-    const struct journal *j = &sh->journal;
-
-    return j->open_first_lsn < j->next_lsn ? j->open_seq : j->open_seq - 1;
-}
-
 static void
 txn_run_commands(struct txn *t)
 {
@@ -765,7 +766,7 @@ txn_release(struct txn *t)
     uint32_t n = t->parts_n;
 
     for (uint32_t i = 0; i < n; i++)
-        t->parts[i].seq = shard_pending_seq(t->parts[i].sh);
+        t->parts[i].seq = shard_newest_seq(t->parts[i].sh);
     t->owes_answer = !t->core->everysec_ack && !txn_is_local(t);
     t->next = group ? txn_resolve : txn_end;
     t->pending = n + (group || t->owes_answer ? n : 0);

@@ -229,7 +229,7 @@ value_fits(const struct label_filter *f, const struct label_match *m, struct sli
 }
 
 static bool
-match_holds(const struct label_filter *f, const struct label_match *m, const struct label *l,
+match_holds(const struct label_filter *f, const struct label_match *m, const struct series_label *l,
             uint32_t n)
 {
     bool there = false, fits = false;
@@ -256,7 +256,7 @@ match_holds(const struct label_filter *f, const struct label_match *m, const str
 }
 
 bool
-label_filter_matches(const struct label_filter *f, const struct label *l, uint32_t n)
+label_filter_matches(const struct label_filter *f, const struct series_label *l, uint32_t n)
 {
     bool all = true;
 

@@ -41,6 +41,6 @@ int labels_select(const struct labels *x, const struct label_filter *f, uint32_t
                   struct label_hits *ret_hits, char *ret_err);
 void label_hits_free(struct label_hits *h);
 /* Would labels like these be found? The definition, for tests and for single series. */
-bool label_filter_matches(const struct label_filter *f, const struct label *l, uint32_t n);
+bool label_filter_matches(const struct label_filter *f, const struct series_label *l, uint32_t n);
 
 #endif

@@ -87,7 +87,7 @@ name_find(const struct labels *x, struct slice name)
 {
     const struct entry *e;
 
-    if (name.n > LABEL_BYTES_MAX)
+    if (name.n > SERIES_LABEL_BYTES_MAX)
         return LABEL_NONE;
     e = head_find(&x->names, head_hash(name), name);
     return e ? get_le32(entry_inline(e)) : LABEL_NONE;
@@ -134,11 +134,11 @@ pair_key(char *bytes, uint32_t name, struct slice value)
 uint32_t
 pair_find(const struct labels *x, uint32_t name, struct slice value)
 {
-    char bytes[4 + LABEL_BYTES_MAX];
+    char bytes[4 + SERIES_LABEL_BYTES_MAX];
     const struct entry *e;
     struct slice key;
 
-    if (value.n > LABEL_BYTES_MAX)
+    if (value.n > SERIES_LABEL_BYTES_MAX)
         return LABEL_NONE;
     key = pair_key(bytes, name, value);
     e = head_find(&x->pairs, head_hash(key), key);
@@ -173,10 +173,10 @@ pair_unlink(struct labels *x, const struct label_pair *p)
 }
 
 static uint32_t
-pair_get(struct labels *x, const struct label *l)
+pair_get(struct labels *x, const struct series_label *l)
 {
     uint32_t name = name_get(x, l->name), id = pair_find(x, name, l->value);
-    char bytes[4 + LABEL_BYTES_MAX];
+    char bytes[4 + SERIES_LABEL_BYTES_MAX];
     struct label_pair *p;
     struct slice key;
 
@@ -278,7 +278,7 @@ drop_labels(struct labels *x, struct entry *e)
 }
 
 static void
-add_labels(struct labels *x, struct entry *e, const struct label *l, uint32_t n)
+add_labels(struct labels *x, struct entry *e, const struct series_label *l, uint32_t n)
 {
     uint32_t id = record_id(e), i;
 
@@ -296,7 +296,7 @@ add_labels(struct labels *x, struct entry *e, const struct label *l, uint32_t n)
 }
 
 static bool
-same_labels(const struct labels *x, const struct entry *e, const struct label *l, uint32_t n)
+same_labels(const struct labels *x, const struct entry *e, const struct series_label *l, uint32_t n)
 {
     if (record_n(e) != n)
         return false;
@@ -311,11 +311,12 @@ same_labels(const struct labels *x, const struct entry *e, const struct label *l
 }
 
 void
-labels_set(struct labels *x, struct slice key, uint64_t hash, const struct label *l, uint32_t n)
+labels_set(struct labels *x, struct slice key, uint64_t hash, const struct series_label *l,
+           uint32_t n)
 {
     struct entry *e = head_find(&x->series, hash, key);
 
-    ASSERT(n <= LABELS_MAX);
+    ASSERT(n <= SERIES_LABELS_MAX);
     if (e == NULL && n == 0)
         return;
     if (e == NULL)
@@ -421,12 +422,12 @@ labels_of(const struct labels *x, uint32_t id)
     return record_n(record_at(x, id));
 }
 
-struct label
+struct series_label
 labels_at(const struct labels *x, uint32_t id, uint32_t i)
 {
     const struct label_pair *p = pair_at(x, record_pair(record_at(x, id), i));
 
-    return (struct label){entry_key(name_at(x, p->name)->e), pair_value(p)};
+    return (struct series_label){entry_key(name_at(x, p->name)->e), pair_value(p)};
 }
 
 bool
@@ -495,7 +496,7 @@ row_write(const struct labels *x, const struct entry *e, struct buf *out)
     buf_put_u8(out, LABEL_ROW_VERSION);
     varint_put(out, record_n(e));
     for (uint32_t i = 0; i < record_n(e); i++) {
-        struct label l = labels_at(x, record_id(e), i);
+        struct series_label l = labels_at(x, record_id(e), i);
 
         put_text(out, l.name);
         put_text(out, l.value);
@@ -508,21 +509,21 @@ get_text(struct cursor *c, struct slice *ret)
     const uint8_t *p;
     uint64_t n;
 
-    if (!varint_get(c, &n) || n > LABEL_BYTES_MAX || (p = cursor_take(c, n)) == NULL)
+    if (!varint_get(c, &n) || n > SERIES_LABEL_BYTES_MAX || (p = cursor_take(c, n)) == NULL)
         return false;
     *ret = (struct slice){(const char *)p, n};
     return true;
 }
 
 bool
-label_row_parse(struct slice row, struct label *ret_l, uint32_t *ret_n)
+label_row_parse(struct slice row, struct series_label *ret_l, uint32_t *ret_n)
 {
     struct cursor c = cursor_of(row);
     uint8_t version;
     uint64_t n;
 
     if (!cursor_u8(&c, &version) || version != LABEL_ROW_VERSION || !varint_get(&c, &n) ||
-        n == 0 || n > LABELS_MAX)
+        n == 0 || n > SERIES_LABELS_MAX)
         return false;
     for (uint64_t i = 0; i < n; i++)
         if (!get_text(&c, &ret_l[i].name) || !get_text(&c, &ret_l[i].value))
@@ -534,7 +535,7 @@ label_row_parse(struct slice row, struct label *ret_l, uint32_t *ret_n)
 bool
 labels_load(struct labels *x, struct slice key, uint64_t hash, struct slice row)
 {
-    struct label l[LABELS_MAX];
+    struct series_label l[SERIES_LABELS_MAX];
     struct entry *e;
     uint32_t n;
 

@@ -17,14 +17,9 @@
 
 #include "alloc/arena.h"
 #include "core/buf.h"
+#include "shards/series/series_meta.h"
 
-#define LABEL_BYTES_MAX 65000  /* of a name or a value */
-#define LABELS_MAX 4096        /* of one series */
 #define LABEL_ROW_VERSION 1
-
-struct label {
-    struct slice name, value;
-};
 
 struct labels;
 
@@ -36,7 +31,7 @@ bool labels_release_slice(struct labels **x, uint32_t budget);
 
 /* The labels of a key from now on: n of them, none = it is forgotten. Copies. A label may be named
  * twice. `hash` is head_hash(key). O(n). */
-void labels_set(struct labels *x, struct slice key, uint64_t hash, const struct label *l,
+void labels_set(struct labels *x, struct slice key, uint64_t hash, const struct series_label *l,
                 uint32_t n);
 static inline void
 labels_remove(struct labels *x, struct slice key, uint64_t hash)
@@ -60,7 +55,7 @@ struct label_hit {
 
 /* Its labels, in the order they were given. */
 uint32_t labels_of(const struct labels *x, uint32_t id);
-struct label labels_at(const struct labels *x, uint32_t id, uint32_t i);
+struct series_label labels_at(const struct labels *x, uint32_t id, uint32_t i);
 /* The value of the first label with this name; false: it has none. */
 bool labels_value(const struct labels *x, uint32_t id, struct slice name, struct slice *ret_value);
 /* The same for a key; its id; false: it has no labels. */
@@ -81,8 +76,8 @@ void labels_settle(struct labels *x, struct slice key, uint64_t hash, bool ok);
 /* At the start: a row of the store. False: it is damaged. */
 bool labels_load(struct labels *x, struct slice key, uint64_t hash, struct slice row);
 
-/* Takes a row apart: up to LABELS_MAX labels, which point into it. False: damaged. */
-bool label_row_parse(struct slice row, struct label *ret_l, uint32_t *ret_n);
+/* Takes a row apart: up to SERIES_LABELS_MAX labels, which point into it. False: damaged. */
+bool label_row_parse(struct slice row, struct series_label *ret_l, uint32_t *ret_n);
 
 /* Walks everything and asserts the invariants; for tests. */
 void labels_check(const struct labels *x);

@@ -262,7 +262,8 @@ take_labels(struct cursor *c, struct series_meta *m)
     m->labels = labels = calloc(n + 1, sizeof(*labels));
     ASSERT(labels);
     for (m->labels_n = 0; m->labels_n < n; m->labels_n++, labels++)
-        if (!take_text(c, &labels->name) || !take_text(c, &labels->value))
+        if (!take_text(c, &labels->name) || !take_text(c, &labels->value) ||
+            labels->name.n > SERIES_LABEL_BYTES_MAX || labels->value.n > SERIES_LABEL_BYTES_MAX)
             return false;
     return true;
 }

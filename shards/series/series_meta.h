@@ -13,6 +13,7 @@
 #define SERIES_META_VERSION 1
 #define SERIES_META_BYTES_MAX (1 * MIB) /* serialised */
 #define SERIES_LABELS_MAX 4096
+#define SERIES_LABEL_BYTES_MAX 65000 /* of a name, or of a value */
 #define SERIES_RULES_MAX 1024
 #define SERIES_CHUNK_BYTES_DEFAULT 4096 /* said to clients; our blocks do not depend on it */
 #define SERIES_CHUNK_BYTES_MIN 48

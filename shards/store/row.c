@@ -66,6 +66,21 @@ row_main(char *out, uint8_t db, uint16_t slot, struct slice key)
 }
 
 size_t
+row_labels_lower(char *out, uint8_t db)
+{
+    return row_db_lower(out, db | ROW_DB_LABELS);
+}
+
+size_t
+row_labels(char *out, uint8_t db, uint16_t slot, struct slice key)
+{
+    size_t n = row_key_lower(out, db | ROW_DB_LABELS, slot, key);
+
+    out[n] = ROW_LABELS;
+    return n + 1;
+}
+
+size_t
 row_block(char *out, uint8_t db, uint16_t slot, struct slice key, uint8_t type, int64_t ts)
 {
     size_t n = row_key_lower(out, db, slot, key);
@@ -78,12 +93,14 @@ row_block(char *out, uint8_t db, uint16_t slot, struct slice key, uint8_t type, 
 
 /* The kind byte and what follows it. */
 static bool
-parse_kind(const char *p, size_t n, struct row_parts *parts)
+parse_kind(const char *p, size_t n, bool is_labels, struct row_parts *parts)
 {
     parts->kind = (uint8_t)p[0];
-    if (parts->kind == ROW_MAIN)
-        return n == 1;
-    if (parts->kind != ROW_BLOCK || n != 1 + BLOCK_SUB_KEY_BYTES)
+    if ((parts->kind == ROW_LABELS) != is_labels)
+        return false;
+    if (parts->kind != ROW_BLOCK)
+        return n == 1 && (is_labels || parts->kind == ROW_MAIN);
+    if (n != 1 + BLOCK_SUB_KEY_BYTES)
         return false;
     parts->data_type = (uint8_t)p[1];
     parts->ts = time_from_sortable(get_be64(p + 2));
@@ -94,17 +111,19 @@ bool
 row_parse(struct slice row, struct row_parts *ret_parts)
 {
     struct row_parts parts = {0};
+    bool is_labels;
     size_t after_key;
 
     if (row.n <= ROW_PREFIX_BYTES || (uint8_t)row.p[0] == ROW_DB_META)
         return false;
-    parts.db = (uint8_t)row.p[0];
+    is_labels = (row.p[0] & ROW_DB_LABELS) != 0;
+    parts.db = (uint8_t)(row.p[0] & ~ROW_DB_LABELS);
     parts.slot = get_be16(row.p + 1);
     parts.key = (struct slice){row.p + ROW_PREFIX_BYTES, get_be16(row.p + 3)};
     after_key = ROW_PREFIX_BYTES + parts.key.n;
     if (parts.slot >= ROW_SLOTS || row.n <= after_key)
         return false;
-    if (!parse_kind(row.p + after_key, row.n - after_key, &parts))
+    if (!parse_kind(row.p + after_key, row.n - after_key, is_labels, &parts))
         return false;
     *ret_parts = parts;
     return true;

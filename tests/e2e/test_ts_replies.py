@@ -21,7 +21,12 @@ FILE = "ts_replies.jsonl.gz"
 COMMANDS = 8024
 SHOWN = 3  # differences of a command that a failure prints
 
-EQUAL = {"FLUSHALL", "SET", "GET", "TYPE", "TS.CREATE", "TS.ALTER", "TS.INCRBY"}
+EQUAL = {
+    "FLUSHALL", "SET", "GET", "TYPE",
+    "TS.CREATE", "TS.ALTER",
+    "TS.INCRBY",
+    "TS.QUERYINDEX",
+}
 # (script, number of the command in it): heading of docs/TIMESERIES.md
 ARGUED = {}
 

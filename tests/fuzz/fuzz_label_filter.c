@@ -22,10 +22,10 @@ static const struct {
 };
 
 static uint32_t
-labels_at_index(uint32_t i, struct label *ret)
+labels_at_index(uint32_t i, struct series_label *ret)
 {
     for (uint32_t k = 0; k < series[i].n; k++)
-        ret[k] = (struct label){slice_of(series[i].l[k].name), slice_of(series[i].l[k].value)};
+        ret[k] = (struct series_label){slice_of(series[i].l[k].name), slice_of(series[i].l[k].value)};
     return series[i].n;
 }
 
@@ -43,7 +43,7 @@ check_filter(const struct labels *x, const struct label_filter *f)
 {
     char err[LABEL_FILTER_ERROR_BYTES];
     struct label_hits h;
-    struct label l[3];
+    struct series_label l[3];
 
     if (labels_select(x, f, ARRAY_SIZE(series), &h, err) < 0)
         return; /* a pattern of too many steps */
@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     char err[LABEL_FILTER_ERROR_BYTES];
     struct slice argv[ARGS_MAX];
     struct label_filter *f;
-    struct label l[3];
+    struct series_label l[3];
     uint32_t argc = split(data, n, argv);
 
     if (x == NULL) {

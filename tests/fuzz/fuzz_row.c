@@ -1,5 +1,5 @@
-/* Row keys: what row_parse takes is exactly what row_main and row_block write, and lies between the
- * bounds of its key. The same bytes as a key: the slot, against the definition bit by bit. */
+/* Row keys: what row_parse takes is exactly what row_main, row_labels and row_block write, and lies
+ * between the bounds of its key (of its database, for labels). The same bytes as a key: the slot, against the definition bit by bit. */
 #include "shards/store/row.h"
 
 #include <stdlib.h>
@@ -22,12 +22,16 @@ check_row(struct slice row, char *buf)
 
     if (!row_parse(row, &p))
         return;
-    ASSERT(p.slot < ROW_SLOTS && p.db != ROW_DB_META);
-    len = row_key_lower(buf, p.db, p.slot, p.key);
+    ASSERT(p.slot < ROW_SLOTS && p.db < ROW_DB_LABELS);
+    len = p.kind == ROW_LABELS ? row_labels_lower(buf, p.db)
+                               : row_key_lower(buf, p.db, p.slot, p.key);
     ASSERT(compare(buf, len, row.p, row.n) < 0);
-    len = row_key_upper(buf, p.db, p.slot, p.key);
-    ASSERT(compare(row.p, row.n, buf, len) < 0);
-    if (p.kind == ROW_MAIN)
+    len = p.kind == ROW_LABELS ? row_labels_lower(buf, p.db + 1)
+                               : row_key_upper(buf, p.db, p.slot, p.key);
+    ASSERT(compare(row.p, row.n, buf, len) < 0 || (p.kind == ROW_LABELS && p.db == 0x7f));
+    if (p.kind == ROW_LABELS)
+        len = row_labels(buf, p.db, p.slot, p.key);
+    else if (p.kind == ROW_MAIN)
         len = row_main(buf, p.db, p.slot, p.key);
     else
         len = row_block(buf, p.db, p.slot, p.key, p.data_type, p.ts);

@@ -24,7 +24,7 @@ next_random(uint64_t *state)
 struct model_series {
     char key[16];
     char text[MODEL_LABELS][2][16];
-    struct label l[MODEL_LABELS];
+    struct series_label l[MODEL_LABELS];
     uint32_t n;
 };
 
@@ -67,7 +67,7 @@ model_set(struct model *m, uint32_t at, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         snprintf(s->text[i][0], 16, "n%u", (unsigned)(next_random(&m->seed) % 6));
         snprintf(s->text[i][1], 16, "v%u", (unsigned)(next_random(&m->seed) % 12));
-        s->l[i] = (struct label){slice_of(s->text[i][0]), slice_of(s->text[i][1])};
+        s->l[i] = (struct series_label){slice_of(s->text[i][0]), slice_of(s->text[i][1])};
     }
     labels_set(m->x, key, head_hash(key), s->l, n);
 }
@@ -167,7 +167,7 @@ add_name(void *arg, struct slice name)
 
 Test(labels, labels_of_a_series_come_back_in_their_order)
 {
-    const struct label l[] = {{SLICE("b"), SLICE("1")}, {SLICE("a"), SLICE("2")},
+    const struct series_label l[] = {{SLICE("b"), SLICE("1")}, {SLICE("a"), SLICE("2")},
                               {SLICE("b"), SLICE("3")}, {SLICE("b"), SLICE("1")}};
     struct slice key = SLICE("k"), value;
     struct arena *a;
@@ -247,7 +247,7 @@ Test(labels, filters_are_refused_in_the_words_of_redis)
 
 Test(labels, pattern_of_many_steps_is_given_up)
 {
-    struct label l = {SLICE("a"), SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")};
+    struct series_label l = {SLICE("a"), SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")};
     struct slice argv[] = {SLICE("a=~(a*)*c|(a|aa)+(a|aa)+x")}, key = SLICE("k");
     char err[LABEL_FILTER_ERROR_BYTES];
     struct label_filter *f;
@@ -311,7 +311,7 @@ kept_destroy(struct kept *k)
 
 Test(labels, row_of_a_record_makes_the_same_record)
 {
-    const struct label l[] = {{SLICE("area"), SLICE("a0")}, {SLICE("empty"), SLICE("")}};
+    const struct series_label l[] = {{SLICE("area"), SLICE("a0")}, {SLICE("empty"), SLICE("")}};
     struct slice key = SLICE("k");
     uint64_t hash = head_hash(key);
     struct kept one = kept_create(), two = kept_create();
@@ -336,7 +336,7 @@ Test(labels, row_of_a_record_makes_the_same_record)
 
 Test(labels, row_goes_after_its_labels)
 {
-    const struct label l[] = {{SLICE("a"), SLICE("1")}}, m[] = {{SLICE("a"), SLICE("2")}};
+    const struct series_label l[] = {{SLICE("a"), SLICE("1")}}, m[] = {{SLICE("a"), SLICE("2")}};
     struct slice key = SLICE("k");
     uint64_t hash = head_hash(key);
     struct kept k = kept_create();

@@ -94,9 +94,9 @@ Test(row, keys_come_back_out_of_rows)
     for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
         struct slice k = {key, lengths[i]};
 
-        n = row_main(row, 254, 16383, k);
+        n = row_main(row, 126, 16383, k);
         cr_assert(row_parse((struct slice){row, n}, &parts));
-        cr_assert(slice_equal(parts.key, k) && parts.db == 254 && parts.slot == 16383);
+        cr_assert(slice_equal(parts.key, k) && parts.db == 126 && parts.slot == 16383);
         cr_assert_eq(parts.kind, ROW_MAIN);
         for (size_t t = 0; t < ARRAY_SIZE(times); t++) {
             n = row_block(row, 3, 0x1234, k, 0x80, times[t]);
@@ -222,4 +222,25 @@ Test(row, order_is_main_row_then_types_then_time)
     cr_assert_lt(compare(before, before_n, row, n), 0);
     n = row_db_lower(row, 2);
     cr_assert_lt(compare(before, before_n, row, n), 0);
+}
+
+Test(row, labels_stand_apart_from_the_rows_of_their_key)
+{
+    struct row_parts parts;
+    char row[64], bound[8];
+    size_t n = row_labels(row, 2, 258, SLICE("ab"));
+
+    cr_assert_eq(n, 8);
+    cr_assert_arr_eq(row, "\x82\x01\x02\x00\x02"
+                          "ab\x02", n);
+    cr_assert(row_parse((struct slice){row, n}, &parts));
+    cr_assert(parts.db == 2 && parts.slot == 258 && parts.kind == ROW_LABELS);
+    cr_assert(slice_equal(parts.key, SLICE("ab")));
+    cr_assert_gt(compare(row, n, bound, row_labels_lower(bound, 2)), 0);
+    cr_assert_lt(compare(row, n, bound, row_labels_lower(bound, 3)), 0);
+    row[n - 1] = ROW_MAIN;
+    cr_assert_not(row_parse((struct slice){row, n}, &parts), "a main row among the labels");
+    n = row_main(row, 2, 258, SLICE("ab"));
+    row[n - 1] = ROW_LABELS;
+    cr_assert_not(row_parse((struct slice){row, n}, &parts), "labels among the main rows");
 }
