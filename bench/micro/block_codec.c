@@ -83,7 +83,7 @@ encode_all(const struct sample *p, uint32_t block, struct buf *out, size_t *offs
     for (i = 0; i < POINTS; i += block) {
         struct samples in = {.p = (struct sample *)p + i, .n = block};
         offsets[i / block] = out->n;
-        block_encode(&in, out);
+        block_encode(&in, BLOCK_SMALL, out);
     }
     offsets[i / block] = out->n;
     return seconds_since(start);

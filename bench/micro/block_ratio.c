@@ -1,9 +1,11 @@
 /* Size of encoded blocks on a column of data, for choosing codecs and for claims about size.
  *
  *   zcat FILE | block_ratio [-b points per block] [-t time column] [-v value column] [-s scale]
+ * [-q]
  *
  * Columns are counted from 1; without -t the values stand 1 apart. Times are multiplied by the
- * scale and cut to integers. Lines whose value is no number are skipped. One JSON line. */
+ * scale and cut to integers. -q encodes the quick way. Lines whose value is no number are skipped.
+ * One JSON line. */
 #include "shards/series/block.h"
 #include "shards/series/block_priv.h"
 
@@ -17,6 +19,7 @@ struct column_options {
     uint32_t block_points;
     int time_column, value_column;
     double scale;
+    enum block_effort effort;
 };
 
 struct totals {
@@ -71,28 +74,44 @@ read_points(const struct column_options *opt, uint32_t *ret_n)
     return p;
 }
 
+/* What the two big columns take of it. */
 static void
-add_block(struct totals *t, struct sample *p, uint32_t n)
+add_columns(struct totals *t, const struct sample *p, uint32_t n, enum block_effort effort)
+{
+    struct buf column = {0};
+    int64_t *ts = malloc(n * sizeof(*ts)), *spare = malloc(n * sizeof(*spare));
+    double *v = malloc(n * sizeof(*v));
+
+    ASSERT(ts && spare && v);
+    codec_kernels->split(p, n, ts, v);
+    time_encode(ts, n, effort, &column);
+    t->time_bytes += column.n;
+    column.n = 0;
+    value_encode(v, n, spare, effort, &column);
+    t->value_bytes += column.n;
+    buf_fini(&column);
+    free(ts);
+    free(spare);
+    free(v);
+}
+
+static void
+add_block(struct totals *t, struct sample *p, uint32_t n, enum block_effort effort)
 {
     struct samples in = {.p = p, .n = n};
-    struct buf out = {0}, column = {0};
+    struct buf out = {0};
     struct sample *back = malloc(n * sizeof(*back));
 
     ASSERT(back);
-    block_encode(&in, &out);
+    block_encode(&in, effort, &out);
     ASSERT(block_decode((struct slice){out.p, out.n}, back, NULL));
     ASSERT(memcmp(back, p, n * sizeof(*p)) == 0);
     t->bytes += out.n;
     t->points += n;
     t->blocks++;
-    time_encode(p, n, &column);
-    t->time_bytes += column.n;
-    column.n = 0;
-    value_encode(p, n, &column);
-    t->value_bytes += column.n;
+    add_columns(t, p, n, effort);
     free(back);
     buf_fini(&out);
-    buf_fini(&column);
 }
 
 static void
@@ -100,8 +119,9 @@ parse_options(int argc, char **argv, struct column_options *opt)
 {
     int c;
 
-    *opt = (struct column_options){.block_points = 1024, .value_column = 1, .scale = 1};
-    while ((c = getopt(argc, argv, "b:t:v:s:")) != -1) {
+    *opt = (struct column_options){
+        .block_points = 1024, .value_column = 1, .scale = 1, .effort = BLOCK_SMALL};
+    while ((c = getopt(argc, argv, "b:t:v:s:q")) != -1) {
         switch (c) {
         case 'b':
             opt->block_points = (uint32_t)strtoul(optarg, NULL, 10);
@@ -115,8 +135,12 @@ parse_options(int argc, char **argv, struct column_options *opt)
         case 's':
             opt->scale = strtod(optarg, NULL);
             break;
+        case 'q':
+            opt->effort = BLOCK_QUICK;
+            break;
         default:
-            fprintf(stderr, "usage: block_ratio [-b points] [-t column] [-v column] [-s scale]\n");
+            fprintf(stderr,
+                    "usage: block_ratio [-b points] [-t column] [-v column] [-s scale] [-q]\n");
             exit(2);
         }
     }
@@ -133,7 +157,7 @@ main(int argc, char **argv)
     parse_options(argc, argv, &opt);
     p = read_points(&opt, &n);
     for (i = 0; i < n; i += opt.block_points)
-        add_block(&t, p + i, MIN(n - i, opt.block_points));
+        add_block(&t, p + i, MIN(n - i, opt.block_points), opt.effort);
     free(p);
     if (t.points == 0)
         return 1;

@@ -10,6 +10,8 @@
  * the first value. */
 #include "shards/series/block_priv.h"
 
+#include <stdlib.h>
+
 enum block_flag {
     BLOCK_LAST_IS_FIRST = 1 << 0,
     BLOCK_MIN_IS_FIRST = 1 << 1,
@@ -28,32 +30,21 @@ same_bits(double a, double b)
 }
 
 static void
-info_of(const struct samples *in, struct block_info *ret)
+info_of(const int64_t *ts, const double *v, uint32_t n, struct block_info *ret)
 {
-    struct block_info b = {.count = in->n,
-                           .first_ts = in->p[0].ts,
-                           .last_ts = in->p[in->n - 1].ts,
-                           .first = in->p[0].value,
-                           .last = in->p[in->n - 1].value};
-    bool any = false;
-    uint32_t i;
+    struct block_sums s = BLOCK_SUMS_NONE;
 
-    b.min = b.max = b.first;
-    for (i = 0; i < in->n; i++) {
-        double v = in->p[i].value;
-        if (v != v) {
-            b.nan_count++;
-            continue;
-        }
-        if (!any || v < b.min)
-            b.min = v;
-        if (!any || v > b.max)
-            b.max = v;
-        any = true;
-        b.sum += v;
-        b.sum_squares += v * v;
-    }
-    *ret = b;
+    block_sums_add(&s, v, n);
+    *ret = (struct block_info){.count = n,
+                               .first_ts = ts[0],
+                               .last_ts = ts[n - 1],
+                               .nan_count = (uint32_t)s.nan_count,
+                               .min = s.count ? s.min : v[0],
+                               .max = s.count ? s.max : v[0],
+                               .sum = s.sum,
+                               .sum_squares = s.sum_squares,
+                               .first = v[0],
+                               .last = v[n - 1]};
 }
 
 static bool
@@ -113,24 +104,29 @@ write_header(const struct block_info *b, struct buf *out)
 }
 
 void
-block_encode(const struct samples *in, struct buf *out)
+block_encode(const struct samples *in, enum block_effort effort, struct buf *out)
 {
+    const uint32_t n = in->n;
+    int64_t *ts = malloc(3 * n * sizeof(*ts)), *spare = ts + 2 * (size_t)n;
+    double *v = (double *)(ts + n);
     struct buf columns = {0};
     struct block_info info;
     size_t time_bytes, value_bytes;
 
-    ASSERT(in->n > 0 && in->n <= BLOCK_POINTS_MAX);
-    info_of(in, &info);
-    time_encode(in->p, in->n, &columns);
+    ASSERT(ts && n > 0 && n <= BLOCK_POINTS_MAX);
+    codec_kernels->split(in->p, n, ts, v);
+    info_of(ts, v, n, &info);
+    time_encode(ts, n, effort, &columns);
     time_bytes = columns.n;
-    value_encode(in->p, in->n, &columns);
+    value_encode(v, n, spare, effort, &columns);
     value_bytes = columns.n - time_bytes;
-    quality_encode(in->quality, in->n, &columns);
+    quality_encode(in->quality, n, effort, &columns);
     write_header(&info, out);
     varint_put(out, time_bytes);
     varint_put(out, value_bytes);
     buf_append(out, columns.p, columns.n);
     buf_fini(&columns);
+    free(ts);
 }
 
 static bool

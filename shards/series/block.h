@@ -35,8 +35,14 @@ struct block_info {
     double min, max, sum, sum_squares, first, last;
 };
 
+/* Which codecs to consider: docs/decisions/0010-block-effort.md has the figures. */
+enum block_effort {
+    BLOCK_QUICK, /* what vector loops write and read: for blocks soon written again */
+    BLOCK_SMALL, /* the smallest of everything that promises something */
+};
+
 /* Appends the encoded block to `out`. Points are sorted by ts, n in 1..BLOCK_POINTS_MAX. */
-void block_encode(const struct samples *in, struct buf *out);
+void block_encode(const struct samples *in, enum block_effort effort, struct buf *out);
 /* Header only. False: not a valid block. */
 bool block_read_info(struct slice block, struct block_info *ret_info);
 /* Decodes everything into caller's arrays of at least info.count elements; quality may be NULL when
@@ -71,5 +77,29 @@ bool block_reader_open(struct block_reader *r, struct slice block, unsigned colu
 /* 1 = here are the next points; 0 = there are no more, and the columns were used up exactly;
  * -EBADMSG = damaged, and what came before is not to be trusted either. */
 int block_reader_next(struct block_reader *r, struct block_vector *ret);
+
+/* --- adding up -------------------------------------------------------------------------------- */
+
+/* What points come to, added one after the other in their order; NaN values are only counted. */
+struct block_sums {
+    uint64_t count, nan_count;
+    double sum, sum_squares;
+    double min, max, first, last; /* count > 0 */
+};
+#define BLOCK_SUMS_NONE ((struct block_sums){.min = __builtin_inf(), .max = -__builtin_inf()})
+
+/* Adds n values. The result is bit for bit that of a loop over them: sum += v, sum_squares += v *
+ * v, and of equal values (0 and -0) the one that came first as min and max. */
+void block_sums_add(struct block_sums *s, const double *v, uint32_t n);
+/* Adds a whole block by its header, in constant time, if that gives bit for bit what adding its
+ * points one by one would: it has no NaN, its values are known to be multiples of a power of two
+ * (whole numbers, quarters), and all sums on the way are exact. False: nothing was added, its
+ * points have to be. Count, min, max, first and last of struct block_info are exact in any case. */
+bool block_sums_add_block(struct block_sums *s, struct slice block, const struct block_info *info);
+/* Adds the points of a block with start <= ts <= end: by its header where that is exact, without
+ * decoding times where all are in. 0, or -EBADMSG (s is not to be used then). `v` is room to work.
+ */
+int block_sums_add_range(struct block_sums *s, struct block_reader *r, struct slice block,
+                         int64_t start, int64_t end, struct block_vector *v);
 
 #endif

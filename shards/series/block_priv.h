@@ -51,7 +51,8 @@ bool block_columns_find(struct slice block, struct block_info *ret_info, struct 
 /* Each decoder is opened on exactly its column, delivers n points at a time (BLOCK_VECTOR, less the
  * last time), and says in the end whether the column was used up. False: damaged. */
 
-void time_encode(const struct sample *p, size_t n, struct buf *out);
+/* What ts holds afterwards is of no use. */
+void time_encode(int64_t *ts, size_t n, enum block_effort effort, struct buf *out);
 
 struct time_decoder {
     struct int_decoder ints;
@@ -63,7 +64,9 @@ bool time_decoder_open(struct time_decoder *d, struct slice in, int64_t first_ts
 bool time_decoder_next(struct time_decoder *d, int64_t *ret_ts, uint32_t n);
 bool time_decoder_done(const struct time_decoder *d);
 
-void value_encode(const struct sample *p, size_t n, struct buf *out);
+/* `spare` is room for n integers. */
+void value_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort,
+                  struct buf *out);
 
 /* Corrections of decimals, a vector of them at a time. */
 struct correction_decoder {
@@ -82,10 +85,13 @@ struct decimal_decoder {
 };
 
 /* What follows the codec byte of VALUE_DECIMAL. False: not worth trying, nothing was appended. */
-bool decimal_encode(const double *v, size_t n, struct buf *out);
+bool decimal_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort,
+                    struct buf *out);
 bool decimal_decoder_open(struct decimal_decoder *d, struct slice in, size_t n);
 bool decimal_decoder_next(struct decimal_decoder *d, double *ret_v, uint32_t n);
 bool decimal_decoder_done(const struct decimal_decoder *d);
+/* Every value is a multiple of the power of two that this returns; 0 = none is known. */
+double decimal_unit(struct slice in);
 
 struct value_decoder {
     uint8_t codec; /* an enum value_codec */
@@ -102,7 +108,7 @@ bool value_decoder_next(struct value_decoder *d, double *ret_v, uint32_t n);
 bool value_decoder_done(const struct value_decoder *d);
 
 /* `quality` may be NULL = all 0. */
-void quality_encode(const uint8_t *quality, size_t n, struct buf *out);
+void quality_encode(const uint8_t *quality, size_t n, enum block_effort effort, struct buf *out);
 
 struct quality_decoder {
     uint8_t codec; /* an enum quality_codec */

@@ -1,12 +1,9 @@
-/* Encoding of integer columns: see codec_int.h for what is tried. */
-#include "shards/series/codec_int.h"
+/* Encoding of integer columns, by measuring every way that looks promising. See codec_int.h. */
+#include "shards/series/codec_int_priv.h"
 
 #include <stdlib.h>
 
 #define ENTROPY_MUST_SAVE 0.05
-#define LOOK_POINTS 64   /* of a column, to see which ways are worth trying */
-#define LOOK_RUN 4       /* so many beside each other, lest a pattern hides between them */
-#define LOOK_MARGIN 0.15 /* a way that looks so much worse, and a bit a point, is not tried */
 
 /* One way of making residuals out of a column. */
 struct int_trial {
@@ -18,180 +15,44 @@ struct int_trial {
     size_t packed_bytes, entropy_bytes;
 };
 
-/* --- transforms ------------------------------------------------------------------------------- */
-
-static uint64_t
-gcd(uint64_t a, uint64_t b)
-{
-    while (b) {
-        uint64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
-/* Most differences fit 32 bits, where dividing is several times faster. */
-static inline bool
-divides(uint64_t g, uint64_t size)
-{
-    if (likely((g | size) <= UINT32_MAX))
-        return (uint32_t)size % (uint32_t)g == 0;
-    return size % g == 0;
-}
-
-/* The greatest divisor of all x - x[0] (wrapped, so that the quotients are exact in any case);
- * stops at 1. */
-static uint64_t
-common_divisor(const int64_t *x, size_t n)
-{
-    uint64_t g = 0;
-    size_t i;
-
-    for (i = 1; i < n && g != 1; i++) {
-        int64_t e = (int64_t)((uint64_t)x[i] - (uint64_t)x[0]);
-        uint64_t size = e < 0 ? 0 - (uint64_t)e : (uint64_t)e;
-        if (size && (g == 0 || !divides(g, size)))
-            g = gcd(size, g);
-    }
-    return g == 0 || g > INT64_MAX ? 1 : g;
-}
-
-/* All y are multiples of g: dividing by the odd part is multiplying by its inverse modulo 2^64,
- * which Newton's iteration finds, doubling the right bits each time. */
-static void
-divide_exactly(int64_t *y, size_t n, uint64_t g)
-{
-    unsigned shift = (unsigned)__builtin_ctzll(g), k;
-    uint64_t odd = g >> shift, inverse = odd;
-    size_t i;
-
-    for (k = 0; k < 5; k++)
-        inverse *= 2 - odd * inverse;
-    for (i = 0; i < n; i++)
-        y[i] = (int64_t)((uint64_t)(y[i] >> shift) * inverse);
-}
+/* --- residuals -------------------------------------------------------------------------------- */
 
 static void
 residuals_plain(const int64_t *y, size_t n, struct int_trial *t)
 {
-    int64_t low = y[0];
-    size_t i;
+    int64_t high;
 
-    for (i = 1; i < n; i++)
-        low = MIN(low, y[i]);
-    for (i = 0; i < n; i++)
-        t->residual[i] = (uint64_t)y[i] - (uint64_t)low;
-    t->base = low;
+    codec_kernels->range((const uint64_t *)y, (uint32_t)n, &t->base, &high);
+    memcpy(t->residual, y, n * sizeof(*y));
+    codec_kernels->affine(t->residual, (uint32_t)n, 1, 0 - (uint64_t)t->base);
 }
 
 static void
 residuals_delta(const int64_t *y, size_t n, struct int_trial *t)
 {
-    size_t i;
+    const uint64_t base = (uint64_t)t->base;
 
-    t->residual[0] = 0;
-    for (i = 1; i < n; i++)
-        t->residual[i] = (uint64_t)y[i] - (uint64_t)y[i - 1] - (uint64_t)t->base;
+    codec_kernels->differences((const uint64_t *)y, (uint32_t)n, 0 - base, base, t->residual);
 }
 
 static void
 residuals_delta2(const int64_t *y, size_t n, struct int_trial *t)
 {
-    size_t i;
+    const uint64_t base = n > 1 ? (uint64_t)y[1] - (uint64_t)y[0] : 0;
+    const uint64_t before[2] = {0 - 2 * base, 0 - base};
 
-    t->base = n > 1 ? (int64_t)((uint64_t)y[1] - (uint64_t)y[0]) : 0;
-    t->residual[0] = 0;
-    if (n > 1)
-        t->residual[1] = 0;
-    for (i = 2; i < n; i++)
-        t->residual[i] = (uint64_t)y[i] - 2 * (uint64_t)y[i - 1] + (uint64_t)y[i - 2];
-}
-
-/* --- a first look ----------------------------------------------------------------------------- */
-
-/* Differences here and there in the column, as they come and sorted, and what the ways of making
- * residuals would leave of them. */
-struct look {
-    int64_t y[LOOK_POINTS], d[LOOK_POINTS], d2[LOOK_POINTS];
-    unsigned n;
-    int64_t usual; /* median of d */
-};
-
-static int64_t
-median(const int64_t *v, unsigned n)
-{
-    int64_t sorted[LOOK_POINTS];
-    unsigned i, k;
-
-    for (i = 0; i < n; i++) {
-        for (k = i; k > 0 && sorted[k - 1] > v[i]; k--)
-            sorted[k] = sorted[k - 1];
-        sorted[k] = v[i];
-    }
-    return sorted[n / 2];
-}
-
-static void
-look_at(const int64_t *y, size_t at, struct look *l)
-{
-    size_t before = at - 1, first = before ? before - 1 : 0;
-    unsigned i = l->n++;
-
-    l->y[i] = y[at];
-    l->d[i] = (int64_t)((uint64_t)y[at] - (uint64_t)y[before]);
-    l->d2[i] = (int64_t)((uint64_t)l->d[i] - ((uint64_t)y[before] - (uint64_t)y[first]));
-}
-
-static void
-take_look(const int64_t *y, size_t n, struct look *l)
-{
-    const size_t runs = LOOK_POINTS / LOOK_RUN;
-    size_t i, k;
-
-    l->n = 0;
-    if (n <= LOOK_POINTS)
-        for (i = 1; i < n; i++)
-            look_at(y, i, l);
-    else
-        for (i = 0; i < runs; i++)
-            for (k = 0; k < LOOK_RUN; k++)
-                look_at(y, 1 + i * (n - 1 - LOOK_RUN) / (runs - 1) + k, l);
-    l->usual = l->n ? median(l->d, l->n) : 0;
-}
-
-static unsigned
-bits_above(const int64_t *v, unsigned n)
-{
-    int64_t low = INT64_MAX;
-    unsigned i, bits = 0;
-
-    for (i = 0; i < n; i++)
-        low = MIN(low, v[i]);
-    for (i = 0; i < n; i++)
-        bits += bit_width((uint64_t)v[i] - (uint64_t)low);
-    return bits;
-}
-
-static unsigned
-bits_around(const int64_t *v, unsigned n, int64_t centre)
-{
-    unsigned i, bits = 0;
-
-    for (i = 0; i < n; i++)
-        bits += bit_width(zigzag((int64_t)((uint64_t)v[i] - (uint64_t)centre)));
-    return bits;
+    t->base = (int64_t)base;
+    codec_kernels->differences_twice((const uint64_t *)y, (uint32_t)n, before, t->residual);
 }
 
 static int64_t
 least_difference(const int64_t *y, size_t n)
 {
-    int64_t low = INT64_MAX;
-    size_t i;
+    int64_t low = 0, high;
 
-    for (i = 1; i < n; i++)
-        low = MIN(low, (int64_t)((uint64_t)y[i] - (uint64_t)y[i - 1]));
-    return n > 1 ? low : 0;
+    if (n > 1)
+        codec_kernels->range_of_differences((const uint64_t *)y, (uint32_t)n, &low, &high);
+    return low;
 }
 
 /* --- choosing --------------------------------------------------------------------------------- */
@@ -238,63 +99,27 @@ trial_bytes(const struct int_trial *t, size_t n)
     }
 }
 
-/* The ways of making residuals: what stands above the least value, above the least difference,
- * around the usual difference, differences of differences. */
-enum way { WAY_PLAIN, WAY_ABOVE, WAY_AROUND, WAY_TWICE, WAYS };
-
-static unsigned
-look_bits(const struct look *l, enum way way)
-{
-    switch (way) {
-    case WAY_PLAIN:
-        return bits_above(l->y, l->n);
-    case WAY_ABOVE:
-        return bits_above(l->d, l->n);
-    case WAY_AROUND:
-        return bits_around(l->d, l->n, l->usual);
-    default:
-        return bits_around(l->d2, l->n, 0);
-    }
-}
-
-/* Marks the ways worth trying; the best looking one always is. */
 static void
-choose_ways(const struct look *l, bool worth[WAYS])
+make_trial(enum int_way way, const struct int_look *l, const int64_t *y, size_t n,
+           struct int_trial *t)
 {
-    unsigned bits[WAYS], least = UINT_MAX, way;
-
-    for (way = 0; way < WAYS; way++) {
-        bits[way] = look_bits(l, way);
-        least = MIN(least, bits[way]);
-    }
-    for (way = 0; way < WAYS; way++)
-        worth[way] = bits[way] <= least * (1 + LOOK_MARGIN) + l->n;
-}
-
-static void
-make_trial(enum way way, const struct look *l, const int64_t *y, size_t n, struct int_trial *t)
-{
-    size_t i;
-
-    t->is_signed = way == WAY_AROUND || way == WAY_TWICE;
+    t->is_signed = int_way_is_signed(way);
+    t->transform = int_way_transform(way);
     switch (way) {
-    case WAY_PLAIN:
-        t->transform = INT_PLAIN;
+    case INT_WAY_PLAIN:
         residuals_plain(y, n, t);
         break;
-    case WAY_ABOVE:
-    case WAY_AROUND:
-        t->transform = INT_DELTA;
-        t->base = way == WAY_ABOVE ? least_difference(y, n) : l->usual;
+    case INT_WAY_ABOVE:
+    case INT_WAY_AROUND:
+        t->base = way == INT_WAY_ABOVE ? least_difference(y, n) : l->usual;
         residuals_delta(y, n, t);
         break;
     default:
-        t->transform = INT_DELTA2;
         residuals_delta2(y, n, t);
         break;
     }
-    for (i = 0; t->is_signed && i < n; i++)
-        t->residual[i] = zigzag((int64_t)t->residual[i]);
+    if (t->is_signed)
+        codec_kernels->zigzag(t->residual, (uint32_t)n);
     measure(t, n);
 }
 
@@ -302,13 +127,13 @@ make_trial(enum way way, const struct look *l, const int64_t *y, size_t n, struc
 static struct int_trial
 best_trial(const int64_t *y, size_t n, struct int_trial t[2])
 {
-    struct look look;
-    bool worth[WAYS], any = false;
+    struct int_look look;
+    bool worth[INT_WAYS], any = false;
     unsigned way;
 
-    take_look(y, n, &look);
-    choose_ways(&look, worth);
-    for (way = 0; way < WAYS; way++) {
+    int_take_look(y, n, &look);
+    int_choose_ways(&look, worth);
+    for (way = 0; way < INT_WAYS; way++) {
         if (!worth[way])
             continue;
         make_trial(way, &look, y, n, &t[1]);
@@ -324,18 +149,24 @@ best_trial(const int64_t *y, size_t n, struct int_trial t[2])
 
 /* --- column ----------------------------------------------------------------------------------- */
 
+void
+int_write_head(struct buf *out, unsigned mode, int64_t first, uint64_t scale, int64_t base)
+{
+    buf_put_u8(out, (uint8_t)(mode | (scale != 1 ? INT_SCALED : 0)));
+    varint_put(out, zigzag(first));
+    if (scale != 1)
+        varint_put(out, scale);
+    varint_put(out, zigzag(base));
+}
+
 static void
 write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale, struct buf *out)
 {
     enum int_pack pack = best_pack(t, n);
     size_t i;
 
-    buf_put_u8(out, (uint8_t)(t->transform | (t->is_signed ? INT_SIGNED : 0) |
-                              (scale != 1 ? INT_SCALED : 0) | pack << INT_PACK_SHIFT));
-    varint_put(out, zigzag(first));
-    if (scale != 1)
-        varint_put(out, scale);
-    varint_put(out, zigzag(t->base));
+    int_write_head(out, t->transform | (t->is_signed ? INT_SIGNED : 0) | pack << INT_PACK_SHIFT,
+                   first, scale, t->base);
     if (pack == INT_PACK_ENTROPY)
         entropy_encode(t->residual, n, &t->counts, out);
     for (i = 0; pack == INT_PACK_BITS && i < n; i += INT_VECTOR)
@@ -343,20 +174,28 @@ write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale,
                          t->transform == INT_PLAIN, out);
 }
 
-void
-int_encode(const int64_t *x, size_t n, struct buf *out)
+static void
+encode_small(const int64_t *y, size_t n, int64_t first, uint64_t scale, struct buf *out)
 {
-    uint64_t *space = malloc(3 * n * sizeof(*space)), scale = common_divisor(x, n);
-    int64_t *y = (int64_t *)space;
-    struct int_trial trials[2] = {{.residual = space + n}, {.residual = space + 2 * n}}, best;
-    size_t i;
+    uint64_t *space = malloc(2 * n * sizeof(*space));
+    struct int_trial trials[2] = {{.residual = space}, {.residual = space + n}}, best;
 
-    ASSERT(space && n > 0);
-    for (i = 0; i < n; i++)
-        y[i] = (int64_t)((uint64_t)x[i] - (uint64_t)x[0]);
-    if (scale != 1)
-        divide_exactly(y, n, scale);
+    ASSERT(space);
     best = best_trial(y, n, trials);
-    write_column(&best, n, x[0], scale, out);
+    write_column(&best, n, first, scale, out);
     free(space);
+}
+
+void
+int_encode(int64_t *x, size_t n, enum block_effort effort, struct buf *out)
+{
+    const int64_t first = x[0];
+    const uint64_t scale = int_divisor(x, n);
+
+    ASSERT(n > 0 && n <= BLOCK_POINTS_MAX);
+    int_normalise(x, n, scale);
+    if (effort == BLOCK_QUICK)
+        int_encode_quick(x, n, first, scale, out);
+    else
+        encode_small(x, n, first, scale, out);
 }

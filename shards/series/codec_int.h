@@ -29,8 +29,8 @@ enum int_pack { INT_PACK_NONE = 0, INT_PACK_BITS = 1, INT_PACK_ENTROPY = 2 };
 #define INT_PACK_MASK 0x30
 #define INT_MODE_USED 0x3f
 
-/* Appends the column; n > 0. */
-void int_encode(const int64_t *x, size_t n, struct buf *out);
+/* Appends the column; n > 0. What x holds afterwards is of no use. */
+void int_encode(int64_t *x, size_t n, enum block_effort effort, struct buf *out);
 
 /* Decodes front to back, a vector at a time; lives on the caller's stack (8 KiB). */
 struct int_decoder {
@@ -43,6 +43,8 @@ struct int_decoder {
 
 /* `in` is the whole column. False: damaged. */
 bool int_decoder_init(struct int_decoder *d, struct slice in);
+/* Only what stands before the residuals: mode, first, scale, base. False: damaged. */
+bool int_decoder_peek(struct int_decoder *d, struct slice in);
 /* The next n values: INT_VECTOR, or less the last time. False: damaged. */
 bool int_decoder_next(struct int_decoder *d, int64_t *out, uint32_t n);
 /* After the last value: true when the column was used up exactly. */

@@ -36,7 +36,7 @@ start_sums(struct int_decoder *d)
 }
 
 bool
-int_decoder_init(struct int_decoder *d, struct slice in)
+int_decoder_peek(struct int_decoder *d, struct slice in)
 {
     struct cursor c = cursor_of(in);
     int64_t first, base;
@@ -51,10 +51,19 @@ int_decoder_init(struct int_decoder *d, struct slice in)
     d->first = (uint64_t)first;
     d->base = (uint64_t)base;
     d->in = c;
+    return true;
+}
+
+bool
+int_decoder_init(struct int_decoder *d, struct slice in)
+{
+    if (!int_decoder_peek(d, in))
+        return false;
     start_sums(d);
     if (pack_of(d) != INT_PACK_ENTROPY)
         return true;
-    return entropy_decoder_init(&d->entropy, (struct slice){(const char *)c.p, cursor_left(&c)});
+    return entropy_decoder_init(&d->entropy,
+                                (struct slice){(const char *)d->in.p, cursor_left(&d->in)});
 }
 
 /* All residuals are 0: the values are one line. */

@@ -25,10 +25,9 @@ struct kernel_sums {
     uint64_t value, delta;
 };
 
-/* What a stretch of values adds up to, in order: struct block_sums without its time. */
-struct kernel_stats {
-    double sum, sum_squares, min, max; /* of what is not NaN; min > max while there is none */
-    uint64_t nan_count;
+/* What values without NaN come to, added one after the other. */
+struct kernel_fold {
+    double sum, sum_squares, min, max;
 };
 
 struct codec_kernels {
@@ -41,7 +40,32 @@ struct codec_kernels {
     /* Packs in[i] - subtract, of which the low `width` bits count. */
     void (*pack)(const uint64_t *in, unsigned width, uint64_t subtract, uint8_t *out);
 
-    /* --- integer columns: any n --------------------------------------------------------------- */
+    /* --- integer columns there: any n --------------------------------------------------------- */
+
+    /* r[i] = x[i] - x[i - 1] - base, with x[-1] = before. */
+    void (*differences)(const uint64_t *x, uint32_t n, uint64_t before, uint64_t base,
+                        uint64_t *ret_r);
+    /* r[i] = (x[i] - x[i - 1]) - (x[i - 1] - x[i - 2]), with x[-2] and x[-1] in `before`. */
+    void (*differences_twice)(const uint64_t *x, uint32_t n, const uint64_t before[2],
+                              uint64_t *ret_r);
+    /* r[i] = (r[i] << 1) ^ (r[i] >> 63, signed). */
+    void (*zigzag)(uint64_t *r, uint32_t n);
+    /* Least and greatest as signed integers; n > 0. */
+    void (*range)(const uint64_t *x, uint32_t n, int64_t *ret_low, int64_t *ret_high);
+    /* The same of x[i] - x[i - 1], i from 1; n > 1. */
+    void (*range_of_differences)(const uint64_t *x, uint32_t n, int64_t *ret_low,
+                                 int64_t *ret_high);
+    /* All of them ored together. */
+    uint64_t (*bits_used)(const uint64_t *r, uint32_t n);
+    /* How many r[i] - base are greater than `limit`. */
+    uint32_t (*count_above)(const uint64_t *r, uint32_t n, uint64_t base, uint64_t limit);
+    /* Are all x[i] - first multiples of g, as signed integers? inverse * (odd part of g) = 1. May
+     * say no for the one multiple -2^63. */
+    bool (*multiples)(const uint64_t *x, uint32_t n, uint64_t first, uint64_t g, uint64_t inverse);
+    /* x[i] = (x[i] - first) / g, given that they are. */
+    void (*divide)(uint64_t *x, uint32_t n, uint64_t first, uint64_t g, uint64_t inverse);
+
+    /* --- integer columns back: any n ---------------------------------------------------------- */
 
     /* ret[i] = start + i * step. */
     void (*progression)(uint64_t start, uint64_t step, uint32_t n, uint64_t *ret);
@@ -62,14 +86,19 @@ struct codec_kernels {
 
     /* Value of decimals d / scale, by way of a 32-bit float with is_float. */
     void (*from_decimals)(const int64_t *d, uint32_t n, double scale, bool is_float, double *ret);
-    /* The nearest d of every value, 0 when there is none; true when all of them give back their
+    /* The nearest d of every value, 0 when there is none; returns how many do not give back their
      * values bit for bit. */
-    bool (*to_decimals)(const double *v, uint32_t n, double scale, bool is_float, int64_t *ret_d);
+    uint32_t (*to_decimals)(const double *v, uint32_t n, double scale, bool is_float,
+                            int64_t *ret_d);
 
     /* --- points: any n ------------------------------------------------------------------------ */
 
     void (*join)(const int64_t *ts, const double *v, uint32_t n, struct sample *ret);
     void (*split)(const struct sample *p, uint32_t n, int64_t *ret_ts, double *ret_v);
+    bool (*has_nan)(const double *v, uint32_t n);
+    /* As if one after the other: sum += v, sum_squares += v * v, min = v < min ? v : min, max = v >
+     * max ? v : max. There is no NaN among them. */
+    void (*fold)(const double *v, uint32_t n, struct kernel_fold *f);
 };
 
 /* The fastest that this processor runs. */

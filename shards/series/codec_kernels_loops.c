@@ -122,7 +122,122 @@ pack(const uint64_t *in, unsigned width, uint64_t subtract, uint8_t *out)
     }
 }
 
-/* --- integer columns -------------------------------------------------------------------------- */
+/* --- integer columns there -------------------------------------------------------------------- */
+
+static void
+differences(const uint64_t *x, uint32_t n, uint64_t before, uint64_t base, uint64_t *ret_r)
+{
+    uint32_t i;
+
+    if (n == 0)
+        return;
+    ret_r[0] = x[0] - before - base;
+    for (i = 1; i < n; i++)
+        ret_r[i] = x[i] - x[i - 1] - base;
+}
+
+static void
+differences_twice(const uint64_t *x, uint32_t n, const uint64_t before[2], uint64_t *ret_r)
+{
+    uint32_t i;
+
+    if (n > 0)
+        ret_r[0] = x[0] - 2 * before[1] + before[0];
+    if (n > 1)
+        ret_r[1] = x[1] - 2 * x[0] + before[1];
+    for (i = 2; i < n; i++)
+        ret_r[i] = x[i] - 2 * x[i - 1] + x[i - 2];
+}
+
+static void
+zigzag_all(uint64_t *r, uint32_t n)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        r[i] = r[i] << 1 ^ (0 - (r[i] >> 63));
+}
+
+static void
+range(const uint64_t *x, uint32_t n, int64_t *ret_low, int64_t *ret_high)
+{
+    int64_t low = (int64_t)x[0], high = low;
+    uint32_t i;
+
+    for (i = 1; i < n; i++) {
+        int64_t v = (int64_t)x[i];
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+    }
+    *ret_low = low;
+    *ret_high = high;
+}
+
+static void
+range_of_differences(const uint64_t *x, uint32_t n, int64_t *ret_low, int64_t *ret_high)
+{
+    int64_t low = (int64_t)(x[1] - x[0]), high = low;
+    uint32_t i;
+
+    for (i = 2; i < n; i++) {
+        int64_t v = (int64_t)(x[i] - x[i - 1]);
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+    }
+    *ret_low = low;
+    *ret_high = high;
+}
+
+static uint64_t
+bits_used(const uint64_t *r, uint32_t n)
+{
+    uint64_t used = 0;
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        used |= r[i];
+    return used;
+}
+
+static uint32_t
+count_above(const uint64_t *r, uint32_t n, uint64_t base, uint64_t limit)
+{
+    uint64_t count = 0;
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        count += r[i] - base > limit;
+    return (uint32_t)count;
+}
+
+/* An odd number divides y exactly when y times its inverse modulo 2^64 is no more than the greatest
+ * quotient there can be. */
+static bool
+multiples(const uint64_t *x, uint32_t n, uint64_t first, uint64_t g, uint64_t inverse)
+{
+    const unsigned shift = (unsigned)__builtin_ctzll(g);
+    const uint64_t low_bits = (1ULL << shift) - 1, most = (uint64_t)INT64_MAX / g;
+    uint64_t wrong = 0;
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        uint64_t y = x[i] - first, q = (uint64_t)((int64_t)y >> shift) * inverse;
+        wrong |= (y & low_bits) | (uint64_t)(q + most > 2 * most);
+    }
+    return wrong == 0;
+}
+
+static void
+divide(uint64_t *x, uint32_t n, uint64_t first, uint64_t g, uint64_t inverse)
+{
+    const unsigned shift = (unsigned)__builtin_ctzll(g);
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        x[i] = (uint64_t)((int64_t)(x[i] - first) >> shift) * inverse;
+}
+
+/* --- integer columns back --------------------------------------------------------------------- */
 
 static void
 progression(uint64_t start, uint64_t step, uint32_t n, uint64_t *ret)
@@ -235,7 +350,7 @@ decimal_of(double v, double scale)
     return (int64_t)(to_bits(t + KERNEL_ROUNDER) - to_bits(KERNEL_ROUNDER));
 }
 
-static bool
+static uint32_t
 to_decimals(const double *v, uint32_t n, double scale, bool is_float, int64_t *ret_d)
 {
     uint64_t differ = 0;
@@ -244,14 +359,14 @@ to_decimals(const double *v, uint32_t n, double scale, bool is_float, int64_t *r
     if (is_float)
         for (i = 0; i < n; i++) {
             ret_d[i] = decimal_of(v[i], scale);
-            differ |= to_bits((double)(float)value_of(ret_d[i], scale)) ^ to_bits(v[i]);
+            differ += to_bits((double)(float)value_of(ret_d[i], scale)) != to_bits(v[i]);
         }
     else
         for (i = 0; i < n; i++) {
             ret_d[i] = decimal_of(v[i], scale);
-            differ |= to_bits(value_of(ret_d[i], scale)) ^ to_bits(v[i]);
+            differ += to_bits(value_of(ret_d[i], scale)) != to_bits(v[i]);
         }
-    return differ == 0;
+    return (uint32_t)differ;
 }
 
 /* --- points ----------------------------------------------------------------------------------- */
@@ -276,10 +391,102 @@ split(const struct sample *p, uint32_t n, int64_t *ret_ts, double *ret_v)
     }
 }
 
+/* --- folding ---------------------------------------------------------------------------------- */
+
+static bool
+has_nan(const double *v, uint32_t n)
+{
+    uint64_t any = 0;
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        any |= (uint64_t)(v[i] != v[i]);
+    return any;
+}
+
+#define FOLD_PARTS 4
+#define FOLD_STEP (FOLD_PARTS * KERNEL_BYTES / sizeof(double))
+
+typedef double dvec __attribute__((vector_size(KERNEL_BYTES)));
+
+static inline dvec
+choose(vec mask, dvec a, dvec b)
+{
+    return (dvec)(((vec)a & mask) | ((vec)b & ~mask));
+}
+
+/* Least and greatest of whole registers; returns how many values that were. Which of several zeros
+ * it takes is left open. */
+static uint32_t
+bounds_of_parts(const double *v, uint32_t n, double *min, double *max)
+{
+    dvec low[FOLD_PARTS], high[FOLD_PARTS], x[FOLD_PARTS];
+    const double *part_low = (const double *)low, *part_high = (const double *)high;
+    uint32_t i, k;
+
+    for (k = 0; k < FOLD_PARTS; k++) {
+        low[k] = (dvec){0} + *min;
+        high[k] = (dvec){0} + *max;
+    }
+    for (i = 0; i + FOLD_STEP <= n; i += FOLD_STEP) {
+        memcpy(x, v + i, sizeof(x));
+        UNROLLED
+        for (k = 0; k < FOLD_PARTS; k++) {
+            low[k] = choose((vec)(x[k] < low[k]), x[k], low[k]);
+            high[k] = choose((vec)(x[k] > high[k]), x[k], high[k]);
+        }
+    }
+    for (k = 0; k < FOLD_STEP; k++) {
+        *min = part_low[k] < *min ? part_low[k] : *min;
+        *max = part_high[k] > *max ? part_high[k] : *max;
+    }
+    return i;
+}
+
+/* The first zero there is: -0 and 0 are equal, and the one that came first counts. */
+static double
+first_zero(const double *v)
+{
+    while (*v != 0)
+        v++;
+    return *v;
+}
+
+static void
+fold(const double *v, uint32_t n, struct kernel_fold *f)
+{
+    double sum = f->sum, squares = f->sum_squares, min = f->min, max = f->max;
+    uint32_t i = n >= 2 * FOLD_STEP ? bounds_of_parts(v, n, &min, &max) : 0;
+
+    for (; i < n; i++) {
+        min = v[i] < min ? v[i] : min;
+        max = v[i] > max ? v[i] : max;
+    }
+    for (i = 0; i < n; i++) {
+        sum += v[i];
+        squares += v[i] * v[i];
+    }
+    if (min < f->min)
+        f->min = min == 0 ? first_zero(v) : min;
+    if (max > f->max)
+        f->max = max == 0 ? first_zero(v) : max;
+    f->sum = sum;
+    f->sum_squares = squares;
+}
+
 const struct codec_kernels KERNELS = {
     .name = KERNEL_NAME,
     .unpack = unpack,
     .pack = pack,
+    .differences = differences,
+    .differences_twice = differences_twice,
+    .zigzag = zigzag_all,
+    .range = range,
+    .range_of_differences = range_of_differences,
+    .bits_used = bits_used,
+    .count_above = count_above,
+    .multiples = multiples,
+    .divide = divide,
     .progression = progression,
     .affine = affine,
     .unzigzag = unzigzag_all,
@@ -291,4 +498,6 @@ const struct codec_kernels KERNELS = {
     .to_decimals = to_decimals,
     .join = join,
     .split = split,
+    .has_nan = has_nan,
+    .fold = fold,
 };

@@ -31,7 +31,7 @@ runs_encode(const uint8_t *q, size_t n, struct buf *out)
 }
 
 static void
-ints_encode(const uint8_t *q, size_t n, struct buf *out)
+ints_encode(const uint8_t *q, size_t n, enum block_effort effort, struct buf *out)
 {
     int64_t *x = malloc(n * sizeof(*x));
     size_t i;
@@ -39,12 +39,12 @@ ints_encode(const uint8_t *q, size_t n, struct buf *out)
     ASSERT(x);
     for (i = 0; i < n; i++)
         x[i] = q[i];
-    int_encode(x, n, out);
+    int_encode(x, n, effort, out);
     free(x);
 }
 
 void
-quality_encode(const uint8_t *quality, size_t n, struct buf *out)
+quality_encode(const uint8_t *quality, size_t n, enum block_effort effort, struct buf *out)
 {
     struct buf runs = {0}, ints = {0};
     bool has_runs;
@@ -54,7 +54,7 @@ quality_encode(const uint8_t *quality, size_t n, struct buf *out)
         return;
     }
     has_runs = runs_encode(quality, n, &runs);
-    ints_encode(quality, n, &ints);
+    ints_encode(quality, n, effort, &ints);
     if (has_runs && runs.n <= ints.n) {
         buf_put_u8(out, QUALITY_RUNS);
         buf_append(out, runs.p, runs.n);

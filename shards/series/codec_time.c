@@ -3,19 +3,11 @@
  * the usual difference, ticks as entropy coded gaps in which "same timestamp" is the cheapest. */
 #include "shards/series/block_priv.h"
 
-#include <stdlib.h>
-
 void
-time_encode(const struct sample *p, size_t n, struct buf *out)
+time_encode(int64_t *ts, size_t n, enum block_effort effort, struct buf *out)
 {
-    int64_t *x = malloc(n * sizeof(*x));
-    size_t i;
-
-    ASSERT(x);
-    for (i = 0; i < n; i++)
-        x[i] = (int64_t)((uint64_t)p[i].ts - (uint64_t)p[0].ts);
-    int_encode(x, n, out);
-    free(x);
+    codec_kernels->affine((uint64_t *)ts, (uint32_t)n, 1, 0 - (uint64_t)ts[0]);
+    int_encode(ts, n, effort, out);
 }
 
 bool

@@ -2,8 +2,6 @@
  * numbers are decimals; bit patterns when that leaves much; raw when nothing helps. */
 #include "shards/series/block_priv.h"
 
-#include <stdlib.h>
-
 /* Bit patterns are tried when the decimal column takes more than this. */
 #define DECIMAL_GOOD_BITS 16
 
@@ -19,24 +17,20 @@ is_constant(const double *v, size_t n)
 }
 
 static void
-bits_encode(const double *v, size_t n, struct buf *out)
+bits_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
 {
-    int64_t *x = malloc(n * sizeof(*x));
-
-    ASSERT(x);
-    memcpy(x, v, n * sizeof(*x));
-    int_encode(x, n, out);
-    free(x);
+    memcpy(spare, v, n * sizeof(*spare));
+    int_encode(spare, n, effort, out);
 }
 
 static void
-append_best(const double *v, size_t n, struct buf *out)
+append_best(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
 {
     struct buf decimal = {0}, bits = {0};
-    bool has_decimal = decimal_encode(v, n, &decimal);
+    bool has_decimal = decimal_encode(v, n, spare, effort, &decimal);
 
     if (!has_decimal || decimal.n * 8 > n * DECIMAL_GOOD_BITS)
-        bits_encode(v, n, &bits);
+        bits_encode(v, n, spare, effort, &bits);
     if (has_decimal && decimal.n < n * sizeof(*v) && (!bits.n || decimal.n <= bits.n)) {
         buf_put_u8(out, VALUE_DECIMAL);
         buf_append(out, decimal.p, decimal.n);
@@ -52,19 +46,12 @@ append_best(const double *v, size_t n, struct buf *out)
 }
 
 void
-value_encode(const struct sample *p, size_t n, struct buf *out)
+value_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
 {
-    double *v = malloc(n * sizeof(*v));
-    size_t i;
-
-    ASSERT(v);
-    for (i = 0; i < n; i++)
-        v[i] = p[i].value;
     if (is_constant(v, n))
         buf_put_u8(out, VALUE_CONSTANT);
     else
-        append_best(v, n, out);
-    free(v);
+        append_best(v, n, spare, effort, out);
 }
 
 /* --- decoding --------------------------------------------------------------------------------- */

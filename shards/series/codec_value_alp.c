@@ -62,47 +62,61 @@ difference(double v, int64_t d, double scale, bool is_float)
 
 /* --- choosing the form ------------------------------------------------------------------------ */
 
-/* Bits the samples take in this form beyond those of whole numbers. */
+/* Bits the samples take in this form beyond those of whole numbers; not worked out to the end when
+ * it exceeds `enough`. */
 static double
-form_cost(const double *sample, size_t n, struct decimal_form form, bool *ret_exact)
+form_cost(const double *sample, size_t n, struct decimal_form form, double enough)
 {
     const double scale = power10[form.digits];
     double bits = DIGIT_BITS * form.digits * (double)n;
+    int64_t d[SAMPLES];
+    uint32_t wrong = codec_kernels->to_decimals(sample, (uint32_t)n, scale, form.is_float, d);
     size_t i;
 
-    *ret_exact = true;
+    if (wrong == 0 || bits + wrong * (CORRECTION_BITS + 1) > enough)
+        return bits + wrong * (CORRECTION_BITS + 1);
     for (i = 0; i < n; i++) {
-        int64_t d = decimal_of(sample[i], scale);
-        uint64_t off = difference(sample[i], d, scale, form.is_float);
-        if (off) {
-            *ret_exact = false;
+        uint64_t off = difference(sample[i], d[i], scale, form.is_float);
+        if (off)
             bits += CORRECTION_BITS + bit_width(zigzag((int64_t)off));
-        }
     }
     return bits;
 }
 
+/* The least digits with which every sample comes back; DIGITS_MAX when there are none. */
+static unsigned
+exact_digits(const double *sample, size_t n, bool is_float, bool *ret_exact)
+{
+    int64_t d[SAMPLES];
+    unsigned digits;
+
+    *ret_exact = true;
+    for (digits = 0; digits <= DIGITS_MAX; digits++)
+        if (codec_kernels->to_decimals(sample, (uint32_t)n, power10[digits], is_float, d) == 0)
+            return digits;
+    *ret_exact = false;
+    return DIGITS_MAX;
+}
+
+/* Less digits than exact ones may cost less, with corrections. */
 static struct decimal_form
 best_form(const double *sample, size_t n, double *ret_cost)
 {
     struct decimal_form best = {0}, form;
     double best_cost = INFINITY;
     bool exact = false;
-    unsigned k;
+    unsigned k, end;
 
-    for (k = 0; k < 2; k++) {
+    for (k = 0; k < 2 && !exact; k++) {
         form.is_float = k == 1;
-        for (form.digits = 0; form.digits <= DIGITS_MAX; form.digits++) {
-            double cost = form_cost(sample, n, form, &exact);
-            if (cost < best_cost) {
-                best_cost = cost;
-                best = form;
-            }
-            if (exact)
-                break;
+        end = exact_digits(sample, n, form.is_float, &exact) + 1;
+        for (form.digits = end; form.digits-- > 0;) {
+            double cost = form_cost(sample, n, form, best_cost);
+            if (cost > best_cost || (cost == best_cost && form.is_float))
+                continue;
+            best_cost = cost;
+            best = form;
         }
-        if (exact)
-            break;
     }
     *ret_cost = best_cost;
     return best;
@@ -127,64 +141,79 @@ struct decimals {
     size_t corrections;
 };
 
+/* Notes what the decimals of values [at, at + n) miss. */
 static void
-convert(const double *v, size_t n, struct decimal_form form, struct decimals *ret)
+note_corrections(const double *v, size_t at, size_t n, struct decimal_form form, struct decimals *c)
 {
     const double scale = power10[form.digits];
-    size_t i, k = 0;
+    size_t i, k = c->corrections;
 
-    for (i = 0; i < n; i++)
-        ret->d[i] = decimal_of(v[i], scale);
-    for (i = 0; i < n; i++) {
-        uint64_t off = difference(v[i], ret->d[i], scale, form.is_float);
+    for (i = at; i < at + n; i++) {
+        uint64_t off = difference(v[i], c->d[i], scale, form.is_float);
         if (likely(!off))
             continue;
         if (!(fabs(v[i] * scale) < KERNEL_DECIMAL_LIMIT)) { /* no jump in the column for it */
-            ret->d[i] = i ? ret->d[i - 1] : 0;
-            off = difference(v[i], ret->d[i], scale, form.is_float);
+            c->d[i] = i ? c->d[i - 1] : 0;
+            off = difference(v[i], c->d[i], scale, form.is_float);
         }
         if (!off)
             continue;
-        ret->at[k] = (int64_t)i;
-        ret->off[k++] = (int64_t)off;
+        c->at[k] = (int64_t)i;
+        c->off[k++] = (int64_t)off;
     }
-    ret->corrections = k;
+    c->corrections = k;
+}
+
+/* Room for corrections is taken when the first one turns up. */
+static void
+convert(const double *v, size_t n, struct decimal_form form, struct decimals *c)
+{
+    size_t i, piece;
+
+    for (i = 0; i < n; i += piece) {
+        piece = MIN(n - i, (size_t)INT_VECTOR);
+        if (!codec_kernels->to_decimals(v + i, (uint32_t)piece, power10[form.digits], form.is_float,
+                                        c->d + i))
+            continue;
+        if (!c->at) {
+            c->at = malloc(2 * n * sizeof(*c->at));
+            ASSERT(c->at);
+            c->off = c->at + n;
+        }
+        note_corrections(v, i, piece, form, c);
+    }
 }
 
 static void
-append_column(const int64_t *x, size_t n, struct buf *out)
+append_column(int64_t *x, size_t n, enum block_effort effort, struct buf *out)
 {
     struct buf column = {0};
 
-    int_encode(x, n, &column);
+    int_encode(x, n, effort, &column);
     varint_put(out, column.n);
     buf_append(out, column.p, column.n);
     buf_fini(&column);
 }
 
 bool
-decimal_encode(const double *v, size_t n, struct buf *out)
+decimal_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
 {
     double sample[SAMPLES], cost;
     size_t samples = take_samples(v, n, sample);
     struct decimal_form form = best_form(sample, samples, &cost);
-    struct decimals c;
+    struct decimals c = {.d = spare};
 
     if (cost >= 64.0 * (double)samples)
         return false;
-    c.d = malloc(3 * n * sizeof(*c.d));
-    ASSERT(c.d);
-    c.at = c.d + n;
-    c.off = c.at + n;
     convert(v, n, form, &c);
     buf_put_u8(out, (uint8_t)(form.digits | (form.is_float ? DIGITS_FLOAT : 0)));
     varint_put(out, c.corrections);
     if (c.corrections) {
-        append_column(c.at, c.corrections, out);
-        append_column(c.off, c.corrections, out);
+        append_column(c.at, c.corrections, effort, out);
+        append_column(c.off, c.corrections, effort, out);
     }
-    int_encode(c.d, n, out);
-    free(c.d);
+    int_encode(c.d, n, effort, out);
+    free(c.at);
     return true;
 }
 
@@ -294,4 +323,37 @@ decimal_decoder_done(const struct decimal_decoder *d)
         return false;
     return !d->corrected || (c->left == 0 && c->next == c->loaded && int_decoder_done(&c->at) &&
                              int_decoder_done(&c->off));
+}
+
+/* 5^digits; digits up to DIGITS_MAX. */
+static int64_t
+power5(unsigned digits)
+{
+    int64_t p = 1;
+
+    while (digits-- > 0)
+        p *= 5;
+    return p;
+}
+
+/* d / 10^digits is a multiple of 2^-digits if d is one of 5^digits: if the first d and the divisor
+ * of all differences are. */
+double
+decimal_unit(struct slice in)
+{
+    struct cursor c = cursor_of(in);
+    struct int_decoder ints;
+    uint64_t corrections;
+    uint8_t head;
+    int64_t five;
+
+    if (!cursor_u8(&c, &head) || !varint_get(&c, &corrections) || corrections)
+        return 0;
+    if (head > DIGITS_MAX ||
+        !int_decoder_peek(&ints, (struct slice){(const char *)c.p, cursor_left(&c)}))
+        return 0;
+    five = power5(head);
+    if ((int64_t)ints.first % five || ints.scale % (uint64_t)five)
+        return 0;
+    return ldexp(1, -(int)head);
 }

@@ -156,6 +156,7 @@ model_read(struct entropy_decoder *d, struct cursor *c)
 
     if (!cursor_u8(c, &lo) || !cursor_u8(c, &more) || lo + more >= ENTROPY_CLASSES)
         return false;
+    d->widest = rest_bits((unsigned)lo + more);
     for (k = lo; k <= (unsigned)lo + more; k++) {
         if (!varint_get(c, &freq) || freq > ENTROPY_ONE - sum)
             return false;
@@ -188,7 +189,9 @@ entropy_decoder_init(struct entropy_decoder *d, struct slice in)
     return d->state[0] >= STATE_LOW && d->state[1] >= STATE_LOW;
 }
 
-static inline unsigned
+/* --- decoding carefully: near the end of the words or of the rest ----------------------------- */
+
+static unsigned
 pop_class(struct entropy_decoder *d, uint32_t *state)
 {
     uint32_t x = *state, place = d->place[x & (ENTROPY_ONE - 1)];
@@ -208,30 +211,105 @@ pop_class(struct entropy_decoder *d, uint32_t *state)
     return place & PLACE_CLASS_MASK;
 }
 
-static inline uint64_t
-value_of(struct entropy_decoder *d, unsigned class)
+static void
+decode_carefully(struct entropy_decoder *d, uint64_t *out, uint32_t n)
 {
-    if (class < 2)
-        return class;
-    return 1ULL << (class - 1) | bit_reader_get(&d->rest, class - 1);
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        unsigned class = pop_class(d, &d->state[d->turn]);
+        d->turn = !d->turn;
+        out[i] = class < 2 ? class : 1ULL << (class - 1) | bit_reader_get(&d->rest, class - 1);
+    }
 }
 
+/* --- decoding fast: whole groups, without a branch -------------------------------------------- */
+
+#define FAST_WIDTH 56 /* that one load delivers from any bit on */
+#define GROUP_WORD_BYTES (ENTROPY_GROUP * sizeof(uint16_t))
+static_assert(GROUP_WORD_BYTES == sizeof(uint64_t), "one load takes the words of a group");
+static_assert(2 * (ENTROPY_GROUP * FAST_WIDTH + 64 + 8) / 8 <= ENTROPY_TAIL_BYTES,
+              "what is left for a tail, and what a group may read beyond it");
+
+/* Sees to it that a group can be read, whatever is in it. False: the stream has overrun. */
+static bool
+make_room(struct entropy_decoder *d)
+{
+    const uint64_t need = ENTROPY_GROUP * (uint64_t)d->widest + 64;
+    struct bit_reader *r = &d->rest;
+
+    if (d->word > d->word_end || r->pos > r->end)
+        return false;
+    if ((size_t)(d->word_end - d->word) < GROUP_WORD_BYTES && d->word_end != d->word_tail + 8) {
+        size_t n = (size_t)(d->word_end - d->word);
+        memset(d->word_tail, 0, sizeof(d->word_tail));
+        memcpy(d->word_tail + 8 - n, d->word, n);
+        d->word = d->word_tail + 8 - n;
+        d->word_end = d->word_tail + 8;
+    }
+    if (r->end - r->pos < need && r->p != d->rest_tail) {
+        size_t at = r->pos >> 3, n = (r->end >> 3) - at;
+        memset(d->rest_tail, 0, sizeof(d->rest_tail));
+        memcpy(d->rest_tail, r->p + at, n);
+        *r = (struct bit_reader){.p = d->rest_tail, .pos = r->pos & 7, .end = n * 8};
+    }
+    return true;
+}
+
+/* What a group reads, in registers. */
+struct group {
+    uint64_t words; /* the next ones, lowest first */
+    uint64_t pos;   /* of the rest */
+};
+
+/* Takes a class off the state and the bits that follow it off the rest. */
+static inline uint64_t
+pop(const struct entropy_decoder *d, uint32_t *state, struct group *g, uint32_t *taken)
+{
+    const uint32_t place = d->place[*state & (ENTROPY_ONE - 1)];
+    const unsigned class = place & PLACE_CLASS_MASK;
+    const uint32_t x = (place >> PLACE_FREQ_SHIFT) * (*state >> ENTROPY_ONE_BITS) +
+                       (place >> PLACE_OFFSET_SHIFT & PLACE_OFFSET_MASK);
+    const uint32_t filled = x << 16 | (uint16_t)g->words;
+    const uint64_t lead = (1ULL << class) >> 1;
+    const uint64_t rest = get_le64(d->rest.p + (g->pos >> 3)) >> (g->pos & 7);
+
+    g->words >>= x < STATE_LOW ? 16 : 0;
+    *taken += x < STATE_LOW;
+    *state = x < STATE_LOW ? filled : x;
+    g->pos += class - (class > 0);
+    return lead | (rest & (lead - (class > 0)));
+}
+
+static uint32_t
+decode_groups(struct entropy_decoder *d, uint64_t *out, uint32_t n)
+{
+    uint32_t a = d->state[d->turn], b = d->state[!d->turn], i;
+
+    if (d->widest > FAST_WIDTH)
+        return 0;
+    for (i = 0; i + ENTROPY_GROUP <= n && make_room(d); i += ENTROPY_GROUP) {
+        struct group g = {get_le64(d->word), d->rest.pos};
+        uint32_t low = 0;
+        out[i] = pop(d, &a, &g, &low);
+        out[i + 1] = pop(d, &b, &g, &low);
+        out[i + 2] = pop(d, &a, &g, &low);
+        out[i + 3] = pop(d, &b, &g, &low);
+        d->word += low * sizeof(uint16_t);
+        d->rest.pos = g.pos;
+    }
+    d->state[d->turn] = a;
+    d->state[!d->turn] = b;
+    return i;
+}
+
+/* Where the stream has overrun, the careful way delivers what there is. */
 void
 entropy_decoder_next(struct entropy_decoder *d, uint64_t *out, uint32_t n)
 {
-    uint32_t x[STATES] = {d->state[d->turn], d->state[!d->turn]};
-    uint32_t i;
+    uint32_t i = decode_groups(d, out, n);
 
-    for (i = 0; i + 1 < n; i += 2) {
-        unsigned a = pop_class(d, &x[0]), b = pop_class(d, &x[1]);
-        out[i] = value_of(d, a);
-        out[i + 1] = value_of(d, b);
-    }
-    if (i < n)
-        out[i] = value_of(d, pop_class(d, &x[0]));
-    d->state[d->turn] = x[0];
-    d->state[!d->turn] = x[1];
-    d->turn = (d->turn + n) % STATES;
+    decode_carefully(d, out + i, n - i);
 }
 
 bool

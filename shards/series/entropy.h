@@ -33,16 +33,22 @@ size_t entropy_estimate(const struct class_counts *c, size_t n);
 /* Appends n > 0 integers whose counts are `c`. */
 void entropy_encode(const uint64_t *v, size_t n, const struct class_counts *c, struct buf *out);
 
-/* Decodes front to back in pieces; lives on the caller's stack. */
+#define ENTROPY_GROUP 4       /* integers decoded without looking at the ends of the stream */
+#define ENTROPY_TAIL_BYTES 96 /* twice what a group may read, and padding */
+
+/* Decodes front to back in pieces; lives on the caller's stack and does not move: near the end of
+ * the words and of the rest it goes on in copies of their last bytes, which have padding. */
 struct entropy_decoder {
     uint32_t state[2];
     uint32_t turn; /* state of the next integer */
     const uint8_t *word, *word_end;
     struct bit_reader rest;
-    bool overrun; /* ran out of words */
+    bool overrun;    /* ran out of words or rest */
+    unsigned widest; /* bits that may follow a class */
     /* For each place: frequency of its class << 20 | distance from the class' start << 8 | class.
      */
     uint32_t place[ENTROPY_ONE];
+    uint8_t word_tail[4 * ENTROPY_GROUP], rest_tail[ENTROPY_TAIL_BYTES];
 };
 
 /* `in` is the whole stream. False: damaged. */

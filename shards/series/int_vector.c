@@ -1,5 +1,7 @@
 #include "shards/series/int_vector.h"
 
+#include "shards/series/codec_kernels.h"
+
 #define POSITION_BITS 10 /* of a patch within its vector */
 #define VECTOR_PATCHED 0x80
 static_assert(1 << POSITION_BITS == INT_VECTOR, "a patch position names any value of a vector");
@@ -72,14 +74,15 @@ append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width, ui
 }
 
 static void
-write_patches(const uint64_t *r, uint32_t n, const struct vector_plan *plan, struct buf *out)
+write_patches(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_plan *plan,
+              struct buf *out)
 {
     uint64_t at[INT_VECTOR], high[INT_VECTOR];
     uint32_t i, k = 0;
 
     at[0] = high[0] = 0;
     for (i = 0; i < n; i++) {
-        uint64_t above = (r[i] - plan->base) >> plan->width;
+        uint64_t above = (r[i] - less - plan->base) >> plan->width;
         if (!above)
             continue;
         at[k] = i;
@@ -99,6 +102,22 @@ int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c, bo
     return plan.bytes;
 }
 
+/* Packs r - less. */
+static void
+write_planned(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_plan *plan,
+              struct buf *out)
+{
+    buf_put_u8(out, (uint8_t)(plan->width | (plan->patches ? VECTOR_PATCHED : 0)));
+    varint_put(out, plan->base);
+    if (plan->patches) {
+        varint_put(out, plan->patches);
+        buf_put_u8(out, (uint8_t)plan->high_width);
+    }
+    append_packed(out, r, n, plan->width, less + plan->base);
+    if (plan->patches)
+        write_patches(r, n, less, plan, out);
+}
+
 void
 int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out)
 {
@@ -107,15 +126,84 @@ int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out)
 
     class_counts_add(&c, r, n);
     plan_vector(&plan, r, n, &c, with_base);
-    buf_put_u8(out, (uint8_t)(plan.width | (plan.patches ? VECTOR_PATCHED : 0)));
-    varint_put(out, plan.base);
-    if (plan.patches) {
-        varint_put(out, plan.patches);
-        buf_put_u8(out, (uint8_t)plan.high_width);
+    write_planned(r, n, 0, &plan, out);
+}
+
+/* --- writing quickly -------------------------------------------------------------------------- */
+
+#define SAMPLE 64 /* of a vector */
+
+/* The width that suits r - less best as far as a sample tells; `top` is the greatest one. */
+static unsigned
+sampled_width(const uint64_t *r, uint32_t n, uint64_t less, unsigned top, size_t *ret_bits)
+{
+    uint8_t of[ENTROPY_CLASSES] = {0};
+    const uint32_t samples = MIN(n, (uint32_t)SAMPLE);
+    uint32_t i, above = 0;
+    unsigned w, best = top;
+    size_t bits, least = SIZE_MAX;
+
+    for (i = 0; i < samples; i++)
+        of[bit_width(r[(size_t)i * n / samples] - less)]++;
+    for (w = top;; w--) {
+        bits = (size_t)samples * w + (size_t)above * (POSITION_BITS + top - w);
+        if (bits < least) {
+            least = bits;
+            best = w;
+        }
+        if (w == 0)
+            break;
+        above += of[w];
     }
-    append_packed(out, r, n, plan.width, plan.base);
-    if (plan.patches)
-        write_patches(r, n, &plan, out);
+    *ret_bits = least;
+    return best;
+}
+
+size_t
+int_vector_sample_bits(const uint64_t *r, uint32_t n)
+{
+    size_t bits;
+
+    sampled_width(r, n, 0, bit_width(codec_kernels->bits_used(r, n)), &bits);
+    return bits;
+}
+
+/* Lets what does not fit `width` be patched, if that is shorter. */
+static void
+plan_patches(struct vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t less, unsigned width)
+{
+    const unsigned top = plan->width, high = top - width;
+    const uint64_t limit = width ? ~0ULL >> (64 - width) : 0;
+    uint32_t above = codec_kernels->count_above(r, n, less, limit);
+    size_t bytes = bitpack_bytes(n, width) + bitpack_bytes(above, POSITION_BITS) +
+                   bitpack_bytes(above, high) + 3;
+
+    if (bytes < bitpack_bytes(n, top))
+        *plan = (struct vector_plan){plan->base, width, high, above, bytes};
+}
+
+void
+int_vector_write_quick(const uint64_t *r, uint32_t n, uint64_t less, bool with_base,
+                       struct buf *out)
+{
+    struct vector_plan plan = {0};
+    uint64_t least = less;
+    int64_t low, high;
+    unsigned width;
+    size_t bits;
+
+    if (with_base) {
+        codec_kernels->range(r, n, &low, &high);
+        least = (uint64_t)low;
+        plan.base = least - less;
+        plan.width = bit_width((uint64_t)high - least);
+    } else {
+        plan.width = bit_width(codec_kernels->bits_used(r, n));
+    }
+    width = sampled_width(r, n, least, plan.width, &bits);
+    if (width < plan.width)
+        plan_patches(&plan, r, n, least, width);
+    write_planned(r, n, less, &plan, out);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

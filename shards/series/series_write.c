@@ -37,10 +37,10 @@ fail(struct writer *w, int rc, int64_t ts)
 /* --- putting ---------------------------------------------------------------------------------- */
 
 static void
-put_block(struct writer *w, const struct samples *in)
+put_block(struct writer *w, const struct samples *in, enum block_effort effort)
 {
     w->row.n = 0;
-    block_encode(in, &w->row);
+    block_encode(in, effort, &w->row);
     store_batch_put(w->batch, block_name(w, in->p[0].ts), (struct slice){w->row.p, w->row.n});
 }
 
@@ -63,7 +63,7 @@ put_blocks(struct writer *w, struct samples in)
     while (in.n > 0) {
         uint32_t share = next_share(&in, w->f->block_points_max);
         struct samples part = {in.p, in.quality, MIN(share, (uint32_t)BLOCK_POINTS_MAX)};
-        put_block(w, &part);
+        put_block(w, &part, BLOCK_SMALL);
         w->f->dropped += share - part.n;
         in.p += share;
         in.quality = in.quality ? in.quality + share : NULL;
@@ -176,6 +176,7 @@ write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
     return rc;
 }
 
+/* The next checkpoint writes it again. */
 static void
 write_open(struct writer *w)
 {
@@ -183,7 +184,7 @@ write_open(struct writer *w)
     struct samples in = {c->p, c->quality, c->n};
 
     if (c->n)
-        put_block(w, &in);
+        put_block(w, &in, BLOCK_QUICK);
 }
 
 static int64_t

@@ -10,14 +10,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-check_again(const struct samples *in)
+check_again(const struct samples *in, enum block_effort effort)
 {
     struct buf out = {0};
     struct sample *p = malloc(in->n * sizeof(*p));
     uint8_t *q = malloc(in->n);
 
     ASSERT(p && q);
-    block_encode(in, &out);
+    block_encode(in, effort, &out);
     ASSERT(block_decode((struct slice){out.p, out.n}, p, q));
     ASSERT(memcmp(p, in->p, in->n * sizeof(*p)) == 0);
     ASSERT(memcmp(q, in->quality, in->n) == 0);
@@ -41,7 +41,8 @@ decode_block(struct slice bytes)
         for (i = 1; i < s.n; i++)
             ASSERT(s.p[i - 1].ts <= s.p[i].ts);
         ASSERT(s.p[0].ts == info.first_ts && s.p[s.n - 1].ts == info.last_ts);
-        check_again(&s);
+        check_again(&s, BLOCK_QUICK);
+        check_again(&s, BLOCK_SMALL);
     }
     free(s.p);
     free(s.quality);

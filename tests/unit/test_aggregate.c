@@ -297,7 +297,7 @@ block_of(const struct sample *p, uint32_t n, struct block_info *ret)
     struct samples in = {(struct sample *)p, NULL, n};
     struct buf bytes = {0};
 
-    block_encode(&in, &bytes);
+    block_encode(&in, BLOCK_SMALL, &bytes);
     cr_assert(block_read_info((struct slice){bytes.p, bytes.n}, ret));
     buf_fini(&bytes);
 }

@@ -1,28 +1,10 @@
 /* Blocks: what goes in comes out bit for bit, whatever it is; what is damaged is refused. */
 #include "shards/series/bitpack.h"
-#include "shards/series/block_priv.h"
+#include "tests/unit/block_shapes.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static uint64_t seed = 88172645463325252ULL;
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
-static uint64_t
-rnd_below(uint64_t n)
-{
-    return rnd() % n;
-}
 
 static void
 assert_same(const struct samples *in, const struct sample *p, const uint8_t *q, const char *what)
@@ -71,7 +53,7 @@ assert_reader_agrees(const struct samples *in, struct slice block, const char *w
 
 /* Encodes, decodes into memory of exactly the right size, compares; returns the size. */
 static size_t
-round_trip(const struct samples *in, const char *what)
+round_trip_with(const struct samples *in, enum block_effort effort, const char *what)
 {
     struct buf out = {0};
     struct sample *p = malloc(in->n * sizeof(*p));
@@ -80,7 +62,7 @@ round_trip(const struct samples *in, const char *what)
     struct block_info info;
     size_t bytes;
 
-    block_encode(in, &out);
+    block_encode(in, effort, &out);
     exact = malloc(out.n); /* so that a sanitizer sees the first byte read too far */
     memcpy(exact, out.p, out.n);
     bytes = out.n;
@@ -100,120 +82,12 @@ round_trip(const struct samples *in, const char *what)
     return bytes;
 }
 
-/* --- shapes of data --------------------------------------------------------------------------- */
-
-static double
-value_shape(unsigned shape, uint32_t i)
+/* Both ways; returns the size of the small one. */
+static size_t
+round_trip(const struct samples *in, const char *what)
 {
-    static int64_t cents;
-
-    switch (shape) {
-    case 0:
-        return 42.5;
-    case 1:
-        cents = i ? cents + (int64_t)rnd_below(3) - 1 : 18125;
-        return (double)cents / 100;
-    case 2:
-        return (double)(int64_t)rnd_below(100000) / 10 - 5000;
-    case 3:
-        return bits_double(rnd());
-    case 4:
-        return (double)(float)((double)rnd_below(100000) / 1000);
-    case 5:
-        return rnd_below(20) ? (double)rnd_below(1000) / 100
-                             : bits_double(0x7ff0000000000000 | rnd());
-    case 6:
-        return rnd_below(2) ? -0.0 : 0.0;
-    case 7:
-        return sin(i * 0.01);
-    case 8:
-        return (double)(i * 1000000ULL) * 1e15;
-    case 9:
-        return bits_double(rnd_below(1000));
-    case 10:
-        return rnd_below(50) ? 13.8 : 13.8 + 1e-13;
-    case 11:
-        return i % 7 == 3 ? INFINITY : i % 7 == 5 ? NAN : -1e300 * (double)rnd_below(100);
-    default:
-        return (double)(int64_t)rnd();
-    }
-}
-#define VALUE_SHAPES 13
-
-static int64_t
-time_step(unsigned shape, uint32_t i)
-{
-    switch (shape) {
-    case 0:
-        return 1000;
-    case 1:
-        return 0;
-    case 2:
-        return rnd_below(3) ? 0 : (int64_t)rnd_below(500);
-    case 3:
-        return 1000000 + (int64_t)rnd_below(7);
-    case 4:
-        return rnd_below(1000) ? 60000 : 86400000;
-    case 5:
-        return (int64_t)(rnd() >> (22 + rnd_below(40)));
-    default:
-        return i == 1 ? INT64_MAX : 0;
-    }
-}
-#define TIME_SHAPES 7
-
-static int64_t
-time_start(unsigned shape)
-{
-    static const int64_t start[TIME_SHAPES] = {
-        1381190400000, -5, 0, 1381190400000000000, -86400000, INT64_MIN, INT64_MIN,
-    };
-    return start[shape];
-}
-
-static uint8_t
-quality_shape(unsigned shape, uint32_t i)
-{
-    switch (shape) {
-    case 1:
-        return 192;
-    case 2:
-        return i / 100 % 3 == 0;
-    case 3:
-        return (uint8_t)rnd();
-    case 4:
-        return i % 2 ? 7 : 9;
-    default:
-        return 0;
-    }
-}
-#define QUALITY_SHAPES 6
-
-static struct samples
-make(uint32_t n, unsigned times, unsigned values, unsigned qualities)
-{
-    struct samples s = {.p = malloc(n * sizeof(*s.p)), .n = n};
-    uint32_t i;
-
-    if (qualities < QUALITY_SHAPES - 1)
-        s.quality = malloc(n);
-    for (i = 0; i < n; i++) {
-        uint64_t ts = (uint64_t)(i ? s.p[i - 1].ts : time_start(times));
-        uint64_t step = i ? (uint64_t)time_step(times, i) : 0;
-        if (step > (uint64_t)INT64_MAX - ts)
-            step = 0;
-        s.p[i] = (struct sample){(int64_t)(ts + step), value_shape(values, i)};
-        if (s.quality)
-            s.quality[i] = quality_shape(qualities, i);
-    }
-    return s;
-}
-
-static void
-drop(struct samples *s)
-{
-    free(s->p);
-    free(s->quality);
+    round_trip_with(in, BLOCK_QUICK, what);
+    return round_trip_with(in, BLOCK_SMALL, what);
 }
 
 static const uint32_t sizes[] = {1, 2, 3, 7, 64, 100, 1023, 1024, 1025, 2048, 5000};
@@ -241,7 +115,7 @@ Test(block, info_has_the_statistics_without_nan)
     struct buf out = {0};
     struct block_info b;
 
-    block_encode(&in, &out);
+    block_encode(&in, BLOCK_SMALL, &out);
     cr_assert(block_read_info((struct slice){out.p, out.n}, &b));
     cr_assert_eq(b.count, 4);
     cr_assert_eq(b.nan_count, 1);
@@ -289,7 +163,7 @@ Test(block, any_truncation_is_refused)
         struct samples s = make(1500, v % TIME_SHAPES, v, v % QUALITY_SHAPES);
         struct buf out = {0};
         size_t n;
-        block_encode(&s, &out);
+        block_encode(&s, rnd_below(2) ? BLOCK_SMALL : BLOCK_QUICK, &out);
         for (n = 0; n < out.n; n++) {
             char *cut = malloc(n + 1);
             memcpy(cut, out.p, n);
@@ -314,7 +188,7 @@ Test(block, flipped_bits_never_lead_out_of_bounds)
                                 (unsigned)rnd_below(VALUE_SHAPES), (unsigned)rnd_below(6));
         struct buf out = {0};
         struct block_info info;
-        block_encode(&s, &out);
+        block_encode(&s, rnd_below(2) ? BLOCK_SMALL : BLOCK_QUICK, &out);
         uint64_t flips = 1 + rnd_below(4);
         while (flips-- > 0)
             out.p[rnd_below(rnd_below(2) ? MIN(out.n, (size_t)80) : out.n)] ^= 1 << rnd_below(8);
@@ -341,7 +215,7 @@ Test(block, another_version_is_refused)
     struct block_info info;
     struct sample p[10];
 
-    block_encode(&s, &out);
+    block_encode(&s, rnd_below(2) ? BLOCK_SMALL : BLOCK_QUICK, &out);
     out.p[0]++;
     cr_assert_not(block_read_info((struct slice){out.p, out.n}, &info));
     cr_assert_not(block_decode((struct slice){out.p, out.n}, p, NULL));
@@ -373,7 +247,7 @@ Test(block, bitpack_round_trips_at_every_width)
 
 Test(block, integer_columns_choose_the_small_form)
 {
-    static int64_t x[4096], y[4096];
+    static int64_t x[4096], y[4096], spare[4096];
     struct int_decoder d;
     struct buf out = {0};
     uint32_t i, k;
@@ -385,7 +259,8 @@ Test(block, integer_columns_choose_the_small_form)
                    : k == 2 ? (int64_t)rnd_below(2) * INT64_MIN + INT64_MAX
                             : (int64_t)i * 60000 + (i == 2000 ? 1 : 0);
         out.n = 0;
-        int_encode(x, 4096, &out);
+        memcpy(spare, x, sizeof(x));
+        int_encode(spare, 4096, BLOCK_SMALL, &out);
         cr_assert_leq(out.n,
                       k == 0   ? 1100u
                       : k == 3 ? 130u
