@@ -32,6 +32,7 @@ static const struct {
     {CMD_WRITE, "write"},       {CMD_READONLY, "readonly"}, {CMD_DENYOOM, "denyoom"},
     {CMD_ADMIN, "admin"},       {CMD_NOSCRIPT, "noscript"}, {CMD_FAST, "fast"},
     {CMD_NO_AUTH, "no_auth"},   {CMD_NO_MULTI, "no_multi"}, {CMD_BLOCKING, "blocking"},
+    {CMD_NUMKEYS, "movablekeys"},
 };
 
 static void
@@ -87,10 +88,25 @@ sub_count(const struct command *cmd)
     return n;
 }
 
+/* Their number, right before them. */
+static void
+write_keynum(struct ctx *c)
+{
+    resp_bulk(c->out, SLICE("keynum"));
+    resp_bulk(c->out, SLICE("spec"));
+    resp_map(c->out, c->proto, 3);
+    resp_bulk(c->out, SLICE("keynumidx"));
+    resp_int(c->out, 0);
+    resp_bulk(c->out, SLICE("firstkey"));
+    resp_int(c->out, 1);
+    resp_bulk(c->out, SLICE("keystep"));
+    resp_int(c->out, 1);
+}
+
 static void
 write_key_spec(struct ctx *c, const struct command *cmd)
 {
-    bool write = (cmd->flags & CMD_WRITE) != 0;
+    bool write = (cmd->flags & CMD_WRITE) != 0, numkeys = (cmd->flags & CMD_NUMKEYS) != 0;
 
     resp_map(c->out, c->proto, 3);
     resp_bulk(c->out, SLICE("flags"));
@@ -103,10 +119,14 @@ write_key_spec(struct ctx *c, const struct command *cmd)
     resp_bulk(c->out, SLICE("spec"));
     resp_map(c->out, c->proto, 1);
     resp_bulk(c->out, SLICE("index"));
-    resp_int(c->out, cmd->key_first);
+    resp_int(c->out, numkeys ? cmd->key_first - 1 : cmd->key_first);
     resp_bulk(c->out, SLICE("find_keys"));
     resp_map(c->out, c->proto, 2);
     resp_bulk(c->out, SLICE("type"));
+    if (numkeys) {
+        write_keynum(c);
+        return;
+    }
     resp_bulk(c->out, SLICE("range"));
     resp_bulk(c->out, SLICE("spec"));
     resp_map(c->out, c->proto, 3);
@@ -121,15 +141,16 @@ write_key_spec(struct ctx *c, const struct command *cmd)
 static void
 write_info(struct ctx *c, const struct command *cmd)
 {
+    bool numkeys = (cmd->flags & CMD_NUMKEYS) != 0;
     uint32_t subs = sub_count(cmd);
 
     resp_array(c->out, 10);
     resp_bulk(c->out, slice_of(cmd->name));
     resp_int(c->out, cmd->arity);
     write_flags(c, cmd);
-    resp_int(c->out, cmd->key_first);
-    resp_int(c->out, cmd->key_last);
-    resp_int(c->out, cmd->key_step);
+    resp_int(c->out, numkeys ? 0 : cmd->key_first);
+    resp_int(c->out, numkeys ? 0 : cmd->key_last);
+    resp_int(c->out, numkeys ? 0 : cmd->key_step);
     write_categories(c, cmd);
     resp_array(c->out, 0); /* tips */
     resp_array(c->out, cmd->key_first ? 1 : 0);
@@ -353,9 +374,13 @@ cmd_command_getkeys(struct ctx *c)
         ctx_error(c, "ERR Invalid number of arguments specified for command");
         return;
     }
-    n = command_keys(cmd, argc, count_key, NULL);
+    n = command_keys(cmd, c->argv + 2, argc, count_key, NULL);
+    if (n == 0) {
+        ctx_error(c, "ERR Invalid arguments specified for command");
+        return;
+    }
     resp_array(c->out, n);
-    command_keys(cmd, argc, write_key, c);
+    command_keys(cmd, c->argv + 2, argc, write_key, c);
 }
 
 /* --- HELP ---------------------------------------------------------------------------------------------------- */

@@ -213,14 +213,8 @@ series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
     if (series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, &q,
                     found_point, ret) != -EAGAIN)
         return true;
-    c->need = (struct need){.kind = NEED_RANGE,
-                            .sh = k->sh,
-                            .key = k->name,
-                            .db = k->db,
-                            .type = type,
-                            .start = ts,
-                            .end = ts,
-                            .limit = 1};
+    ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name, .db = k->db,
+                                     .type = type, .start = ts, .end = ts, .limit = 1});
     return false;
 }
 

@@ -91,6 +91,8 @@ static int
 gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct get_options *o,
        struct point_run *g)
 {
+    bool missing = false;
+
     for (uint32_t i = 0; i < sk->n; i++) {
         const struct series *s = sk->types[i];
         int rc;
@@ -98,22 +100,12 @@ gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct g
         g[i].type = s->type;
         if (o->has_type && s->type != o->type)
             continue;
-        rc = series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, &o->q,
-                         gather_emit, &g[i]);
-        if (rc == -EAGAIN)
-            c->need = (struct need){.kind = NEED_RANGE,
-                                    .sh = k->sh,
-                                    .key = k->name,
-                                    .db = k->db,
-                                    .type = s->type,
-                                    .reverse = o->q.reverse,
-                                    .start = o->q.start,
-                                    .end = o->q.end,
-                                    .limit = o->q.limit};
-        if (rc < 0)
+        rc = ts_read(c, k, s, &o->q, gather_emit, &g[i]);
+        missing = missing || rc == -EAGAIN;
+        if (rc < 0 && rc != -EAGAIN)
             return rc;
     }
-    return 0;
+    return missing ? -EAGAIN : 0;
 }
 
 static void

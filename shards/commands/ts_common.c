@@ -43,9 +43,9 @@ ts_read(struct ctx *c, const struct key *k, const struct series *s, const struct
     int rc = series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, q, emit, arg);
 
     if (rc == -EAGAIN)
-        c->need = (struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name, .db = k->db,
-                                .type = s->type, .reverse = q->reverse, .start = q->start,
-                                .end = q->end, .limit = q->limit};
+        ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name,
+                                         .db = k->db, .type = s->type, .reverse = q->reverse,
+                                         .start = q->start, .end = q->end, .limit = q->limit});
     return rc;
 }
 

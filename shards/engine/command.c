@@ -1,5 +1,7 @@
 #include "shards/engine/command.h"
 
+#include "shards/engine/core.h"
+
 #include <pthread.h>
 
 #define COMMAND_BUCKETS 2048 /* a power of two, several times the number of commands */
@@ -71,18 +73,53 @@ command_resolve(const struct command *cmd, const struct slice *argv, uint32_t ar
 }
 
 uint32_t
-command_keys(const struct command *cmd, uint32_t argc, void (*fn)(void *arg, uint32_t index),
-             void *arg)
+command_numkeys(const struct command *cmd, const struct slice *argv, uint32_t argc)
+{
+    uint32_t first = (uint32_t)cmd->key_first;
+    int64_t n;
+
+    if (argc <= first || !parse_int(argv[first - 1], &n) || n < 1 || n > argc - first)
+        return 0;
+    return (uint32_t)n;
+}
+
+uint32_t
+command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc,
+             void (*fn)(void *arg, uint32_t index), void *arg)
 {
     uint32_t last, n = 0;
 
     if (cmd->key_first == 0 || argc <= (uint32_t)cmd->key_first)
         return 0;
-    last = cmd->key_last >= 0 ? (uint32_t)cmd->key_last : argc - (uint32_t)-cmd->key_last;
+    if (unlikely(cmd->flags & CMD_NUMKEYS))
+        last = (uint32_t)cmd->key_first + command_numkeys(cmd, argv, argc) - 1;
+    else
+        last = cmd->key_last >= 0 ? (uint32_t)cmd->key_last : argc - (uint32_t)-cmd->key_last;
     for (uint32_t i = (uint32_t)cmd->key_first; i <= last && i < argc;
          i += (uint32_t)cmd->key_step, n++)
         fn(arg, i);
     return n;
+}
+
+void
+ctx_need_range(struct ctx *c, const struct need *need)
+{
+    struct need *copy;
+
+    ASSERT(need->kind == NEED_RANGE);
+    if (c->need.kind == NEED_NOTHING) {
+        c->need = *need;
+        c->need.next_n = 0;
+        c->need.next = NULL;
+        return;
+    }
+    if (c->need.kind != NEED_RANGE || c->need.next_n + 1 >= NEED_KEYS_MAX)
+        return;
+    copy = scratch_alloc(&c->core->scratch, sizeof(*copy));
+    *copy = *need;
+    copy->next = c->need.next;
+    c->need.next = copy;
+    c->need.next_n++;
 }
 
 bool

@@ -27,13 +27,15 @@ enum need_kind {
     NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
                  * `limit` rows are reached, or (listed) the first row behind it */
 };
-#define NEED_KEYS_MAX 1024 /* keys that are fetched together */
+#define NEED_KEYS_MAX 1024 /* keys, or ranges of series, that are fetched together */
 struct need {
     enum need_kind kind;
     struct shard *sh;
     struct slice key;
     const struct slice *more; /* NEED_KEY: up to NEED_KEYS_MAX - 1 others */
     uint32_t more_n;
+    struct need *next; /* NEED_RANGE: next_n others, of any shard of the request */
+    uint32_t next_n;
     uint8_t db;
     uint8_t type;
     bool reverse;
@@ -87,6 +89,7 @@ enum command_flag {
     CMD_MULTI_CONTROL = 1 << 16, /* acts at once inside MULTI instead of being queued */
     CMD_SERIES = 1 << 18,   /* its first key is a series: prefetched as one */
     CMD_WATCHES = 1 << 17,  /* registers its keys for WATCH */
+    CMD_NUMKEYS = 1 << 19,  /* the argument before the first key says how many there are */
 };
 
 enum command_route {
@@ -126,9 +129,13 @@ uint32_t scan_cursor_core(struct slice cursor);
 const struct command *command_resolve(const struct command *cmd, const struct slice *argv,
                                       uint32_t argc);
 
-/* Key positions of a call: calls fn(arg, index) for each. Returns how many. */
-uint32_t command_keys(const struct command *cmd, uint32_t argc,
+/* Key positions of a call: calls fn(arg, index) for each. Returns how many; none where a number of
+ * keys is no such number, which is the handler's to refuse. */
+uint32_t command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc,
                       void (*fn)(void *arg, uint32_t index), void *arg);
+/* CMD_NUMKEYS: how many keys there are; 0 = the argument is no number of keys, or they do not fit
+ * before the end. */
+uint32_t command_numkeys(const struct command *cmd, const struct slice *argv, uint32_t argc);
 static inline bool
 command_arity_ok(const struct command *cmd, uint32_t argc)
 {
@@ -155,6 +162,9 @@ ctx_error(struct ctx *c, const char *text)
 {
     resp_error(c->out, text);
 }
+/* Notes a NEED_RANGE; a handler may go on and note those of its other keys, so that all are fetched
+ * at once (NEED_KEYS_MAX of them, the rest the next time). */
+void ctx_need_range(struct ctx *c, const struct need *need);
 /* Parses an int64 argument; on failure replies ERR_NOT_INT and returns false. */
 bool ctx_int(struct ctx *c, uint32_t i, int64_t *ret_v);
 

@@ -87,7 +87,7 @@ make_room_for_cold(struct ctx *c)
 
     if (likely(c->attempts > 0 || !evict_is_due(c->core, c->sh)))
         return;
-    command_keys(c->cmd, c->argc, look_for_key, &g);
+    command_keys(c->cmd, c->argv, c->argc, look_for_key, &g);
     if (g.n > 0)
         evict_make_room(c->core, c->sh);
 }
@@ -98,7 +98,7 @@ gate_all_keys(struct ctx *c)
 {
     struct gate_keys g = {.c = c};
 
-    command_keys(c->cmd, c->argc, gate_key, &g);
+    command_keys(c->cmd, c->argv, c->argc, gate_key, &g);
     c->keys_known = g.n == 0;
     if (g.n > 0)
         c->need = (struct need){.kind = NEED_KEY, .sh = c->sh, .key = g.missing[0],

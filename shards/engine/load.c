@@ -22,6 +22,11 @@ struct load_key {
     struct store_value pinned; /* NEED_KEY: its row */
 };
 
+struct load_range {
+    struct need need;
+    char *key; /* own copy of need.key */
+};
+
 struct load {
     struct offload_job job;
     struct need need;
@@ -32,6 +37,8 @@ struct load {
     /* NEED_KEY: those to bring, NEED_COUNT: those to look up */
     struct load_key *keys;
     uint32_t keys_n;
+    struct load_range *ranges; /* NEED_RANGE: all of them */
+    uint32_t ranges_n;
     struct checkpoint_waiter settled;
     struct row_list *list; /* NEED_ROWS, listed */
 };
@@ -115,13 +122,14 @@ warm_key(struct load *l, struct load_key *k)
 }
 
 static void
-warm_range(struct load *l)
+warm_range(const struct load_range *r)
 {
-    struct series_query q = {.start = l->need.start, .end = l->need.end, .limit = l->need.limit,
-                             .reverse = l->need.reverse};
-    struct slice key = {l->key, l->need.key.n};
+    const struct need *need = &r->need;
+    struct series_query q = {.start = need->start, .end = need->end, .limit = need->limit,
+                             .reverse = need->reverse};
+    struct slice key = {r->key, need->key.n};
 
-    series_warm_range(l->need.sh->store, l->need.db, key_slot(key), key, l->need.type, &q);
+    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q);
 }
 
 static void
@@ -160,7 +168,8 @@ load_work(struct offload_job *job)
             warm_key(l, &l->keys[i]);
         break;
     case NEED_RANGE:
-        warm_range(l);
+        for (uint32_t i = 0; i < l->ranges_n; i++)
+            warm_range(&l->ranges[i]);
         break;
     case NEED_COUNT:
         look_up_maybes(l);
@@ -256,6 +265,9 @@ load_finish(struct load *l)
     } else if (l->need.kind == NEED_KEY) {
         install_keys(l);
     }
+    for (uint32_t i = 0; i < l->ranges_n; i++)
+        free(l->ranges[i].key);
+    free(l->ranges);
     free(l->key);
     free(l);
     run_again(w, list);
@@ -352,6 +364,20 @@ copy_keys(struct load *l, const struct need *need)
         copy_key(l, need->more[i]);
 }
 
+static void
+copy_ranges(struct load *l, const struct need *need)
+{
+    l->ranges = malloc((need->next_n + 1) * sizeof(*l->ranges));
+    ASSERT(l->ranges);
+    for (; need; need = need->next) {
+        struct load_range *r = &l->ranges[l->ranges_n++];
+
+        *r = (struct load_range){.need = *need, .key = malloc(need->key.n + 1)};
+        ASSERT(r->key);
+        memcpy(r->key, need->key.p, need->key.n);
+    }
+}
+
 /* False: there is nothing to look up now, the checkpoint under way will tell. */
 static bool
 start_count(struct load *l)
@@ -375,11 +401,14 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     l->core = core;
     l->need = *need;
     l->need.more = NULL;
+    l->need.next = NULL;
     l->waiter = w;
     l->flush_epoch = need->sh->flush_epoch;
     l->store_epoch = need->sh->store_epoch;
     if (need->kind == NEED_KEY) {
         copy_keys(l, need);
+    } else if (need->kind == NEED_RANGE) {
+        copy_ranges(l, need);
     } else if (need->kind == NEED_COUNT) {
         if (!start_count(l))
             return;

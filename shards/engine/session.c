@@ -288,7 +288,7 @@ route_keys(struct session *s, const struct command *cmd, struct slice *argv, uin
         return true;
     }
     o = (struct owners){.s = s, .argv = argv};
-    command_keys(cmd, argc, owners_add, &o);
+    command_keys(cmd, argv, argc, owners_add, &o);
     if (o.several) {
         if (!session_alone(s))
             return false;

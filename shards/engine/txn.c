@@ -29,7 +29,8 @@ struct txn_part {
     enum exec_result obstacle;
     bool over_memory;
     struct need need;
-    struct buf need_bytes; /* its key; for NEED_KEY all of them, each behind its length */
+    struct buf need_bytes; /* its keys, each behind its length: of NEED_KEY and NEED_RANGE several */
+    struct need *ranges;   /* NEED_RANGE: need_n of them */
     uint32_t need_n;
 };
 
@@ -254,6 +255,14 @@ part_need(const struct txn_part *p, struct slice keys[NEED_KEYS_MAX])
         keys[i] = (struct slice){at + 4, get_le32(at)};
         at += 4 + keys[i].n;
     }
+    if (need.kind == NEED_RANGE) {
+        for (uint32_t i = 0; i < p->need_n; i++) {
+            p->ranges[i].key = keys[i];
+            p->ranges[i].next = i + 1 < p->need_n ? &p->ranges[i + 1] : NULL;
+        }
+        p->ranges[0].next_n = p->need_n - 1;
+        return p->ranges[0];
+    }
     if (p->need_n > 0) {
         need.key = keys[0];
         need.more = keys + 1;
@@ -284,6 +293,8 @@ static void
 part_forget_need(struct txn_part *p)
 {
     buf_fini(&p->need_bytes);
+    free(p->ranges);
+    p->ranges = NULL;
     p->need_n = 0;
     p->need = (struct need){0};
     p->obstacle = EXEC_DONE;
@@ -339,15 +350,37 @@ part_note_key(struct txn_part *p, struct slice key)
     p->need_n++;
 }
 
-/* Keys are gathered, of everything else the first is taken. */
+static void
+part_note_range(struct txn_part *p, const struct need *need)
+{
+    if (p->need_n == NEED_KEYS_MAX)
+        return;
+    p->ranges = realloc(p->ranges, (p->need_n + 1) * sizeof(*p->ranges));
+    ASSERT(p->ranges);
+    p->ranges[p->need_n] = *need;
+    part_note_key(p, need->key);
+}
+
+/* May it join what was noted before? */
+static bool
+part_gathers(const struct txn_part *p, const struct need *need)
+{
+    return p->obstacle == EXEC_NEED && p->need.kind == need->kind &&
+           (need->kind == NEED_RANGE || (need->kind == NEED_KEY && p->need.db == need->db));
+}
+
+/* Keys and ranges are gathered, of everything else the first is taken. */
 static void
 part_note_need(struct txn_part *p, const struct need *need)
 {
     if (p->obstacle == EXEC_DONE) {
         p->obstacle = EXEC_NEED;
         p->need = *need;
-    } else if (p->obstacle != EXEC_NEED || p->need.kind != NEED_KEY || need->kind != NEED_KEY ||
-               p->need.db != need->db) {
+    } else if (!part_gathers(p, need)) {
+        return;
+    }
+    if (need->kind == NEED_RANGE) {
+        part_note_range(p, need);
         return;
     }
     part_note_key(p, need->key);
@@ -390,6 +423,12 @@ txn_ctx(struct txn *t, struct queued_command *q)
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 
+static const struct need *
+next_need(const struct need *need)
+{
+    return need->kind == NEED_RANGE ? need->next : NULL;
+}
+
 /* Does the handler miss stored blocks? Asked before anything is changed. */
 static bool
 gate_ranges(struct txn *t, struct queued_command *q)
@@ -404,7 +443,8 @@ gate_ranges(struct txn *t, struct queued_command *q)
     buf_cut(&t->reply, before);
     if (c.need.kind == NEED_NOTHING)
         return true;
-    part_note_need(txn_part_of(t, c.need.sh), &c.need);
+    for (const struct need *need = &c.need; need; need = next_need(need))
+        part_note_need(txn_part_of(t, need->sh), need);
     return false;
 }
 
@@ -499,7 +539,7 @@ txn_gates(struct txn *t)
         struct key_gate g = {t, q, true};
 
         txn_select(t, q);
-        command_keys(q->cmd, q->argc, gate_key, &g);
+        command_keys(q->cmd, q->argv, q->argc, gate_key, &g);
         open = g.open && open;
         if (open)
             open = gate_ranges(t, q) && gate_counts(t, q);
@@ -874,7 +914,7 @@ exec_shards(struct session *s, uint64_t *set, uint32_t *ret_flags)
         struct set_of o = {q, s->core->ncores, set};
 
         *ret_flags |= q->cmd->flags;
-        command_keys(q->cmd, q->argc, set_add, &o);
+        command_keys(q->cmd, q->argv, q->argc, set_add, &o);
         if (q->cmd->route == ROUTE_ALL || q->cmd->route == ROUTE_CURSOR)
             for (uint32_t i = 0; i < s->core->ncores; i++)
                 set[i / 64] |= 1ull << (i % 64);
