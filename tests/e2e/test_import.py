@@ -112,6 +112,8 @@ SAMPLES = (
     ("scaled", "-1,1815200\n0,0\n1,-5\n2,10000\n",
      ("--columns", "time,7f/scale=10000", "--time", "ms"), ()),
     ("empty", "1,,2\n2,3,\n3,4,5\n", ("--columns", "time,00,01", "--time", "ms"), ()),
+    ("floats", "1,7.0,-1.5\n2,0.1,-0.0\n3,100000000000000000000.0,1e+300\n",
+     ("--columns", "time,00/float,01/float", "--time", "ms"), ()),
     ("upper", "1,FF,\n2,0,abcdef\n", ("--columns", "time,00/HEX,01/text", "--time", "ms"), ()),
 )
 
@@ -319,7 +321,8 @@ def test_a_resumed_load_takes_only_what_was_added(t):
     tools.load(*options, "--load-name", "second", path)
     held = Client(s.port)
     held("CLIENT", "SETNAME", "pinstripe-load:third")
-    holds(tools.load(*options, "--load-name", "third", path, status=3), "another load is connected")
+    holds(tools.load(*options, "--load-name", "third", "--wait", 0, path, status=3),
+          "another load is connected")
     held.close()
     tools.load(*options, "--load-name", "third", path)
 
@@ -360,17 +363,20 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     path = tools.file("a.csv", "1,1\n")
     for args, what in (((), "no file is given"),
                        (("--frobnicate", path), "unknown option '--frobnicate'"),
-                       (("--columns", "time,00,zz", path), "'zz' is no column"),
+                       (("--columns", "time,00,zz", path), "'zz' is no column: it is time, key"),
+                       (("--columns", "time,v=00", path), "'v=00' is not like those before it"),
                        (("--columns", "time,-", path), "no value column"),
                        (("--columns", "time,00/scale=7", path), "is no column"),
                        (("--columns", "time,00", "--time", "%Q", path), "is no format"),
                        (("--columns", "time,00", "--timezone", "Mars/X", path), "is not known"),
                        (("--columns", "time,00", "--time", "day-ms", path), "need a --date"),
                        (("--columns", "time,00", "--key", "{symbol}{date}", path), "does not have"),
-                       (("--columns", "when=time,v=00", path), "no column 'when'"),
+                       (("--columns", "when=time,v=00", path), "no column 'when', only 1, 1"),
                        (("--format", "lean", path), "a file of Lean"),
                        (("--format", "what", path), "is none"), ((path,), "needs --columns")):
-        holds(tools.load(*args, status=2), what)
+        said = tools.load(*args, status=2)
+        holds(said, what)
+        assert "loaded" not in said, said
     options = ("--columns", "time,00", "--time", "ms")
     holds(tools.load(*options, "/absent", status=3), "/absent: No such file")
     packed = gzip.compress(b"1,1\n" * 10000)
@@ -381,6 +387,22 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     s.stop()
     holds(tools.load(*options, path, status=3), "cannot connect")
     holds(tools.run("pinstripe-dump", "k", status=3)[1], "cannot connect")
+
+
+def test_a_dump_of_what_is_not_there_says_so(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    c = s.client()
+    c("TSDB_SET", "k", 5, "1.5")
+    c("SET", "str", "x")
+    for words in (("absent",), ("ab*",), ("absent", "k"), ("ab*", "k")):
+        out, said = tools.run("pinstripe-dump", *words, "--header", "no", status=1)
+        holds(said, "ab")
+        eq(out, b"k,5,00,0,1.5\n" if "k" in words else b"", words)
+    tools.dump("k", "--start", 6)
+    holds(tools.run("pinstripe-dump", "absent field", "--format", "influx", status=1)[1],
+          "there is no key 'absent field'")
+    holds(tools.run("pinstripe-dump", "str", status=3)[1], "'str': ", "WRONGTYPE")
 
 
 def test_a_server_that_refuses_everything_stops_the_load(t):
@@ -442,6 +464,21 @@ class Series(threading.Thread):
                 for _ in range(int(line[1:])):
                     words.append(f.read(int(f.readline()[1:]) + 2)[:-2])
                 client.sendall(self.answer(words))
+
+
+def test_series_of_another_pinstripe_come_over_with_all_points_of_one_time(t):
+    there, s = t.server(duplicate_policy="KEEP"), t.server(duplicate_policy="KEEP")
+    r = t.random
+    rows, ts = [], -100
+    for i in range(35000):
+        ts += r.choice((0,) * 40 + (1,)) if i % 12000 else 1
+        rows.append("%d,%d" % (ts, i))
+    rows += ["%d,%d" % (ts + 1, i) for i in range(25000)]  # more than two pages of one time
+    options = ("--columns", "time,00", "--time", "ms")
+    from_there, tools = Tools(t, there), Tools(t, s)
+    from_there.load(*options, "--key", "k", from_there.file("a.csv", "\n".join(rows)))
+    tools.load("--from-redis", "127.0.0.1:%d" % there.port)
+    same(tools.dump("k", "--format", "csv", *options), ("\n".join(rows) + "\n").encode(), "k")
 
 
 def bulk(b):

@@ -9,6 +9,7 @@
 
 #define LINE_MAX_BYTES 4096
 #define FIELDS 64
+#define EXACT_MAPS 4 /* the first of the kinds of cells: their text comes back as it was */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -36,11 +37,12 @@ check_line(const char *text, size_t n, char delimiter)
     buf_fini(&out);
 }
 
-/* Every kind of cell but a plain number, whose text may have been longer than need be. */
+/* Every kind of cell; of a plain number the text may have been longer than need be. */
 static void
 check_cell(struct slice cell)
 {
-    static const char *const maps[] = {"00/scale=1000", "00/hex", "00/HEX", "00/text", "00"};
+    static const char *const maps[] = {"00/scale=1000", "00/hex", "00/HEX", "00/text", "00/float",
+                                       "00"};
     struct columns *cs = malloc(sizeof(*cs));
     char room[CELL_PUT_MAX], error[256], text[RESP_DOUBLE_TEXT_MAX];
     struct slice number;
@@ -53,7 +55,7 @@ check_cell(struct slice cell)
         if (cell_read(cs->c, cell, room, &number) == NULL) {
             ASSERT(parse_double(number, &v));
             ASSERT(cell_put(cs->c, (struct slice){text, format_double(text, v)}, &out));
-            if (i < ARRAY_SIZE(maps) - 1)
+            if (i < EXACT_MAPS)
                 ASSERT(slice_equal(cell, (struct slice){out.p, out.n}));
             else
                 ASSERT(parse_double((struct slice){out.p, out.n}, &w) && v == w);

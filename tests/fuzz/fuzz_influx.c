@@ -22,9 +22,8 @@ check_key(const struct influx_line *l, const struct influx_field *f)
 }
 
 static void
-check_value(const struct influx_field *f)
+check_value(const struct influx_field *f, struct influx_line *again)
 {
-    struct influx_line *again = malloc(sizeof(*again));
     struct buf line = {0};
 
     buf_append_lit(&line, "m f=");
@@ -33,22 +32,22 @@ check_value(const struct influx_field *f)
     ASSERT(again->n == 1 && again->fields[0].kind == f->kind);
     ASSERT(slice_equal(again->fields[0].value, f->value));
     buf_fini(&line);
-    free(again);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    struct influx_line *l = malloc(sizeof(*l));
+    struct influx_line *l = malloc(sizeof(*l)), *again = malloc(sizeof(*again));
 
     if (influx_parse((struct slice){(const char *)data, n}, l) == NULL) {
         ASSERT(l->n > 0 && l->n <= INFLUX_FIELDS_MAX);
         for (unsigned i = 0; i < l->n; i++) {
             check_key(l, &l->fields[i]);
             if (l->fields[i].kind != INFLUX_TEXT)
-                check_value(&l->fields[i]);
+                check_value(&l->fields[i], again);
         }
     }
     free(l);
+    free(again);
     return 0;
 }

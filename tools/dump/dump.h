@@ -18,6 +18,7 @@ struct dump {
     struct output out;
     uint64_t lines, points;
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
+    uint64_t absent;        /* keys and patterns that named nothing */
     volatile const int *stop;
     char error[LINK_ERROR_MAX];
 };
@@ -26,6 +27,9 @@ struct dump {
 void dump_begin_line(struct dump *d);
 /* Behind each line. 0, or a negative errno with d->error set: the disk is full, a signal came. */
 int dump_end_line(struct dump *d);
+/* For a key of which no point came: when it does not exist, that is said and counted. 0, or a
+ * negative errno with d->error set. */
+int dump_check_there(struct dump *d, struct slice key);
 /* The link failed: its error becomes the dump's. */
 int dump_link_failed(struct dump *d, int rc);
 

@@ -45,6 +45,21 @@ dump_end_line(struct dump *d)
 }
 
 int
+dump_check_there(struct dump *d, struct slice key)
+{
+    struct slice argv[] = {SLICE("EXISTS"), key};
+    int rc = link_ask(&d->link, ARRAY_SIZE(argv), argv);
+
+    if (rc < 0)
+        return dump_link_failed(d, rc);
+    if (slice_equal((struct slice){d->link.reply.p, d->link.reply.n}, SLICE(":0\r\n"))) {
+        fprintf(stderr, "pinstripe-dump: there is no key '%.*s'\n", (int)key.n, key.p);
+        d->absent++;
+    }
+    return 0;
+}
+
+int
 dump_link_failed(struct dump *d, int rc)
 {
     snprintf(d->error, sizeof(d->error), "%s", d->link.error);
@@ -154,13 +169,27 @@ add_template(struct dump *d)
     return rc;
 }
 
+/* A pattern that finds nothing is told: an empty file does not say why it is empty. */
+static int
+add_word(struct dump *d, const char *word)
+{
+    size_t before = d->keys.n;
+    int rc = keys_add(&d->keys, &d->link, word);
+
+    if (rc == 0 && d->keys.n == before) {
+        fprintf(stderr, "pinstripe-dump: no series has a key that matches '%s'\n", word);
+        d->absent++;
+    }
+    return rc;
+}
+
 static int
 find_keys(struct dump *d, const char **words, unsigned n)
 {
     int rc = n == 0 ? add_template(d) : 0;
 
     for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = keys_add(&d->keys, &d->link, words[i]);
+        rc = add_word(d, words[i]);
     keys_sort(&d->keys);
     return rc < 0 ? dump_link_failed(d, rc) : 0;
 }
@@ -234,7 +263,7 @@ run(struct dump *d, const char **words, unsigned n)
     keys_fini(&d->keys);
     if (rc < 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
-    return d->uneven || d->mixed ? EXIT_DOUBTFUL : EXIT_WRITTEN;
+    return d->uneven || d->mixed || d->absent ? EXIT_DOUBTFUL : EXIT_WRITTEN;
 }
 
 int

@@ -28,6 +28,17 @@ pager_fini(struct pager *p)
     p->points = NULL;
 }
 
+/* What the server refused is about this key. */
+static void
+say_key(struct pager *p)
+{
+    char said[LINK_ERROR_MAX];
+
+    memcpy(said, p->link->error, sizeof(said));
+    snprintf(p->link->error, sizeof(p->link->error), "'%.*s': %.*s", (int)MIN(p->key.n, 128),
+             p->key.p, LINK_ERROR_MAX - 140, said);
+}
+
 static int
 ask(struct pager *p)
 {
@@ -45,6 +56,8 @@ ask(struct pager *p)
     if (p->type >= 0)
         type_put((uint8_t)p->type, type);
     rc = link_ask(p->link, p->type >= 0 ? 7 : 5, argv);
+    if (rc == -EPROTO)
+        say_key(p);
     keep = p->reply; /* other pagers ask over the same link */
     p->reply = p->link->reply;
     p->link->reply = keep;

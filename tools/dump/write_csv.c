@@ -83,7 +83,7 @@ set_columns(struct csv_writer *w, const struct format *f)
     int rc;
 
     if (text == NULL) {
-        snprintf(d->error, sizeof(d->error), "--format csv needs --columns");
+        snprintf(d->error, sizeof(d->error), "--format csv needs --columns, as in --columns time,00");
         return -EINVAL;
     }
     rc = columns_parse(&w->columns, text, d->error, sizeof(d->error));
@@ -270,6 +270,7 @@ is_wanted(const struct csv_writer *w)
 static int
 put_key(struct csv_writer *w, struct slice key)
 {
+    uint64_t before = w->d->points;
     int rc;
 
     open_series(w, key);
@@ -281,6 +282,9 @@ put_key(struct csv_writer *w, struct slice key)
     }
     if (rc < 0 && w->d->error[0] == '\0')
         rc = dump_link_failed(w->d, rc);
+    for (unsigned i = 0; rc == 0 && w->d->points == before && i < w->pagers_n; i++)
+        if (i == 0 || !slice_equal(w->pagers[i].key, w->pagers[i - 1].key))
+            rc = dump_check_there(w->d, w->pagers[i].key);
     close_series(w);
     return rc;
 }

@@ -89,6 +89,11 @@ begins(struct slice text, const char *with, struct slice *ret_rest)
 static bool
 take_modifier(struct column *c, struct slice text)
 {
+    static const struct {
+        const char *name;
+        enum cell_kind kind;
+    } kinds[] = {
+        {"float", CELL_FLOAT}, {"hex", CELL_HEX}, {"HEX", CELL_UPPER_HEX}, {"text", CELL_TEXT}};
     struct slice rest;
 
     if (begins(text, "key=", &rest))
@@ -101,15 +106,13 @@ take_modifier(struct column *c, struct slice text)
         c->kind = CELL_SCALED;
         return take_scale(rest, &c->decimals);
     }
-    if (slice_equal(text, SLICE("hex")))
-        c->kind = CELL_HEX;
-    else if (slice_equal(text, SLICE("HEX")))
-        c->kind = CELL_UPPER_HEX;
-    else if (slice_equal(text, SLICE("text")))
-        c->kind = CELL_TEXT;
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (slice_equal(text, slice_of(kinds[i].name))) {
+            c->kind = kinds[i].kind;
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct slice
@@ -185,6 +188,16 @@ wrong_together(const struct columns *cs)
     return NULL;
 }
 
+static void
+say_wrong_column(struct slice text, bool other_kind, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "--columns: '%.*s' %s", (int)MIN(text.n, 80), text.p,
+             other_kind ? "is not like those before it: either all have a name (NAME=00) or none"
+                        : "is no column: it is time, key, value, type, quality, - or a data type "
+                          "00 to ff, with the name of the file's header before it if there is one "
+                          "(NAME=00)");
+}
+
 int
 columns_parse(struct columns *cs, const char *text, char *error, size_t error_size)
 {
@@ -200,8 +213,7 @@ columns_parse(struct columns *cs, const char *text, char *error, size_t error_si
             return -EINVAL;
         }
         if (!take_column(&cs->c[cs->n], part, &named) || (cs->n > 0 && named != cs->named)) {
-            snprintf(error, error_size, "--columns: '%.*s' is no column%s", (int)MIN(part.n, 80),
-                     part.p, cs->n > 0 ? " (either all have a name or none)" : "");
+            say_wrong_column(part, cs->n > 0 && named != cs->named, error, error_size);
             return -EINVAL;
         }
         cs->named = named;
@@ -231,6 +243,17 @@ is_named(struct slice names, struct slice field)
     return false;
 }
 
+static void
+say_no_name(const char *name, const struct slice *fields, int n, char *error, size_t error_size)
+{
+    size_t at =
+        (size_t)snprintf(error, error_size, "the header has no column '%.80s', only", name);
+
+    for (int i = 0; i < n && at < error_size; i++)
+        at += (size_t)snprintf(error + at, error_size - at, "%s %.*s", i ? "," : "",
+                               (int)MIN(fields[i].n, 40), fields[i].p);
+}
+
 int
 columns_bind(struct columns *cs, const struct slice *fields, int n, char *error, size_t error_size)
 {
@@ -241,7 +264,7 @@ columns_bind(struct columns *cs, const struct slice *fields, int n, char *error,
         while (at < n && !is_named(slice_of(cs->c[i].name), fields[at]))
             at++;
         if (at == n) {
-            snprintf(error, error_size, "the header has no column '%s'", cs->c[i].name);
+            say_no_name(cs->c[i].name, fields, n, error, error_size);
             return -EINVAL;
         }
         cs->c[i].at = (unsigned)at;

@@ -12,6 +12,7 @@
  * Behind XX and value, each with a '/':
  *   scale=10000   the file has the value times this power of ten, as a whole number
  *   decimals=2    written with so many decimals (reading takes any number)
+ *   float         written with a point: 7.0 (reading takes any number)
  *   hex, HEX      whole numbers in base 16 without leading zeros, to 2^52
  *   text          up to 6 bytes of text, stored as the number that they are, first byte highest
  *   key=SUFFIX    the value is a series of its own, under the key with SUFFIX appended
@@ -42,6 +43,7 @@ enum column_role {
 
 enum cell_kind {
     CELL_NUMBER,
+    CELL_FLOAT,
     CELL_SCALED,
     CELL_HEX,
     CELL_UPPER_HEX,

@@ -11,6 +11,7 @@
 #define PLAIN_DIGITS_MAX 17    /* so many digits are finite whatever the point */
 #define SCALED_MAX (1LL << 53) /* whole numbers up to it are exact */
 #define HEX_DIGITS_MAX 13
+#define EXPONENT_MAX 400       /* of a double's text: 308 and its digits */
 #define EXPONENT_SPELLED_MAX 30 /* 1e-30 to 1e30 are written without exponent */
 
 /* Digits with perhaps a sign and a point, few enough to be surely finite. */
@@ -133,11 +134,27 @@ struct decimal {
     int n, whole;
 };
 
+/* "-05", which parse_int would not take. */
+static bool
+take_exponent(struct slice s, int *ret)
+{
+    bool negative = s.n > 0 && s.p[0] == '-';
+    int v = 0;
+
+    for (size_t i = negative; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9' || v > EXPONENT_MAX)
+            return false;
+        v = v * 10 + s.p[i] - '0';
+    }
+    *ret = negative ? -v : v;
+    return s.n > negative;
+}
+
 static bool
 take_decimal(struct slice s, struct decimal *d)
 {
     const char *p = s.p, *end = s.p + s.n;
-    int64_t exponent = 0;
+    int exponent = 0;
 
     *d = (struct decimal){.negative = p < end && *p == '-'};
     p += d->negative;
@@ -153,9 +170,10 @@ take_decimal(struct slice s, struct decimal *d)
     }
     if (p < end) {
         p += 1 + (p + 1 < end && p[1] == '+');
-        exponent = strtol(p, NULL, 10);
+        if (!take_exponent((struct slice){p, (size_t)(end - p)}, &exponent))
+            return false;
     }
-    d->whole += (int)exponent;
+    d->whole += exponent;
     return d->n > 0;
 }
 
@@ -206,6 +224,18 @@ put_number(const struct column *c, struct slice value, struct buf *out)
     return true;
 }
 
+/* As many programs write what they hold as a float: 7 is 7.0. */
+static bool
+put_float(const struct column *c, struct slice value, struct buf *out)
+{
+    size_t from = out->n;
+
+    put_number(c, value, out);
+    if (!memchr(out->p + from, '.', out->n - from) && !memchr(out->p + from, 'e', out->n - from))
+        buf_append_lit(out, ".0");
+    return true;
+}
+
 static bool
 put_scaled(const struct column *c, struct slice value, struct buf *out)
 {
@@ -249,6 +279,8 @@ cell_put(const struct column *c, struct slice value, struct buf *out)
 
     if (c->kind == CELL_NUMBER)
         return put_number(c, value, out);
+    if (c->kind == CELL_FLOAT)
+        return put_float(c, value, out);
     if (c->kind == CELL_SCALED)
         return put_scaled(c, value, out);
     if (!parse_double(value, &v) || v < 0 || v > (double)SCALED_MAX || v != floor(v))

@@ -117,6 +117,24 @@ hash_of_options(const struct load *ld)
 /* --- one file ------------------------------------------------------------------------------------
  */
 
+/* Lanes are not equally far, and one whose keys came late, or never, stands at the beginning. */
+static void
+say_going_on(struct load *ld)
+{
+    const struct position *p = &ld->position;
+    uint64_t most = 0;
+
+    for (unsigned i = 0; i < p->lanes; i++)
+        most = MAX(most, p->lane[i].line);
+    if (most > p->start.line)
+        report_say(&ld->report,
+                   "%s: going on behind line %" PRIu64 "; what is there of the lines up to %" PRIu64
+                   " is passed over",
+                   ld->in.path, p->start.line, most);
+    else if (most > 0)
+        report_say(&ld->report, "%s: going on behind line %" PRIu64, ld->in.path, most);
+}
+
 static int
 open_position(struct load *ld, struct slice *ret_first)
 {
@@ -130,12 +148,11 @@ open_position(struct load *ld, struct slice *ret_first)
     }
     ld->with_position = true;
     rc = position_open(&ld->position, &ld->target, name, (unsigned)ld->o.connections,
-                       hash_of_options(ld), *ret_first);
+                       hash_of_options(ld), *ret_first, ld->o.wait_seconds);
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->position.error);
-    else if (ld->position.start.line > 0)
-        report_say(&ld->report, "%s: going on behind line %" PRIu64, ld->in.path,
-                   ld->position.start.line);
+    else
+        say_going_on(ld);
     return rc;
 }
 
@@ -294,9 +311,11 @@ run(struct load *ld, const char **files, unsigned n)
         report_say(&ld->report, "%s", ld->error);
     if (rc < 0 && rc != -EINVAL && ld->with_position)
         report_say(&ld->report, "the same command goes on where this one stopped");
+    if (rc == -EINVAL)
+        return EXIT_USAGE;
     say_summary(ld, (double)(clock_now_ns() - start) / 1e9);
     if (rc < 0)
-        return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
+        return EXIT_STOPPED;
     return ld->report.lines_bad || ld->report.refused ? EXIT_SOME_BAD : EXIT_LOADED;
 }
 

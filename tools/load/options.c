@@ -56,6 +56,8 @@ static const struct option_row rows[] = {
      "go on where an earlier load of the file stopped; nothing is lost or doubled"},
     {"load-name", OPTION_TEXT, AT(load_name), 0, 0, "NAME",
      "with --resume: name of the position on the server (the file's)"},
+    {"wait", OPTION_UNSIGNED, AT(wait_seconds), 0, 86400, "SECONDS",
+     "with --resume: for the connections of an earlier load of that name to end (10)"},
     {"strict", OPTION_FLAG, AT(strict), 0, 0, NULL, "stop at the first bad line"},
     {"reports", OPTION_UNSIGNED, AT(reports), 0, 1000000000, "N",
      "bad lines that are printed; all are counted (20)"},
@@ -111,6 +113,7 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
                                .timezone = "UTC",
                                .connections = 4,
                                .window = 8192,
+                               .wait_seconds = 10,
                                .reports = 20};
     rc = options_parse(&table, o, argc, argv, files, ret_files, error, error_size);
     if (rc < 0)

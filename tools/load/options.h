@@ -24,6 +24,7 @@ struct load_options {
     double replay;
     bool resume;
     const char *load_name;
+    uint64_t wait_seconds;
     bool strict;
     uint64_t reports;
     bool quiet;

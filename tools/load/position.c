@@ -96,17 +96,18 @@ count_named(struct position *p, struct asked *a, int *ret)
 }
 
 static int
-take_name(struct position *p, struct asked *a)
+take_name(struct position *p, struct asked *a, uint64_t wait_seconds)
 {
     struct slice argv[] = {SLICE("CLIENT"), SLICE("SETNAME"), slice_of(p->name)};
     struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int rc = ask(p, a, ARRAY_SIZE(argv), argv), named = 0;
 
-    for (int i = 0; rc == 0 && i < POSITION_WAIT_SECONDS * 1000 / LOOK_AGAIN_MS; i++) {
+    for (uint64_t i = 0; rc == 0 && i <= wait_seconds * 1000 / LOOK_AGAIN_MS; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
         rc = count_named(p, a, &named);
         if (rc == 0 && named <= 1)
             return 0;
-        nanosleep(&pause, NULL);
     }
     if (rc == 0)
         snprintf(p->error, sizeof(p->error),
@@ -236,7 +237,7 @@ read_or_begin(struct position *p, unsigned lanes, struct slice first, struct ask
 
 int
 position_open(struct position *p, const struct client_target *t, const char *name, unsigned lanes,
-              uint64_t options_hash, struct slice first)
+              uint64_t options_hash, struct slice first, uint64_t wait_seconds)
 {
     struct asked a = {0};
     int rc;
@@ -248,7 +249,7 @@ position_open(struct position *p, const struct client_target *t, const char *nam
     set_name(p, name);
     rc = client_open(t, &p->fd, p->error, sizeof(p->error));
     if (rc == 0)
-        rc = take_name(p, &a);
+        rc = take_name(p, &a, wait_seconds);
     if (rc == 0)
         rc = read_or_begin(p, lanes, first, &a);
     asked_fini(&a);

@@ -137,7 +137,8 @@ set_columns(struct csv_source *s, const struct format *f)
     int rc;
 
     if (text == NULL) {
-        snprintf(ld->error, sizeof(ld->error), "--format csv needs --columns");
+        snprintf(ld->error, sizeof(ld->error), "--format csv needs --columns, as in --columns time,00 or, by the names of a "
+                 "header, --columns timestamp=time,price=00");
         return -EINVAL;
     }
     rc = columns_parse(&s->columns, text, ld->error, sizeof(ld->error));

@@ -1,7 +1,7 @@
 /* The series of a running RedisTimeSeries (or of another Pinstripe), by SCAN and TS.RANGE in pages.
  *
- * A series there has no two points of one time, so a page begins behind the last time of the page
- * before. Labels come along: the series is created with them, or given them if it is there. Every
+ * A page begins at the last time of the page before and passes over what was taken of it: a Pinstripe
+ * under KEEP has several points of one time. Labels come along: the series is created with them, or given them if it is there. Every
  * point counts as a line. */
 #include "tools/load/load.h"
 
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define PAGE_POINTS "10000"
+#define PAGE_POINTS 10000
 #define LABELS_MAX 1024
 
 struct redis_source {
@@ -152,56 +152,82 @@ send_point(struct redis_source *s, int64_t ts, struct slice value)
     return rc < 0 ? rc : load_end_line(ld);
 }
 
-/* The points of an answer of TS.RANGE; *ret_last is the time of the last one. Their number. */
+/* Where the next page begins: at a time of which so many points have been taken. */
+struct page {
+    int64_t from;
+    uint64_t taken;
+};
+
+static int
+take_point(struct redis_source *s, struct page *at, int64_t ts, struct slice value)
+{
+    at->taken = ts == at->from ? at->taken + 1 : 1;
+    at->from = ts;
+    return send_point(s, ts, value);
+}
+
+/* The points of an answer of TS.RANGE behind those that were taken. Their number in the answer. */
 static int64_t
-send_page(struct redis_source *s, int64_t *ret_last)
+send_page(struct redis_source *s, struct page *at)
 {
     struct reply_walk w = reply_walk_start(&s->from.reply);
     struct slice text;
     char type;
-    int64_t n = reply_walk_next(&w, &type, &text), i;
+    int64_t n = reply_walk_next(&w, &type, &text);
+    uint64_t pass = at->taken;
     int rc = 0;
 
     if (type != '*' || n < 0)
         return link_failed(s->ld, &s->from, link_bad_answer(&s->from, "TS.RANGE"));
-    for (i = 0; rc == 0 && i < n; i++) {
+    for (int64_t i = 0; rc == 0 && i < n; i++) {
         char kind, time, value;
         int64_t parts = reply_walk_next(&w, &kind, &text), ts = reply_walk_next(&w, &time, &text);
 
         reply_walk_next(&w, &value, &text);
         if (kind != '*' || parts != 2 || time != ':' || (value != '$' && value != '+'))
             return link_failed(s->ld, &s->from, link_bad_answer(&s->from, "TS.RANGE"));
-        *ret_last = ts;
-        rc = send_point(s, ts, text);
+        if (ts == at->from && pass > 0)
+            pass--;
+        else
+            rc = take_point(s, at, ts, text);
     }
     return rc < 0 ? rc : n;
+}
+
+static void
+set_key_of(struct redis_source *s, struct slice key)
+{
+    s->key.n = 0;
+    buf_append(&s->key, s->keyname.before, s->keyname.before_n);
+    buf_append(&s->key, key.p, key.n);
+    buf_append(&s->key, s->keyname.after, s->keyname.after_n);
+    buf_reserve(&s->key, 1);
 }
 
 static int
 load_series(struct redis_source *s, struct slice key)
 {
-    char start[RESP_INT_TEXT_MAX];
-    struct slice argv[] = {SLICE("TS.RANGE"), key, SLICE("-"), SLICE("+"), SLICE("COUNT"),
-                           SLICE(PAGE_POINTS)};
-    int64_t n, last = 0;
+    char start[RESP_INT_TEXT_MAX], count[RESP_INT_TEXT_MAX];
+    struct slice argv[] = {SLICE("TS.RANGE"), key, SLICE("-"), SLICE("+"), SLICE("COUNT"), {0}};
+    struct page at = {0};
+    int64_t n;
     int rc;
 
-    s->key.n = 0;
-    buf_reserve(&s->key, s->keyname.before_n + key.n + s->keyname.after_n + 1);
-    buf_append(&s->key, s->keyname.before, s->keyname.before_n);
-    buf_append(&s->key, key.p, key.n);
-    buf_append(&s->key, s->keyname.after, s->keyname.after_n);
+    set_key_of(s, key);
     rc = copy_labels(s, key);
     if (rc < 0)
         return rc;
     for (;;) {
+        uint64_t limit = PAGE_POINTS + at.taken;
+
+        argv[5] = (struct slice){count, format_uint(count, limit)};
         rc = link_ask(&s->from, ARRAY_SIZE(argv), argv);
         if (rc < 0)
             return link_failed(s->ld, &s->from, rc);
-        n = send_page(s, &last);
-        if (n <= 0 || last == INT64_MAX)
+        n = send_page(s, &at);
+        if (n < 0 || (uint64_t)n < limit)
             return (int)MIN(n, 0);
-        argv[2] = (struct slice){start, format_int(start, last + 1)};
+        argv[2] = (struct slice){start, format_int(start, at.from)};
     }
 }
 
