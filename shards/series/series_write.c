@@ -2,6 +2,7 @@
 #include "shards/series/series_priv.h"
 #include "shards/series/series_rows.h"
 #include "shards/series/series_store.h"
+#include "shards/series/series_tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,9 +154,71 @@ write_late(struct writer *w, const struct late_point *late, uint32_t n, int64_t 
 
 /* --- chunks ----------------------------------------------------------------------------------- */
 
+/* How many chunks from the i-th on make one block that is not too long; at least one. */
+static uint32_t
+group_of(const struct series_flush *f, uint32_t i, uint32_t *ret_points)
+{
+    uint32_t k = i;
+
+    *ret_points = 0;
+    do
+        *ret_points += f->sealed[k++].n;
+    while (k < f->sealed_n && *ret_points + f->sealed[k].n <= f->block_points_max);
+    return k - i;
+}
+
+/* Chunks as one run of points; malloc'd. */
+static struct samples
+join_chunks(const struct series_chunk *c, uint32_t chunks, uint32_t points)
+{
+    struct samples all = {malloc(points * sizeof(*all.p)), calloc(points, 1), 0};
+    uint32_t i;
+
+    ASSERT(all.p && all.quality);
+    for (i = 0; i < chunks; i++) {
+        memcpy(all.p + all.n, c[i].p, c[i].n * sizeof(*all.p));
+        if (c[i].quality)
+            memcpy(all.quality + all.n, c[i].quality, c[i].n);
+        all.n += c[i].n;
+    }
+    return all;
+}
+
+static void
+write_group(struct writer *w, const struct series_chunk *c, uint32_t chunks, uint32_t points)
+{
+    struct samples all = join_chunks(c, chunks, points);
+
+    put_blocks(w, all);
+    free(all.p);
+    free(all.quality);
+}
+
+/* Enough chunks make a block that is to stay; fewer are written quickly, each by itself, and joined
+ * when more have come (series_tail.h). */
+static void
+write_chunks(struct writer *w)
+{
+    const struct series_flush *f = w->f;
+    const uint32_t cold = series_cold_points(f->block_points_max);
+    uint32_t i, k, chunks, points;
+
+    for (i = 0; i < f->sealed_n; i += chunks) {
+        chunks = group_of(f, i, &points);
+        if (points >= cold) {
+            write_group(w, &f->sealed[i], chunks, points);
+            continue;
+        }
+        for (k = i; k < i + chunks; k++) {
+            struct samples in = {f->sealed[k].p, f->sealed[k].quality, f->sealed[k].n};
+            put_block(w, &in, BLOCK_QUICK);
+        }
+    }
+}
+
 /* Sealed chunks, with late points that belong to them: those of a checkpoint that failed. */
 static int
-write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
+write_merged_chunks(struct writer *w, const struct late_point *late, uint32_t n)
 {
     const struct series_flush *f = w->f;
     uint32_t i, mine;
@@ -174,6 +237,15 @@ write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
     }
     ASSERT(rc < 0 || n == 0);
     return rc;
+}
+
+static int
+write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
+{
+    if (n)
+        return write_merged_chunks(w, late, n);
+    write_chunks(w);
+    return 0;
 }
 
 /* The next checkpoint writes it again. */
@@ -195,6 +267,32 @@ first_of(const struct series_flush *f)
     return f->open.n ? f->open.p[0].ts : INT64_MAX;
 }
 
+/* Blocks that earlier checkpoints wrote quickly become cold ones. Late points up to `late_ts` go
+ * into the blocks around theirs at the same time: those are left alone. */
+static int
+join_stored(struct writer *w, int64_t late_ts)
+{
+    const struct series_flush *f = w->f;
+    struct series_tail_query q = {.before = first_of(f),
+                                  .after = late_ts,
+                                  .skip = f->has_stale_open ? &f->stale_open_ts : NULL,
+                                  .cold_points = series_cold_points(f->block_points_max)};
+    struct series_tail tail;
+    uint32_t i;
+    int rc;
+
+    if (!f->has_stored_blocks || f->sealed_n == 0)
+        return 0;
+    rc = series_tail_read(w->s, &w->id, &q, &tail);
+    if (rc < 0 || tail.rows == 0)
+        return rc;
+    for (i = 0; i < tail.rows; i++)
+        store_batch_delete(w->batch, block_name(w, tail.row_ts[i]));
+    put_blocks(w, tail.points);
+    series_tail_fini(&tail);
+    return 0;
+}
+
 int
 series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t slot,
                    struct slice key, struct series_flush *f, struct store_error *err)
@@ -210,6 +308,8 @@ series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t 
     if (f->has_stale_open && !(f->open.n && f->open.p[0].ts == f->stale_open_ts))
         store_batch_delete(b, block_name(w, f->stale_open_ts));
     rc = write_late(w, f->late, stored_late, first_of(f));
+    if (rc == 0)
+        rc = join_stored(w, stored_late ? f->late[stored_late - 1].ts : INT64_MIN);
     if (rc == 0)
         rc = write_sealed(w, f->late + stored_late, f->late_n - stored_late);
     if (rc == 0)
