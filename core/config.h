@@ -13,13 +13,15 @@
 #include "core/buf.h"
 #include "core/config_table.h"
 #include "core/cpu.h"
+#include "core/fieldmap.h"
 
 #include <stdio.h>
 
 #define CONFIG_TEXT_BYTES_MAX 1023
 #define CONFIG_FILE_BYTES_MAX (1UL * MIB)
 
-/* BOOL fields are bool, REAL double, numbers (INT, POWER2, BYTES, DURATION) uint64_t, ENUM fields unsigned. */
+/* BOOL fields are bool, REAL double, numbers (INT, POWER2, BYTES, DURATION) uint64_t, ENUM fields
+ * unsigned, FIELDS struct fieldmap. */
 enum config_type {
     CONFIG_INT,
     CONFIG_POWER2,
@@ -31,6 +33,7 @@ enum config_type {
     CONFIG_ADDRESSES,
     CONFIG_CPULIST,
     CONFIG_REAL,
+    CONFIG_FIELDS,
 };
 
 enum config_when { CONFIG_RESTART, CONFIG_LIVE, CONFIG_FIXED };
@@ -56,6 +59,7 @@ enum config_group { CONFIG_GROUPS(CONFIG_GROUP_CONSTANT) CONFIG_GROUPS_COUNT };
 #define CONFIG_FIELD_ADDRESSES(field) char field[CONFIG_TEXT_BYTES_MAX + 1];
 #define CONFIG_FIELD_CPULIST(field) struct cpu_set field;
 #define CONFIG_FIELD_REAL(field) double field;
+#define CONFIG_FIELD_FIELDS(field) struct fieldmap field;
 #define CONFIG_FIELD(name, field, type, fallback, min, max, unit, when, group, help)               \
     CONFIG_FIELD_##type(field)
 /* clang-format on */

@@ -155,6 +155,11 @@
         "Unit of the timestamps of time series, and so what * (now) and block-seconds mean.")      \
     ROW("batch-size", batch_size, INT, "1000", 1, 1000000, "points", LIVE, SERIES,                 \
         "Points at which BATCH_SET writes the batch of its connection by itself.")                 \
+    ROW("series-fields", series_fields, FIELDS,                                                    \
+        "open=00 high=01 low=02 close=03 volume=04 amount=05 trades=06 price=00 size=01", 0, 0,    \
+        "", LIVE, SERIES,                                                                          \
+        "What TSDB_ROW, TSDB_ROWS and TSDB_CANDLE call the data types of a key; of several names " \
+        "for one the first stands in replies, and candles are made of price and size.")            \
     ROW("block-seconds", block_seconds, DURATION, "30", 1, 86400, "s", RESTART, SERIES,            \
         "Points before the newest block-points ones of a series are closed as a block when "       \
         "they are as many and span this time.")                                                    \

@@ -93,6 +93,9 @@ allowed(const struct config_row *row, const char *separator, struct buf *out)
     case CONFIG_CPULIST:
         buf_append_lit(out, "CPU list");
         break;
+    case CONFIG_FIELDS:
+        buf_append_lit(out, "names with a data type each");
+        break;
     }
 }
 

@@ -272,6 +272,12 @@ parse_cpulist(struct config *c, const struct config_row *row, struct slice text,
     return 0;
 }
 
+static int
+parse_fields(struct config *c, const struct config_row *row, struct slice text, struct buf *err)
+{
+    return fieldmap_parse(text, config_field(c, row), err);
+}
+
 typedef int config_parse_fn(struct config *c, const struct config_row *row, struct slice text,
                             struct buf *err);
 
@@ -281,6 +287,7 @@ static config_parse_fn *const parsers[] = {
     [CONFIG_BOOL] = parse_bool,       [CONFIG_ENUM] = parse_enum,
     [CONFIG_TEXT] = parse_text,       [CONFIG_ADDRESSES] = parse_addresses,
     [CONFIG_CPULIST] = parse_cpulist, [CONFIG_REAL] = parse_real,
+    [CONFIG_FIELDS] = parse_fields,
 };
 
 int
@@ -367,6 +374,9 @@ get(const struct config *c, const struct config_row *row, bool human, struct buf
     case CONFIG_TEXT:
     case CONFIG_ADDRESSES:
         buf_printf(out, "%s", (const char *)field);
+        break;
+    case CONFIG_FIELDS:
+        fieldmap_format(field, out);
         break;
     case CONFIG_CPULIST:
         get_cpulist(field, out);

@@ -85,6 +85,11 @@ C("watch", cmd_watch, -2, KEYS, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL|CMD_WATCHES, 1,
 C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
 C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in order of time, else O(N) with N the points of a block", "key timestamp|* value [data_type [quality]]", "Adds a point to a series; duplicate-policy says what becomes of a timestamp that is there.") \
 C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE data_type] [REV] [AGG function[,function ...] bucket]", "Points of a series between two times, both included, or aggregates of buckets of them; REV = the newest first.") \
+C("tsdb_row", cmd_tsdb_row, -5, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(N) with N the fields, in order of time", "key timestamp|* field value [field value ...]", "Adds a point of one time to several data types of a key, by the names of series-fields: all of them or none.") \
+C("tsdb_rows", cmd_tsdb_rows, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [REV] [FIELDS field ...]", "Data types of a key side by side, by the names of series-fields: a row for each time.") \
+C("tsdb_candle", cmd_tsdb_candle, -5, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ bucket [limit] [REV] [PRICE field] [VOLUME field]", "Open, high, low, close, volume and count of buckets of ticks.") \
+C("tsdb_batch_get", cmd_tsdb_batch_get, -5, KEYS, R|CMD_RANGES|CMD_NUMKEYS, 2,-1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "numkeys key [key ...] start|- end|+ [limit] [TYPE data_type] [REV] [AGG function[,function ...] bucket]", "What TSDB_GET says of each of several keys, in their order.") \
+C("tsdb_join", cmd_tsdb_join, -7, KEYS, R|CMD_RANGES, 1,2,1, "@read @slow", "timeseries", "0.1.0", "O(N+M) with N and M the points of both in the range", "left right start|- end|+ ASOF PREVIOUS|NEXT|NEAREST [tolerance]", "Each point of one series with the point of another that is the last before it, the first after it, or the nearest.") \
 C("batch_set", cmd_batch_set, 4, SESSION, W|M|F|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @fast", "timeseries", "0.1.0", "O(1), O(N) with N = batch-size when it writes", "key value timestamp|*", "Adds a point to the connection's batch (value before timestamp); writes the batch by itself at batch-size points.") \
 C("batch_flush", cmd_batch_flush, 1, SESSION, W|M|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@write @slow", "timeseries", "0.1.0", "O(N) with N the points of the batch", "", "Writes the connection's batch, all of it or nothing; answers the number of points.") \
 C("batch_write", cmd_batch_write, -4, KEYS, W|M|CMD_HIDDEN|CMD_RANGES, 1,-1,3, "@write @slow", "timeseries", "0.1.0", "O(N)", "key value timestamp ...", "Internal: the write that BATCH_FLUSH makes.") \
@@ -216,6 +221,11 @@ void cmd_watch(struct ctx *c);
 void cmd_unwatch(struct ctx *c);
 void cmd_tsdb_set(struct ctx *c);
 void cmd_tsdb_get(struct ctx *c);
+void cmd_tsdb_batch_get(struct ctx *c);
+void cmd_tsdb_join(struct ctx *c);
+void cmd_tsdb_row(struct ctx *c);
+void cmd_tsdb_rows(struct ctx *c);
+void cmd_tsdb_candle(struct ctx *c);
 void cmd_batch_set(struct ctx *c);
 void cmd_batch_flush(struct ctx *c);
 void cmd_batch_write(struct ctx *c);

@@ -131,6 +131,16 @@ series_arg_duration(struct ctx *c, uint32_t i, const char *what, int64_t least, 
     return true;
 }
 
+const struct field *
+series_arg_field(struct ctx *c, uint32_t i)
+{
+    const struct field *f = fieldmap_find(&c->core->config.series_fields, c->argv[i]);
+
+    if (f == NULL)
+        series_arg_refused(c, "field", i, "a name of the setting series-fields");
+    return f;
+}
+
 bool
 series_arg_functions(struct ctx *c, uint32_t i, struct ts_columns *ret)
 {
@@ -223,6 +233,13 @@ series_reply_blocked(struct ctx *c, int64_t ts)
 {
     resp_errorf(c->out, "ERR %s: a point with timestamp %lld exists and duplicate-policy is BLOCK",
                 upper_name(c).text, (long long)ts);
+}
+
+void
+series_query_too_many(struct ctx *c, uint32_t most)
+{
+    resp_errorf(c->out, "ERR %s: the range holds more than %u points: give a limit",
+                upper_name(c).text, most);
 }
 
 void

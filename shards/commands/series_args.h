@@ -3,6 +3,7 @@
 #ifndef SHARDS_COMMANDS_SERIES_ARGS_H
 #define SHARDS_COMMANDS_SERIES_ARGS_H
 
+#include "core/fieldmap.h"
 #include "shards/engine/keyspace.h"
 #include "shards/series/aggregate.h"
 
@@ -30,6 +31,8 @@ bool series_arg_bound(struct ctx *c, uint32_t i, const char *what, char open, in
 bool series_arg_bounds(struct ctx *c, uint32_t i, int64_t *ret_start, int64_t *ret_end);
 /* A length of time in the instance's unit, at least `least` (duration.h). */
 bool series_arg_duration(struct ctx *c, uint32_t i, const char *what, int64_t least, int64_t *ret);
+/* A field of series-fields; NULL = there is none, and that is replied. */
+const struct field *series_arg_field(struct ctx *c, uint32_t i);
 bool series_arg_functions(struct ctx *c, uint32_t i, struct ts_columns *ret); /* "avg,max" */
 
 /* Where the stored blocks of the key are; NULL: its database was flushed, there are none. */
@@ -39,6 +42,8 @@ bool series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t 
                          bool *ret);
 /* Replies what a reader of points or buckets returned; nothing for 0 and -EAGAIN. */
 void series_query_failed(struct ctx *c, int rc);
+/* A reply would hold more than `most` points. */
+void series_query_too_many(struct ctx *c, uint32_t most);
 /* Refuses a point under duplicate-policy BLOCK. */
 void series_reply_blocked(struct ctx *c, int64_t ts);
 

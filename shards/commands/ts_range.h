@@ -52,10 +52,15 @@ enum ts_row {
     TS_ROW_FLAT,   /* [timestamp, value ...] */
     TS_ROW_NESTED, /* [timestamp, [value ...]] */
     TS_ROW_TSDB,   /* flat, values as TSDB_GET writes them */
+    TS_ROW_FIELDS, /* [timestamp, {name: value}]: ts_reply_fields */
 };
 /* Appends an array of the rows. Takes them: t is empty afterwards. Many are written as the client
  * takes them (core/buf.h: something must stand before them in the reply, this array's header
  * does). */
 void ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row shape);
+/* The same with rows [timestamp, {name: value}], where NaN is left out; a name for each column, at
+ * most FIELDMAP_FIELDS_MAX. */
+void ts_reply_fields(struct buf *out, int proto, struct series_table *t,
+                     const struct field *const *names);
 
 #endif

@@ -2,42 +2,92 @@
 #include "shards/commands/reply_text.h"
 #include "shards/commands/ts_range.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define ROWS_AT_ONCE_VALUES 512 /* values that are written without a source */
 
 /* The headers of a row at their longest. */
 #define ROW_HEADS_BYTES_MAX (3 * REPLY_HEAD_BYTES_MAX)
+/* "$n", a name, and line ends. */
+#define NAME_BYTES_MAX (5 + FIELDMAP_NAME_MAX + 2)
+
+struct table_style {
+    int proto;
+    enum ts_row shape;
+    struct field names[FIELDMAP_FIELDS_MAX]; /* of TS_ROW_FIELDS */
+};
+
+static uint32_t
+count_numbers(const double *v, uint32_t n)
+{
+    uint32_t numbers = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        numbers += !isnan(v[i]);
+    return numbers;
+}
 
 static char *
-put_row(char *out, int proto, const struct series_table *t, uint32_t i, enum ts_row shape)
+put_name(char *out, const char *name)
 {
-    const double *v = series_table_row(t, i);
+    size_t n = strlen(name);
 
-    out = reply_put_head(out, '*', shape == TS_ROW_NESTED ? 2 : 1 + t->cols);
+    out = reply_put_head(out, '$', (int64_t)n);
+    memcpy(out, name, n);
+    return reply_put_end(out + n);
+}
+
+static char *
+put_fields(char *out, const struct table_style *style, const double *v, uint32_t n)
+{
+    uint32_t numbers = count_numbers(v, n);
+
+    if (style->proto < 3)
+        out = reply_put_head(out, '*', 2 * numbers);
+    else
+        out = reply_put_head(out, '%', numbers);
+    for (uint32_t i = 0; i < n; i++)
+        if (!isnan(v[i]))
+            out = reply_put_double(put_name(out, style->names[i].name), style->proto, v[i]);
+    return out;
+}
+
+static char *
+put_row(char *out, const struct table_style *style, const struct series_table *t, uint32_t i)
+{
+    enum ts_row shape = style->shape;
+    const double *v = series_table_row(t, i);
+    bool flat = shape == TS_ROW_FLAT || shape == TS_ROW_TSDB;
+
+    out = reply_put_head(out, '*', flat ? 1 + t->cols : 2);
     out = reply_put_head(out, ':', t->ts[i]);
+    if (shape == TS_ROW_FIELDS)
+        return put_fields(out, style, v, t->cols);
     if (shape == TS_ROW_NESTED)
         out = reply_put_head(out, '*', t->cols);
     for (uint32_t k = 0; k < t->cols; k++)
-        out = shape == TS_ROW_TSDB ? reply_put_double(out, proto, v[k])
-                                   : reply_put_sample(out, proto, v[k]);
+        out = shape == TS_ROW_TSDB ? reply_put_double(out, style->proto, v[k])
+                                   : reply_put_sample(out, style->proto, v[k]);
     return out;
 }
 
 static size_t
-row_bytes_max(const struct series_table *t)
+row_bytes_max(const struct table_style *style, const struct series_table *t)
 {
-    return ROW_HEADS_BYTES_MAX + t->cols * REPLY_DOUBLE_BYTES_MAX;
+    size_t name = style->shape == TS_ROW_FIELDS ? NAME_BYTES_MAX : 0;
+
+    return ROW_HEADS_BYTES_MAX + t->cols * (name + REPLY_DOUBLE_BYTES_MAX);
 }
 
 static void
-write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t from, uint32_t n,
-           enum ts_row shape)
+write_rows(struct buf *out, const struct table_style *style, const struct series_table *t,
+           uint32_t from, uint32_t n)
 {
-    char *start = buf_reserve(out, n * row_bytes_max(t)), *p = start;
+    char *start = buf_reserve(out, n * row_bytes_max(style, t)), *p = start;
 
     for (uint32_t i = from; i < from + n; i++)
-        p = put_row(p, proto, t, i, shape);
+        p = put_row(p, style, t, i);
     out->n += (size_t)(p - start);
 }
 
@@ -47,17 +97,16 @@ struct table_source {
     struct buf_source source;
     struct series_table t;
     uint32_t at;
-    int proto;
-    enum ts_row shape;
+    struct table_style style;
 };
 
 static bool
 table_fill(struct buf_source *source, struct buf *out, size_t want)
 {
     struct table_source *s = container_of(source, struct table_source, source);
-    uint32_t n = (uint32_t)MIN((size_t)(s->t.n - s->at), want / row_bytes_max(&s->t) + 1);
+    uint32_t n = (uint32_t)MIN((size_t)(s->t.n - s->at), want / row_bytes_max(&s->style, &s->t) + 1);
 
-    write_rows(out, s->proto, &s->t, s->at, n, s->shape);
+    write_rows(out, &s->style, &s->t, s->at, n);
     s->at += n;
     return s->at < s->t.n;
 }
@@ -71,14 +120,14 @@ table_destroy(struct buf_source *source)
     free(s);
 }
 
-void
-ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row shape)
+static void
+reply_table(struct buf *out, const struct table_style *style, struct series_table *t)
 {
     struct table_source *s;
 
     resp_array(out, t->n);
     if ((uint64_t)t->n * t->cols <= ROWS_AT_ONCE_VALUES) {
-        write_rows(out, proto, t, 0, t->n, shape);
+        write_rows(out, style, t, 0, t->n);
         series_table_fini(t);
         return;
     }
@@ -87,8 +136,29 @@ ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row s
     s->source = (struct buf_source){.fill = table_fill, .destroy = table_destroy,
                                     .bytes = sizeof(*s) + series_table_bytes(t)};
     s->t = *t;
-    s->proto = proto;
-    s->shape = shape;
+    s->style = *style;
     *t = (struct series_table){.cols = t->cols};
     buf_put_source(out, &s->source);
+}
+
+void
+ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row shape)
+{
+    struct table_style style;
+
+    style.proto = proto;
+    style.shape = shape;
+    reply_table(out, &style, t);
+}
+
+void
+ts_reply_fields(struct buf *out, int proto, struct series_table *t,
+                const struct field *const *names)
+{
+    struct table_style style = {.proto = proto, .shape = TS_ROW_FIELDS};
+
+    ASSERT(t->cols <= FIELDMAP_FIELDS_MAX);
+    for (uint32_t i = 0; i < t->cols; i++)
+        style.names[i] = *names[i];
+    reply_table(out, &style, t);
 }
