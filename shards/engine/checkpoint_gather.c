@@ -1,0 +1,109 @@
+/* Gather: what is dirty is copied as the rows it will be. */
+#include "shards/engine/checkpoint_priv.h"
+
+#include "shards/engine/expire.h"
+#include "shards/labels/labels.h"
+#include "shards/series/series_row.h"
+
+static struct item *
+item_new(struct checkpoint *c, struct entry *e)
+{
+    struct slice key = entry_key(e);
+    struct item *it = scratch_alloc(&c->memory, sizeof(*it) + key.n);
+
+    *it = (struct item){.key_n = (uint16_t)key.n, .db = c->db};
+    memcpy(it->key, key.p, key.n);
+    it->was = e->flags & (ENTRY_IN_STORE | ENTRY_MAYBE_STORE);
+    it->purge = (e->flags & ENTRY_PURGE) != 0;
+    *c->tail = it;
+    c->tail = &it->next;
+    c->rows++;
+    return it;
+}
+
+static void
+item_row(struct checkpoint *c, struct item *it, const struct buf *row)
+{
+    it->row = scratch_alloc(&c->memory, row->n);
+    it->row_n = (uint32_t)row->n;
+    memcpy(it->row, row->p, row->n);
+    c->bytes += row->n;
+}
+
+/* With what the key is now: main row and row of labels always tell the same moment. */
+static void
+capture_labels(struct checkpoint *c, struct item *it, struct buf *row)
+{
+    struct labels *x = c->sh->db[it->db].labels;
+    struct slice key = {it->key, it->key_n};
+
+    row->n = 0;
+    it->labels = x && labels_capture(x, key, head_hash(key), row);
+    if (!it->labels || row->n == 0)
+        return;
+    it->labels_row = scratch_alloc(&c->memory, row->n);
+    it->labels_n = (uint32_t)row->n;
+    memcpy(it->labels_row, row->p, row->n);
+    c->bytes += row->n;
+}
+
+static void
+capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct buf *row)
+{
+    struct shard *sh = c->sh;
+    struct series_key *sk = entry_ptr(e);
+    uint64_t as_of = sh->recovering ? sh->replayed_lsn : journal_last_lsn(&sh->journal);
+
+    it->series = sk;
+    it->flushes_n = sk->n;
+    it->flushes = scratch_alloc(&c->memory, MAX(sk->n, 1u) * sizeof(*it->flushes));
+    for (uint32_t i = 0; i < sk->n; i++) {
+        series_flush_begin(sk->types[i], &sh->series_limits, as_of, &it->flushes[i]);
+        c->bytes += it->flushes[i].open.n * sizeof(struct sample);
+    }
+    series_row_write(row, sk, as_of);
+}
+
+static void
+capture(struct checkpoint *c, struct entry *e, struct buf *row)
+{
+    struct item *it = item_new(c, e);
+
+    e->flags &= (uint8_t)~ENTRY_PURGE;
+    e->flags |= ENTRY_FLUSHING;
+    capture_labels(c, it, row);
+    if (e->flags & ENTRY_TOMBSTONE)
+        return;
+    row->n = 0;
+    expire_sweep_note(c->sh, entry_expire(e));
+    if (e->type == ENTRY_STRING) {
+        struct slice value = entry_string(e);
+
+        row_head_write(row, e->type, entry_expire(e));
+        buf_append(row, value.p, value.n);
+    } else {
+        series_row_head_write(row, entry_expire(e), series_key_meta(entry_ptr(e)));
+        capture_series(c, it, e, row);
+    }
+    item_row(c, it, row);
+}
+
+bool
+checkpoint_gather(struct checkpoint *c, uint32_t entries, uint64_t bytes)
+{
+    struct buf row = {0};
+    uint64_t stop = c->bytes + bytes;
+
+    while (entries > 0 && c->bytes < stop && c->db < SHARD_DBS) {
+        struct entry *e = head_flush_pop(&c->sh->db[c->db].head);
+
+        if (e == NULL) {
+            c->db++;
+            continue;
+        }
+        capture(c, e, &row);
+        entries--;
+    }
+    buf_fini(&row);
+    return c->db == SHARD_DBS;
+}

@@ -1,0 +1,70 @@
+/* What the files of the checkpoint share. checkpoint.c drives it through its stages; each of the others
+ * is one of them: checkpoint_gather.c and checkpoint_settle.c on the loop, checkpoint_write.c on the
+ * helper. */
+#ifndef SHARDS_ENGINE_CHECKPOINT_PRIV_H
+#define SHARDS_ENGINE_CHECKPOINT_PRIV_H
+
+#include "alloc/scratch.h"
+#include "core/offload.h"
+#include "shards/engine/checkpoint.h"
+
+enum checkpoint_stage { GATHER, WAIT, WRITE, SETTLE };
+
+/* One captured entry. Lives in the checkpoint's memory until it is settled. */
+struct item {
+    struct item *next;
+    struct series_key *series; /* whose chunks are lent; identity only */
+    struct series_flush *flushes;
+    uint32_t flushes_n;
+    uint32_t row_n;  /* 0 = the key is gone: remove its rows */
+    char *row;       /* main row's value */
+    uint16_t key_n;
+    uint8_t db;
+    uint8_t was;     /* ENTRY_IN_STORE, ENTRY_MAYBE_STORE or 0 */
+    bool purge;      /* sub rows of an older incarnation must go */
+    bool labels;     /* so does its row of labels, or it becomes ... */
+    uint32_t labels_n;
+    char *labels_row; /* ... this */
+    char key[];
+};
+
+/* A series whose entry went away while its chunks were lent. */
+struct orphan {
+    struct orphan *next;
+    struct series_key *series;
+};
+
+struct checkpoint {
+    struct offload_job job;
+    struct shard *sh;
+    enum checkpoint_stage stage;
+    uint64_t started_ns;
+    uint64_t start_lsn; /* replay starts after it */
+    uint64_t need_lsn;  /* must be on disk before anything is written */
+    uint8_t db;         /* being gathered */
+    bool purge_db[SHARD_DBS];
+    uint32_t flushes[SHARD_DBS]; /* of each database, at the start */
+    struct scratch memory;
+    struct item *items, **tail, *at;
+    bool settling;
+    uint64_t rows, bytes;
+    struct list waiters;
+    struct orphan *orphans;
+    /* the helper's result */
+    int rc;
+    struct store_error error;
+    uint64_t keys[SHARD_DBS];
+};
+
+/* Captures a slice of the dirty entries. True when every database is through. */
+bool checkpoint_gather(struct checkpoint *c, uint32_t entries, uint64_t bytes);
+
+/* The work of c->job: everything captured into the store, in one commit. Sets c->rc. */
+void checkpoint_write(struct offload_job *job);
+
+/* Tells a slice of the captured entries how it ended (c->rc). True when all know. */
+bool checkpoint_settle(struct checkpoint *c, uint32_t entries);
+/* Destroys the series that checkpoint_keep kept. */
+void checkpoint_release_orphans(struct checkpoint *c);
+
+#endif

@@ -1,0 +1,91 @@
+/* What the files of the transactions share: txn.c starts one and runs its commands, txn_lease.c leases
+ * its shards and starts over, txn_gate.c asks whether it can run, txn_answer.c gives back and
+ * answers, txn_message.c carries it all between the cores. */
+#ifndef SHARDS_ENGINE_TXN_PRIV_H
+#define SHARDS_ENGINE_TXN_PRIV_H
+
+#include "core/mesh.h"
+#include "shards/engine/exec.h"
+#include "shards/engine/txn.h"
+
+/* One shard's part. Its messages go out one at a time, so one mesh_msg serves all stages. Only the
+ * request for the lease is kept by the owner until it is granted; all others are urgent: they end
+ * what others wait for, so they must get through whatever waits. What the owner then waits for
+ * itself it says with a notice. */
+struct txn_part {
+    struct mesh_msg msg;
+    struct mesh_waiter room;
+    struct txn *txn;
+    struct shard *sh;
+    struct shard_waiter lease;  /* on the owner: waits for its turn */
+    struct exec_waiter fetched; /* on the owner: waits for what is in the way */
+    struct ack_waiter ack;      /* on the owner: what it saw is acknowledged ... */
+    struct shard_group group;   /* ... or, in a group, its part is ready */
+    bool failed;                /* its journal failed before that */
+    uint32_t seq;               /* batch to be acknowledged */
+    uint64_t lsn;               /* of the GROUP record */
+    /* why it must be tried again */
+    enum exec_result obstacle;
+    bool over_memory;
+    struct need need;
+    struct buf need_bytes; /* its keys, each behind its length: of NEED_KEY and NEED_RANGE several */
+    struct need *ranges;   /* NEED_RANGE: need_n of them */
+    uint32_t need_n;
+};
+
+struct txn {
+    struct session *session;
+    struct core *core;
+    struct queued_command *commands; /* own list */
+    bool exec;                       /* reply is the array of an EXEC */
+    bool writes;
+    bool grows, refused_memory;      /* a command of it is CMD_DENYOOM */
+    bool changed;                    /* it was not refused */
+    bool owes_answer;                /* it waits for the journals */
+    uint8_t db;
+    uint32_t queue_n; /* commands of an EXEC */
+    uint32_t parts_n, leased_n;
+    uint32_t pending;                /* replies and notices until ... */
+    void (*next)(struct txn *t);
+    uint32_t attempts;
+    uint64_t shards[SHARD_SET_WORDS]; /* the participants */
+    struct buf reply;
+    struct txn_part parts[];
+};
+
+/* txn.c: every shard is leased. */
+void txn_try(struct txn *t);
+/* The context of one of its commands. */
+struct ctx txn_ctx(struct txn *t, struct queued_command *q);
+
+/* txn_lease.c: leases the next shard; txn_try when there is none left. */
+void txn_lease_next(struct txn *t);
+/* Gives everything back, waits for the obstacles that were noted, and starts over. */
+void txn_retreat(struct txn *t);
+struct txn_part *txn_part_of(struct txn *t, const struct shard *sh);
+/* Notes what is missing. Keys and ranges are gathered, of everything else the first is taken. */
+void txn_part_note_need(struct txn_part *p, const struct need *need);
+void txn_part_forget_need(struct txn_part *p);
+
+/* txn_gate.c: can it run now? False: the obstacles are noted. */
+bool txn_gates(struct txn *t);
+/* A journal that cannot take writes, or memory that cannot be had: the whole transaction is refused,
+ * the error is its reply. */
+bool txn_refused(struct txn *t);
+
+/* txn_answer.c: gives the leases back and answers in its time. */
+void txn_release(struct txn *t);
+
+/* txn_message.c: a reply or a notice came. */
+void txn_step(struct txn *t);
+/* Sends the part's message to its owner, or when there is room. */
+void txn_part_send(struct txn_part *p);
+/* Runs the stage on the part's owner, at once when that is this core; txn_step follows when it is
+ * over. `run` ends with txn_part_reply. */
+void txn_part_call(struct txn_part *p, void (*run)(struct mesh_msg *));
+/* On the owner: the stage is over. */
+void txn_part_reply(struct txn_part *p);
+/* On the owner: what the part waited for has come; txn_step follows on the coordinator. */
+void txn_part_notify(struct txn_part *p);
+
+#endif
