@@ -99,6 +99,7 @@ C("ts.add", cmd_ts_add, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseri
 C("ts.madd", cmd_ts_madd, -4, KEYS, W|M|CMD_RANGES, 1,-1,3, "@timeseries @write @slow", "timeseries", "0.1.0", "O(N) with N the points", "key timestamp|* value [key timestamp|* value ...]", "Adds points to series that exist.") \
 C("ts.incrby", cmd_ts_incrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1)", "key addend [TIMESTAMP timestamp|*] [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point whose value is the newest one's plus something.") \
 C("ts.decrby", cmd_ts_decrby, -3, KEYS, W|M|F, 1,1,1, "@timeseries @write @fast", "timeseries", "0.1.0", "O(1)", "key subtrahend [TIMESTAMP timestamp|*] [RETENTION retention] [ENCODING encoding] [CHUNK_SIZE bytes] [DUPLICATE_POLICY policy] [IGNORE time-difference value-difference] [LABELS label value ...]", "Adds a point whose value is the newest one's minus something.") \
+C("ts.del", cmd_ts_del, 4, KEYS, W|CMD_RANGES, 1,1,1, "@timeseries @write @slow", "timeseries", "0.1.0", "O(N) with N the blocks of the range", "key from|- to|+", "Deletes the points of a series between two times, both included; answers how many.") \
 C("ts.get", cmd_ts_get, -2, KEYS, R|F|CMD_SERIES, 1,1,1, "@timeseries @read @fast", "timeseries", "0.1.0", "O(1)", "key [LATEST]", "The newest point of a series.") \
 C("ts.info", cmd_ts_info, -2, KEYS, R|CMD_RANGES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the series", "key [DEBUG]", "Facts about a series.") \
 C("ts.range", cmd_ts_range, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "Points of a series between two times, or aggregates of buckets of them.") \
@@ -235,6 +236,7 @@ void cmd_ts_add(struct ctx *c);
 void cmd_ts_madd(struct ctx *c);
 void cmd_ts_incrby(struct ctx *c);
 void cmd_ts_decrby(struct ctx *c);
+void cmd_ts_del(struct ctx *c);
 void cmd_ts_get(struct ctx *c);
 void cmd_ts_info(struct ctx *c);
 void cmd_ts_range(struct ctx *c);

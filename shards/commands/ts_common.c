@@ -42,10 +42,14 @@ ts_read(struct ctx *c, const struct key *k, const struct series *s, const struct
 {
     int rc = series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, q, emit, arg);
 
-    if (rc == -EAGAIN)
+    if (rc == -EAGAIN) {
+        struct series_query f = *q;
+
+        series_query_fetch(s, &f);
         ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name,
-                                         .db = k->db, .type = s->type, .reverse = q->reverse,
-                                         .start = q->start, .end = q->end, .limit = q->limit});
+                                         .db = k->db, .type = s->type, .reverse = f.reverse,
+                                         .start = f.start, .end = f.end, .limit = f.limit});
+    }
     return rc;
 }
 

@@ -3,6 +3,7 @@
  * journal step left out (shard.recovering). */
 #include "shards/engine/keyspace.h"
 
+#include "shards/engine/checkpoint.h"
 #include "shards/engine/core.h"
 #include "shards/engine/record.h"
 #include "shards/engine/watch.h"
@@ -413,6 +414,50 @@ key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64
         sh->points++;
     }
     return r;
+}
+
+/* What of the store the deletion has to know must be fetched first. */
+static void
+need_newest_before(struct ctx *c, const struct key *k, const struct series *s, int64_t to)
+{
+    struct series_query q = {.start = INT64_MIN, .end = to - 1, .limit = 1, .reverse = true};
+
+    series_query_fetch(s, &q);
+    ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = k->sh, .key = k->name, .db = k->db,
+                                     .type = s->type, .reverse = true, .start = q.start,
+                                     .end = q.end, .limit = q.limit});
+}
+
+int
+key_delete_points(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t from,
+                  int64_t to)
+{
+    struct shard *sh = k->sh;
+    struct series_key *sk = entry_series(e);
+    struct series *s = series_find(sk, type);
+    struct series_place at = {.store = sh->db[k->db].hidden ? NULL : sh->store, .key = k->name,
+                              .slot = key_slot(k->name), .db = k->db,
+                              .cached_only = !sh->recovering};
+    struct series_deletion d;
+    int rc;
+
+    if (!sh->recovering && series_dead_ranges(s) >= SERIES_DEAD_MAX) {
+        checkpoint_request(sh);
+        return -EBUSY;
+    }
+    rc = series_delete_plan(&at, s, from, to, &d);
+    if (rc == -EAGAIN)
+        need_newest_before(c, k, s, from);
+    if (rc < 0)
+        return rc;
+    if (!c->probe) {
+        if (likely(!sh->recovering))
+            record_delete(&sh->journal, k->db, k->name, type, from, to);
+        series_delete(sh->arena, sk, s, &d);
+        key_changed(c, k, e);
+    }
+    series_deletion_fini(&d);
+    return 0;
 }
 
 /* --- whole databases --------------------------------------------------------------------------- */

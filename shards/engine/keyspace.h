@@ -50,6 +50,11 @@ void key_set_series_meta(struct ctx *c, struct key *k, struct entry *e,
 enum series_result key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
                                  int64_t ts, double value, uint8_t quality,
                                  enum duplicate_policy policy);
+/* The points of a data type that the series has between the two times, both included, go. 0;
+ * -EAGAIN: ctx->need is set, nothing was changed; -EBUSY: too many deletions wait for a checkpoint,
+ * which has been asked for; -EIO, -EBADMSG. With ctx->probe nothing is changed. */
+int key_delete_points(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t from,
+                      int64_t to);
 struct series_key *entry_series(const struct entry *e);
 
 /* Everything of the client's database / of all databases, on every shard of the request. */

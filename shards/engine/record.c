@@ -102,6 +102,18 @@ record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type, int6
 }
 
 void
+record_delete(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t from,
+              int64_t to)
+{
+    char *p = journal_append(j, 2 + key_size(key) + 1 + 16);
+
+    p = put_key(put_head(p, RECORD_DELETE, db), key);
+    *p++ = (char)type;
+    put_le64(p, (uint64_t)from);
+    put_le64(p + 8, (uint64_t)to);
+}
+
+void
 record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta)
 {
     char *p = journal_append(j, 2 + key_size(key) + (uint32_t)meta.n);
@@ -193,6 +205,19 @@ parse_point(struct slice s, struct record *r)
 }
 
 static bool
+parse_delete(struct slice s, struct record *r)
+{
+    struct slice b;
+
+    if (!take_key(&s, &r->key) || !take_bytes(&s, 17, &b) || s.n != 0)
+        return false;
+    r->type = (uint8_t)b.p[0];
+    r->ts = (int64_t)get_le64(b.p + 1);
+    r->to = (int64_t)get_le64(b.p + 9);
+    return r->ts <= r->to;
+}
+
+static bool
 parse_group(struct slice s, struct record *r)
 {
     uint64_t n;
@@ -242,6 +267,9 @@ record_parse(struct slice s, struct record *ret_r)
         break;
     case RECORD_POINT:
         ok = parse_point(s, &r);
+        break;
+    case RECORD_DELETE:
+        ok = parse_delete(s, &r);
         break;
     case RECORD_SERIES_META:
         ok = take_key(&s, &r.key);

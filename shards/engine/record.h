@@ -6,6 +6,8 @@
  *   EXPIRE [expire:8, 0 = none][key ...]
  *   PATCH  [key length varint][key][offset varint][bytes ...]
  *   POINT  [key length varint][key][data type:1][quality:1][policy:1][ts:8][value:8]
+ *   DELETE [key length varint][key][data type:1][from:8][to:8]: no point between the two times, both
+ *          included, is left; those that come later are
  *   FLUSH  (db 0xff = all)
  *   META   [key length varint][key][metadata of a series ...]: the key is made when absent
  *   GROUP  [n varint] n x ([shard:2][lsn:8]): first record of a cross-shard group; the shards that
@@ -25,6 +27,7 @@ enum record_op {
     RECORD_FLUSH = 6,
     RECORD_GROUP = 7,
     RECORD_SERIES_META = 8,
+    RECORD_DELETE = 9,
 };
 
 #define RECORD_DB_ALL 0xff
@@ -39,7 +42,8 @@ struct record {
     struct slice bytes; /* SET value, PATCH bytes, META metadata */
     uint64_t offset;    /* PATCH */
     uint8_t type, quality, policy;
-    int64_t ts;
+    int64_t ts;         /* DELETE: the first */
+    int64_t to;         /* DELETE: the last */
     double value;
     /* GROUP */
     uint32_t parts_n;
@@ -54,6 +58,8 @@ void record_patch(struct journal *j, uint8_t db, struct slice key, uint64_t offs
                   struct slice bytes);
 void record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t ts,
                   double value, uint8_t quality, uint8_t policy);
+void record_delete(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t from,
+                   int64_t to);
 /* `meta` as series_meta_write writes it. */
 void record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta);
 void record_flush(struct journal *j, uint8_t db);

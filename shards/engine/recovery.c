@@ -169,6 +169,21 @@ apply_point(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 }
 
 static int
+apply_delete(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
+{
+    struct series *s;
+    struct entry *e;
+    int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
+
+    if (rc < 0 || e == NULL)
+        return rc;
+    s = series_find(entry_series(e), r->type);
+    if (s == NULL || lsn <= s->as_of_lsn)
+        return 0;
+    return key_delete_points(c, k, e, r->type, r->ts, r->to);
+}
+
+static int
 apply_meta(struct ctx *c, struct key *k, const struct record *r)
 {
     struct series_meta m;
@@ -211,6 +226,9 @@ apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
         break;
     case RECORD_POINT:
         rc = apply_point(c, k, lsn, r);
+        break;
+    case RECORD_DELETE:
+        rc = apply_delete(c, k, lsn, r);
         break;
     case RECORD_SERIES_META:
         rc = apply_meta(c, k, r);

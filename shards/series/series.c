@@ -17,9 +17,19 @@
 int64_t
 series_mem_first(const struct series *s)
 {
+    const struct series_frozen *z = s->frozen;
+    int64_t first = s->open.n ? s->open.p[0].ts : INT64_MAX;
+
+    if (s->has_stored_open)
+        first = MIN(first, s->stored_open_ts);
     if (s->sealed_n)
-        return s->sealed[0].p[0].ts;
-    return s->open.n ? s->open.p[0].ts : INT64_MAX;
+        first = MIN(first, s->sealed[0].p[0].ts);
+    if (z)
+        first = MIN(first, z->open_ts);
+    /* Frozen chunks that are deleted may be later than what came since. */
+    if (z && z->sealed_n < s->sealed_n)
+        first = MIN(first, s->sealed[z->sealed_n].p[0].ts);
+    return first;
 }
 
 bool
@@ -37,12 +47,18 @@ series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_qual
 size_t
 series_memory_points(const struct series *s)
 {
-    size_t n = s->late.n + (s->frozen ? s->frozen->late.n : 0);
+    size_t n = series_late_points(s) + (s->frozen ? s->frozen->late.n : 0);
     uint32_t i;
 
     for (i = 0; i < series_chunks(s); i++)
         n += series_chunk_at(s, i)->n;
     return n;
+}
+
+uint32_t
+series_late_points(const struct series *s)
+{
+    return s->aside ? s->aside->late.n : 0;
 }
 
 /* --- sealing ---------------------------------------------------------------------------------- */
@@ -137,14 +153,10 @@ add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c, stru
     return SERIES_ADDED;
 }
 
-/* The last chunk whose first ts is <= ts; 0 when all are later. */
+/* The last of the sealed chunks [lo, hi) whose first ts is <= ts; lo when all are later. */
 static uint32_t
-chunk_of(const struct series *s, int64_t ts)
+sealed_of(const struct series *s, uint32_t lo, uint32_t hi, int64_t ts)
 {
-    uint32_t lo = 0, hi = s->sealed_n;
-
-    if (s->open.p[0].ts <= ts)
-        return s->sealed_n;
     while (hi - lo > 1) {
         uint32_t mid = (lo + hi) / 2;
         if (s->sealed[mid].p[0].ts <= ts)
@@ -155,10 +167,37 @@ chunk_of(const struct series *s, int64_t ts)
     return lo;
 }
 
+static int64_t
+chunk_last(const struct series_chunk *c)
+{
+    return c->p[c->n - 1].ts;
+}
+
+/* The chunk in which a point of this time has its place. The first `frozen` ones are looked at last:
+ * deleted points of theirs may be later than chunks that came since. A gap between two chunks
+ * belongs to the one before it; behind frozen chunks, to the next. */
+static uint32_t
+chunk_of(const struct series *s, uint32_t frozen, int64_t ts)
+{
+    if (s->open.p[0].ts <= ts)
+        return s->sealed_n;
+    if (frozen < s->sealed_n && (frozen == 0 || s->sealed[frozen].p[0].ts <= ts))
+        return sealed_of(s, frozen, s->sealed_n, ts);
+    if (frozen == 0 || ts > chunk_last(&s->sealed[frozen - 1]))
+        return frozen;
+    return sealed_of(s, 0, frozen, ts);
+}
+
 static uint32_t
 frozen_chunks(const struct series *s)
 {
     return s->frozen ? s->frozen->sealed_n : 0;
+}
+
+static bool
+is_dead(const struct series *s, int64_t ts)
+{
+    return s->aside && ranges_meet(&s->aside->dead, ts, ts);
 }
 
 /* BLOCK among the late points: what is stored is not known here unless memory covers the time. */
@@ -168,8 +207,11 @@ block_late(const struct series *s, uint32_t chunk, int64_t ts)
     const struct series_chunk *c = series_chunk_at(s, chunk);
     uint32_t at = samples_lower(c->p, c->n, ts);
 
-    if ((at < c->n && c->p[at].ts == ts) || late_has(&s->late, ts) ||
-        (s->frozen && late_has(&s->frozen->late, ts)))
+    if (s->aside && late_has(&s->aside->late, ts))
+        return SERIES_BLOCKED;
+    if (is_dead(s, ts))
+        return SERIES_LATE;
+    if ((at < c->n && c->p[at].ts == ts) || (s->frozen && late_has(&s->frozen->late, ts)))
         return SERIES_BLOCKED;
     return ts < series_mem_first(s) && s->has_stored_blocks ? SERIES_NEED_STORED : SERIES_LATE;
 }
@@ -186,7 +228,7 @@ add_late(struct arena *a, struct series_key *k, struct series *s, uint32_t chunk
             return r;
         late.policy = DUPLICATE_FIRST;
     }
-    late_add(a, k, &s->late, &late);
+    late_add(a, k, &series_aside_get(a, k, s)->late, &late);
     return SERIES_LATE;
 }
 
@@ -196,13 +238,10 @@ add_out_of_order(struct arena *a, struct series_key *k, struct series *s,
                  const struct series_limits *lim, struct sample p, uint8_t quality,
                  enum duplicate_policy policy)
 {
-    uint32_t i = chunk_of(s, p.ts), frozen = frozen_chunks(s);
+    uint32_t frozen = frozen_chunks(s), i = chunk_of(s, frozen, p.ts);
     bool before_all = p.ts < series_mem_first(s);
     enum series_result r;
 
-    /* A gap between two chunks belongs to the one before it; behind frozen chunks, to the next. */
-    if (i < frozen && i + 1 == frozen && p.ts > s->sealed[i].p[s->sealed[i].n - 1].ts)
-        i = frozen;
     if (i < frozen || (before_all && (frozen > 0 || s->has_stored_blocks)))
         return add_late(a, k, s, i, p, quality, policy);
     if (i < s->sealed_n) {
@@ -241,18 +280,6 @@ void
 series_restore_open(struct arena *a, struct series_key *k, struct series *s,
                     const struct samples *in)
 {
-    struct series_chunk *c = &s->open;
-    uint32_t i;
-    uint8_t any = 0;
-
-    ASSERT(c->n == 0 && s->sealed_n == 0 && in->n > 0);
-    chunk_reserve(a, k, c, in->n);
-    memcpy(c->p, in->p, in->n * sizeof(*c->p));
-    for (i = 0; in->quality && i < in->n; i++)
-        any |= in->quality[i];
-    if (any) {
-        c->quality = series_alloc(a, k, c->cap);
-        memcpy(c->quality, in->quality, in->n);
-    }
-    c->n = in->n;
+    ASSERT(s->open.n == 0 && s->sealed_n == 0 && in->n > 0);
+    chunk_fill(a, k, &s->open, in);
 }

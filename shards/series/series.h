@@ -7,7 +7,11 @@
  * Equal timestamps never straddle two chunks or blocks. A series that has points has some in its
  * open chunk.
  *
- * mem_first: chunks in memory are authoritative for ts >= mem_first; stored rows with a first ts
+ * Deletions reach at once what is not stored and not being stored; for the rest the range stands
+ * beside the series, readers leave out what it covers, and the next checkpoint merges it into stored
+ * blocks as well (series_delete.c). A point that comes after a deletion is not touched by it.
+ *
+ * mem_first: memory is authoritative for ts >= mem_first, its chunks and nothing else; stored points
  * at or beyond it are older copies and are ignored by readers.
  *
  * A series key (entry type ENTRY_SERIES) holds up to 256 of these, by data type: struct series_key.
@@ -59,11 +63,30 @@ struct late_list {
     uint32_t n, sorted, cap;
 };
 
+struct time_range {
+    int64_t from, to; /* both included */
+};
+
+/* Sorted, disjoint, never adjacent. */
+struct range_list {
+    struct time_range *p;
+    uint32_t n, cap;
+};
+
+/* What waits for the next checkpoint beside the chunks; few series have any. Stored points are first
+ * cut by `dead`, then meet `late`. */
+struct series_aside {
+    struct late_list late;
+    struct range_list dead;
+};
+
 /* What of a series is in the checkpoint under way, and must stay as it is. */
 struct series_frozen {
     struct late_list late;
+    struct range_list dead;
     uint32_t sealed_n; /* the first so many sealed chunks */
-    uint32_t late_gen; /* the main row's, once these late points are in the stored blocks */
+    uint32_t late_gen; /* the main row's, once the two are in the stored blocks */
+    int64_t open_ts;   /* first ts of the open chunk's copy; INT64_MAX = it has none */
     struct series_limits limits;
 };
 
@@ -72,16 +95,16 @@ struct series {
     struct series_chunk open;
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
     uint32_t sealed_n, sealed_cap;
-    struct late_list late;
+    struct series_aside *aside;   /* NULL: nothing */
     struct series_frozen *frozen; /* NULL: no checkpoint under way */
     int64_t stored_open_ts;       /* first ts of the open chunk's row in the store */
     uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
-    uint32_t late_gen;            /* checkpoints that took late points along, or tried to */
+    uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
     uint8_t type;                 /* data type 00..ff */
     bool has_stored_open;         /* stored_open_ts is one */
     bool has_stored_blocks;       /* the store may hold blocks before mem_first */
 };
-static_assert(sizeof(struct series) <= 96, "a size class");
+static_assert(sizeof(struct series) <= 80, "a size class");
 
 /* The first data type stands behind the key in the same allocation: a write of the usual key, which
  * has one, meets two cache lines on its way to the points. */
@@ -152,7 +175,7 @@ enum series_result series_add(struct arena *a, struct series_key *k, struct seri
 void series_restore_open(struct arena *a, struct series_key *k, struct series *s,
                          const struct samples *in);
 
-/* First timestamp for which memory is authoritative; INT64_MAX when no chunk holds a point. */
+/* First timestamp for which memory is authoritative; INT64_MAX when nothing is known from it. */
 int64_t series_mem_first(const struct series *s);
 /* Newest point by time; false when there is none. */
 bool series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality);
@@ -170,6 +193,25 @@ series_chunk_at(const struct series *s, uint32_t i)
     return i < s->sealed_n ? &s->sealed[i] : &s->open;
 }
 
+/* --- deleting --------------------------------------------------------------------------------- */
+
+#define SERIES_DEAD_MAX 16384 /* ranges that may wait for the checkpoint, of one series */
+
+/* A deletion, planned (series_delete_plan, series_store.h). */
+struct series_deletion {
+    struct time_range range; /* what goes; wider than asked for when the open chunk begins again */
+    struct samples refill;   /* with these points; malloc'd */
+};
+/* Does the range take all of the open chunk? Then planning may have to look into the store. */
+bool series_delete_empties(const struct series *s, int64_t from, int64_t to);
+void series_delete(struct arena *a, struct series_key *k, struct series *s,
+                   const struct series_deletion *d);
+void series_deletion_fini(struct series_deletion *d);
+/* Ranges that wait for the checkpoint. */
+uint32_t series_dead_ranges(const struct series *s);
+/* Late points that do. */
+uint32_t series_late_points(const struct series *s);
+
 /* --- checkpoint: copy out (owner), write (helper), take over (owner) -------------------------- */
 
 /* What one checkpoint takes of one series. Sealed points and late points are lent (frozen in the
@@ -180,6 +222,7 @@ struct series_flush {
     uint32_t sealed_n;
     uint32_t late_n;
     const struct late_point *late; /* lent, sorted by ts */
+    struct range_list dead;        /* lent; cuts stored points before late ones are merged */
     struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
     int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
     uint64_t as_of_lsn;

@@ -117,6 +117,26 @@ chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c)
     *c = (struct series_chunk){0};
 }
 
+void
+chunk_fill(struct arena *a, struct series_key *k, struct series_chunk *c, const struct samples *in)
+{
+    uint8_t any = 0;
+
+    ASSERT(c->n == 0);
+    if (c->cap < in->n)
+        chunk_reserve(a, k, c, in->n);
+    memcpy(c->p, in->p, in->n * sizeof(*c->p));
+    for (uint32_t i = 0; in->quality && i < in->n; i++)
+        any |= in->quality[i];
+    if (any && !c->quality)
+        c->quality = series_alloc(a, k, c->cap);
+    if (c->quality && in->quality)
+        memcpy(c->quality, in->quality, in->n);
+    else if (c->quality)
+        memset(c->quality, 0, in->n);
+    c->n = in->n;
+}
+
 uint32_t
 chunk_boundary(const struct series_chunk *c, uint32_t at)
 {

@@ -40,12 +40,18 @@ freeze(struct series *s, const struct series_limits *lim)
     struct series_frozen *z = malloc(sizeof(*z));
 
     ASSERT(z && !s->frozen);
-    late_settle(&s->late);
-    if (s->late.n)
-        s->late_gen++;
-    *z = (struct series_frozen){
-        .late = s->late, .sealed_n = s->sealed_n, .late_gen = s->late_gen, .limits = *lim};
-    s->late = (struct late_list){0};
+    *z = (struct series_frozen){.sealed_n = s->sealed_n,
+                                .limits = *lim,
+                                .open_ts = s->open.n ? s->open.p[0].ts : INT64_MAX};
+    if (s->aside) {
+        late_settle(&s->aside->late);
+        z->late = s->aside->late;
+        z->dead = s->aside->dead;
+        *s->aside = (struct series_aside){0};
+        if (z->late.n || z->dead.n)
+            s->late_gen++;
+    }
+    z->late_gen = s->late_gen;
     return z;
 }
 
@@ -59,6 +65,7 @@ series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t a
         .sealed_n = s->sealed_n,
         .late = s->frozen->late.p,
         .late_n = s->frozen->late.n,
+        .dead = s->frozen->dead,
         .open = chunk_copy(&s->open),
         .stale_open_ts = s->stored_open_ts,
         .as_of_lsn = as_of_lsn,
@@ -94,19 +101,45 @@ forget_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t 
     }
 }
 
+static void
+drop_empty_aside(struct arena *a, struct series_key *k, struct series *s)
+{
+    if (s->aside && s->aside->late.n == 0 && s->aside->dead.n == 0)
+        series_aside_free(a, k, s);
+}
+
 /* It is in the store now. */
 static void
 take_over(struct arena *a, struct series_key *k, struct series *s, struct series_frozen *z,
           const struct series_flush *f)
 {
-    if (z->sealed_n || z->late.n)
-        s->has_stored_blocks = true;
+    /* Where no point was left no row is; late points that came since wait for rows nonetheless. */
+    s->has_stored_blocks = series_late_points(s) ||
+                           (f->open.n && (s->has_stored_blocks || z->sealed_n || z->late.n));
     if (z->sealed_n)
         forget_sealed(a, k, s, z->sealed_n);
     late_free(a, k, &z->late);
+    ranges_free(a, k, &z->dead);
+    drop_empty_aside(a, k, s);
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
     s->as_of_lsn = f->as_of_lsn;
+}
+
+/* Deletions that came meanwhile reach what was frozen; those that were frozen wait with them. */
+static void
+take_back_dead(struct arena *a, struct series_key *k, struct series *s, struct series_frozen *z)
+{
+    struct range_list *dead = &series_aside_get(a, k, s)->dead;
+    uint32_t i, end = z->sealed_n;
+
+    for (i = 0; i < dead->n; i++) {
+        end = sealed_cut(a, k, s, 0, end, dead->p[i]);
+        late_cut(&z->late, dead->p[i]);
+    }
+    for (i = 0; i < z->dead.n; i++)
+        ranges_add(a, k, dead, z->dead.p[i]);
+    ranges_free(a, k, &z->dead);
 }
 
 /* The checkpoint failed. Late points whose chunks were frozen go where they belong: were they left
@@ -117,16 +150,18 @@ take_back(struct arena *a, struct series_key *k, struct series *s, struct series
     struct late_list all;
     uint32_t i;
 
-    late_prepend(a, k, &s->late, &z->late);
-    all = s->late;
-    s->late = (struct late_list){0};
+    take_back_dead(a, k, s, z);
+    late_prepend(a, k, &s->aside->late, &z->late);
+    all = s->aside->late;
+    s->aside->late = (struct late_list){0};
     for (i = 0; i < all.n; i++) {
         const struct late_point *l = &all.p[i];
         if (series_add(a, k, s, &z->limits, l->ts, l->value, l->quality, l->policy) ==
             SERIES_CROWDED)
-            late_add(a, k, &s->late, l);
+            late_add(a, k, &series_aside_get(a, k, s)->late, l);
     }
     late_free(a, k, &all);
+    drop_empty_aside(a, k, s);
 }
 
 void

@@ -13,6 +13,27 @@ series_key_create(struct arena *a)
     return k;
 }
 
+struct series_aside *
+series_aside_get(struct arena *a, struct series_key *k, struct series *s)
+{
+    if (!s->aside) {
+        s->aside = series_alloc(a, k, sizeof(*s->aside));
+        *s->aside = (struct series_aside){0};
+    }
+    return s->aside;
+}
+
+void
+series_aside_free(struct arena *a, struct series_key *k, struct series *s)
+{
+    if (!s->aside)
+        return;
+    late_free(a, k, &s->aside->late);
+    ranges_free(a, k, &s->aside->dead);
+    series_free(a, k, s->aside, sizeof(*s->aside));
+    s->aside = NULL;
+}
+
 static void
 series_destroy(struct arena *a, struct series_key *k, struct series *s)
 {
@@ -22,9 +43,11 @@ series_destroy(struct arena *a, struct series_key *k, struct series *s)
         chunk_free(a, k, &s->sealed[i]);
     series_free(a, k, s->sealed, s->sealed_cap * sizeof(*s->sealed));
     chunk_free(a, k, &s->open);
-    late_free(a, k, &s->late);
-    if (s->frozen)
+    series_aside_free(a, k, s);
+    if (s->frozen) {
         late_free(a, k, &s->frozen->late);
+        ranges_free(a, k, &s->frozen->dead);
+    }
     free(s->frozen);
     if (s != k->first)
         series_free(a, k, s, sizeof(*s));

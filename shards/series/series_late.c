@@ -113,6 +113,21 @@ late_has(const struct late_list *l, int64_t ts)
 }
 
 void
+late_cut(struct late_list *l, struct time_range r)
+{
+    uint32_t lo = r.from == INT64_MIN ? 0 : late_upper(l, r.from - 1), hi = late_upper(l, r.to);
+    uint32_t sorted = lo + (l->sorted - hi), n = sorted, i;
+
+    if (hi > lo)
+        memmove(l->p + lo, l->p + hi, (l->sorted - hi) * sizeof(*l->p));
+    for (i = l->sorted; i < l->n; i++)
+        if (l->p[i].ts < r.from || l->p[i].ts > r.to)
+            l->p[n++] = l->p[i];
+    l->sorted = sorted;
+    l->n = n;
+}
+
+void
 late_free(struct arena *a, struct series_key *k, struct late_list *l)
 {
     series_free(a, k, l->p, l->cap * sizeof(*l->p));

@@ -26,6 +26,30 @@ void chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c);
  * below `at` before above. */
 uint32_t chunk_boundary(const struct series_chunk *c, uint32_t at);
 
+/* Takes the points out that the range covers. */
+void chunk_cut(struct series_chunk *c, struct time_range r);
+/* Gives an empty chunk these points. */
+void chunk_fill(struct arena *a, struct series_key *k, struct series_chunk *c,
+                const struct samples *in);
+/* The same of the sealed chunks [first, end); those that become empty go. Returns the new end. */
+uint32_t sealed_cut(struct arena *a, struct series_key *k, struct series *s, uint32_t first,
+                    uint32_t end, struct time_range r);
+
+/* Ranges of time. */
+void ranges_add(struct arena *a, struct series_key *k, struct range_list *l, struct time_range r);
+void ranges_free(struct arena *a, struct series_key *k, struct range_list *l);
+/* The first range with a time in [from, to], or NULL. */
+const struct time_range *ranges_meet(const struct range_list *l, int64_t from, int64_t to);
+/* Does one range have all of [from, to]? */
+bool ranges_cover(const struct range_list *l, int64_t from, int64_t to);
+/* Takes points out, in place. */
+void samples_cut(struct samples *in, int64_t from, int64_t to);
+void samples_cut_ranges(struct samples *in, const struct range_list *l);
+
+/* What stands beside a series, made when it has none. */
+struct series_aside *series_aside_get(struct arena *a, struct series_key *k, struct series *s);
+void series_aside_free(struct arena *a, struct series_key *k, struct series *s);
+
 /* A new point meets one of the same timestamp. Changes *old and *old_quality as the policy (not
  * KEEP) says. */
 enum series_result point_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
@@ -35,6 +59,7 @@ enum series_result point_meet(double *old, uint8_t *old_quality, double value, u
 void late_add(struct arena *a, struct series_key *k, struct late_list *l,
               const struct late_point *p);
 bool late_has(const struct late_list *l, int64_t ts);
+void late_cut(struct late_list *l, struct time_range r);
 /* Sorts the whole list. */
 void late_settle(struct late_list *l);
 void late_free(struct arena *a, struct series_key *k, struct late_list *l);

@@ -6,7 +6,8 @@
  *
  * A checkpoint may have committed late points while the series still holds them as frozen. The main
  * row of the same snapshot tells (late_gen); then stored blocks must not get them a second time.
- * Chunks in memory are raw and always get theirs. */
+ * Chunks in memory are raw and always get theirs. The same holds for deletions that were frozen
+ * with them; those that came since cut whatever is stored or frozen. */
 #include "shards/series/series_priv.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_rows.h"
@@ -27,7 +28,12 @@ struct reader {
     /* late points of the part being read, not yet dealt out: [late_lo, late_hi) */
     struct late_point *late;
     uint32_t late_lo, late_hi;
+    /* what of the runs being read is deleted */
+    const struct range_list *dead[2];
+    struct samples alive; /* room for what is left of a run */
 };
+
+static const struct range_list no_ranges;
 
 /* --- emitting --------------------------------------------------------------------------------- */
 
@@ -146,6 +152,86 @@ visit(struct reader *r, const struct samples *base, int64_t first, int64_t last)
     return r->q->reverse ? visit_backward(r, base, first) : visit_forward(r, base, last);
 }
 
+/* --- deletions -------------------------------------------------------------------------------- */
+
+static const struct range_list *
+dead_of(const struct series *s)
+{
+    return s->aside ? &s->aside->dead : &no_ranges;
+}
+
+static bool
+is_hit(const struct reader *r, int64_t first, int64_t last)
+{
+    return ranges_meet(r->dead[0], first, last) || ranges_meet(r->dead[1], first, last);
+}
+
+static bool
+is_gone(const struct reader *r, int64_t first, int64_t last)
+{
+    return ranges_cover(r->dead[0], first, last) || ranges_cover(r->dead[1], first, last);
+}
+
+static void
+copy_samples(struct samples *to, const struct samples *from)
+{
+    to->p = realloc(to->p, from->n * sizeof(*to->p));
+    to->quality = realloc(to->quality, from->n);
+    ASSERT(to->p && to->quality);
+    to->n = from->n;
+    memcpy(to->p, from->p, from->n * sizeof(*to->p));
+    if (from->quality)
+        memcpy(to->quality, from->quality, from->n);
+    else
+        memset(to->quality, 0, from->n);
+}
+
+/* A run that deletions may have cut. */
+static int
+visit_alive(struct reader *r, const struct samples *base)
+{
+    struct samples *alive = &r->alive;
+
+    if (!is_hit(r, base->p[0].ts, base->p[base->n - 1].ts))
+        return visit(r, base, base->p[0].ts, base->p[base->n - 1].ts);
+    copy_samples(alive, base);
+    samples_cut_ranges(alive, r->dead[0]);
+    samples_cut_ranges(alive, r->dead[1]);
+    return alive->n ? visit(r, alive, alive->p[0].ts, alive->p[alive->n - 1].ts) : 0;
+}
+
+/* Moves the ends of [*from, *to] out of deleted ranges; false: all of it is deleted. */
+static bool
+clip_dead(const struct range_list *l, int64_t *from, int64_t *to)
+{
+    const struct time_range *r;
+
+    if (*from <= *to && (r = ranges_meet(l, *from, *from))) {
+        if (r->to == INT64_MAX)
+            return false;
+        *from = r->to + 1;
+    }
+    if (*from <= *to && (r = ranges_meet(l, *to, *to))) {
+        if (r->from == INT64_MIN)
+            return false;
+        *to = r->from - 1;
+    }
+    return *from <= *to;
+}
+
+void
+series_query_fetch(const struct series *s, struct series_query *q)
+{
+    const struct range_list *frozen = s->frozen ? &s->frozen->dead : &no_ranges;
+
+    clip_dead(dead_of(s), &q->start, &q->end);
+    /* How many of the stored points are left is not known. */
+    if (ranges_meet(dead_of(s), q->start, q->end) || ranges_meet(frozen, q->start, q->end))
+        q->limit = UINT64_MAX;
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
 /* Those that no run claimed. */
 static int
 visit_rest(struct reader *r)
@@ -166,12 +252,13 @@ compare_late(const void *a, const void *b)
 }
 
 static void
-collect(struct reader *r, const struct late_list *l, int64_t from, int64_t to)
+collect(struct reader *r, const struct late_list *l, const struct range_list *dead, int64_t from,
+        int64_t to)
 {
     uint32_t i;
 
     for (i = 0; i < l->n; i++) {
-        if (l->p[i].ts < from || l->p[i].ts > to)
+        if (l->p[i].ts < from || l->p[i].ts > to || ranges_meet(dead, l->p[i].ts, l->p[i].ts))
             continue;
         r->late[r->late_hi] = l->p[i];
         r->late[r->late_hi].order = r->late_hi;
@@ -184,7 +271,7 @@ static void
 gather_late(struct reader *r, bool with_frozen, int64_t from, int64_t to)
 {
     const struct late_list *frozen = r->mem->frozen ? &r->mem->frozen->late : NULL;
-    uint32_t n = r->mem->late.n + (frozen ? frozen->n : 0);
+    uint32_t n = series_late_points(r->mem) + (frozen ? frozen->n : 0);
 
     r->late_lo = r->late_hi = 0;
     if (n == 0)
@@ -192,8 +279,9 @@ gather_late(struct reader *r, bool with_frozen, int64_t from, int64_t to)
     r->late = realloc(r->late, n * sizeof(*r->late));
     ASSERT(r->late);
     if (frozen && with_frozen)
-        collect(r, frozen, from, to);
-    collect(r, &r->mem->late, from, to);
+        collect(r, frozen, dead_of(r->mem), from, to);
+    if (r->mem->aside)
+        collect(r, &r->mem->aside->late, &no_ranges, from, to);
     qsort(r->late, r->late_hi, sizeof(*r->late), compare_late);
 }
 
@@ -203,15 +291,19 @@ static int
 read_memory(struct reader *r)
 {
     uint32_t i, chunks = series_chunks(r->mem);
+    uint32_t frozen = r->mem->frozen ? r->mem->frozen->sealed_n : 0;
     int rc = 0;
 
     gather_late(r, true, MAX(r->q->start, r->mem_first), r->q->end);
     for (i = 0; i < chunks && rc == 0 && !r->enough; i++) {
-        const struct series_chunk *c = series_chunk_at(r->mem, r->q->reverse ? chunks - 1 - i : i);
+        uint32_t at = r->q->reverse ? chunks - 1 - i : i;
+        const struct series_chunk *c = series_chunk_at(r->mem, at);
         struct samples base = {c->p, c->quality, c->n};
         if (c->n == 0 || c->p[0].ts > r->q->end || c->p[c->n - 1].ts < r->q->start)
             continue;
-        rc = visit(r, &base, c->p[0].ts, c->p[c->n - 1].ts);
+        r->dead[0] = at < frozen ? dead_of(r->mem) : &no_ranges;
+        r->dead[1] = &no_ranges;
+        rc = visit_alive(r, &base);
     }
     return rc < 0 || r->enough ? rc : visit_rest(r);
 }
@@ -266,14 +358,15 @@ read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
         bool overlaps = rows->ts <= to && rows->info.last_ts >= from;
         if (!overlaps && (r->q->reverse ? rows->info.last_ts < from : rows->ts > to))
             break;
-        if (!overlaps)
+        if (!overlaps || is_gone(r, rows->info.first_ts, rows->info.last_ts))
             continue;
         if (r->q->block && rows->info.first_ts >= from && rows->info.last_ts <= to &&
+            !is_hit(r, rows->info.first_ts, rows->info.last_ts) &&
             offer_block(r, &rows->info, &rc))
             continue;
         rc = series_rows_decode(rows, &block);
         if (rc == 0)
-            rc = visit(r, &block, rows->info.first_ts, rows->info.last_ts);
+            rc = visit_alive(r, &block);
         if (rc < 0 || r->enough)
             break;
     }
@@ -284,19 +377,33 @@ read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
     return r->enough ? 0 : visit_rest(r);
 }
 
-/* Are the frozen late points in the rows of this snapshot? */
+/* Are the frozen late points and deletions in the rows of this snapshot? */
 static int
 frozen_is_stored(const struct reader *r, struct series_rows *rows, bool *ret)
 {
+    const struct series_frozen *z = r->mem->frozen;
     uint32_t gen = 0;
     int rc = 0;
 
     *ret = false;
-    if (!r->mem->frozen || r->mem->frozen->late.n == 0)
+    if (!z || (z->late.n == 0 && z->dead.n == 0))
         return 0;
     rc = series_rows_late_gen(rows, &gen);
     *ret = rc == 0 && gen >= r->mem->frozen->late_gen;
     return rc;
+}
+
+/* The clip of one list may move an end into a range of the other: there is_gone takes over. */
+static int
+read_rows_alive(struct reader *r, struct series_rows *rows, bool stored, int64_t to)
+{
+    int64_t from = r->q->start;
+
+    r->dead[0] = dead_of(r->mem);
+    r->dead[1] = stored || !r->mem->frozen ? &no_ranges : &r->mem->frozen->dead;
+    if (!clip_dead(r->dead[0], &from, &to) || !clip_dead(r->dead[1], &from, &to))
+        return visit_rest(r);
+    return read_rows(r, rows, from, to);
 }
 
 /* What is before mem_first. */
@@ -318,7 +425,7 @@ read_old(struct reader *r, struct store *s, const struct series_id *id, bool cac
     rc = frozen_is_stored(r, &rows, &stored);
     if (rc == 0) {
         gather_late(r, !stored, r->q->start, to);
-        rc = read_rows(r, &rows, r->q->start, to);
+        rc = read_rows_alive(r, &rows, stored, to);
     }
     series_rows_close(&rows);
     return rc;
@@ -345,6 +452,8 @@ series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
     if (rc == 0 && q->reverse && !r.enough)
         rc = read_old(&r, s, &id, cached_only);
     free(r.late);
+    free(r.alive.p);
+    free(r.alive.quality);
     return rc;
 }
 

@@ -104,7 +104,7 @@ series_row_write(struct buf *out, const struct series_key *k, uint64_t as_of_lsn
         const struct series_frozen *z = s->frozen;
         bool has_blocks;
         ASSERT(z);
-        has_blocks = s->has_stored_blocks || z->sealed_n || z->late.n;
+        has_blocks = s->open.n && (s->has_stored_blocks || z->sealed_n || z->late.n);
         buf_put_u8(out, s->type);
         buf_put_u8(out,
                    (uint8_t)((s->open.n ? TYPE_HAS_OPEN : 0) | (has_blocks ? TYPE_HAS_BLOCKS : 0)));

@@ -49,6 +49,23 @@ int series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, st
                 const struct series *mem, const struct series_query *q, series_emit_fn emit,
                 void *arg);
 
+/* Where the rows of a key are. */
+struct series_place {
+    struct store *store; /* NULL: nothing is stored */
+    struct slice key;
+    uint16_t slot;
+    uint8_t db;
+    bool cached_only;
+};
+/* What deleting the points from <= ts <= to takes, for series_delete; series_deletion_fini frees
+ * what it holds. Errors as series_read: after -EAGAIN the newest points before `from` must be
+ * fetched. */
+int series_delete_plan(const struct series_place *at, const struct series *s, int64_t from,
+                       int64_t to, struct series_deletion *ret_d);
+
+/* Of a query that met -EAGAIN: what must be fetched, deletions considered. */
+void series_query_fetch(const struct series *s, struct series_query *q);
+
 /* Helper: brings every row into the block cache that series_read of this query may touch. 0 or
  * -EIO. */
 int series_warm_range(struct store *s, uint8_t db, uint16_t slot, struct slice key, uint8_t type,

@@ -15,6 +15,10 @@ struct writer {
     struct store_error *err;
     struct buf row;
     char *name; /* room for one row key */
+    /* what is still to be brought to stored blocks; all of it before `late_end` and `dead_end` */
+    const struct late_point *late, *late_end;
+    const struct time_range *dead, *dead_end;
+    int64_t dead_from; /* of the first range, what is left of it */
 };
 
 static struct slice
@@ -86,7 +90,7 @@ put_merged(struct writer *w, const struct samples *base, const struct late_point
     return 0;
 }
 
-/* --- late points into stored blocks ----------------------------------------------------------- */
+/* --- late points and deletions into stored blocks --------------------------------------------- */
 
 static uint32_t
 late_before(const struct late_point *late, uint32_t n, int64_t ts)
@@ -98,58 +102,109 @@ late_before(const struct late_point *late, uint32_t n, int64_t ts)
     return i;
 }
 
-/* Merges the first of n late points, and all others of the same block, into that block. Returns how
- * many those are, or a negative errno. `end`: blocks from there on are not stored ones. */
+static uint32_t
+late_left(const struct writer *w)
+{
+    return (uint32_t)(w->late_end - w->late);
+}
+
+/* The next time at which something is to be done. */
 static int64_t
-merge_into_row(struct writer *w, struct series_rows *rows, const struct late_point *late,
-               uint32_t n, int64_t end)
+next_time(const struct writer *w)
+{
+    int64_t ts = late_left(w) ? w->late->ts : INT64_MAX;
+
+    return w->dead < w->dead_end ? MIN(ts, w->dead_from) : ts;
+}
+
+/* Everything before `next` is done; `last`: there are no more blocks. */
+static void
+pass(struct writer *w, uint32_t late_n, bool last, int64_t next)
+{
+    w->late += late_n;
+    while (w->dead < w->dead_end && (last || w->dead->to < next)) {
+        w->dead++;
+        w->dead_from = w->dead < w->dead_end ? w->dead->from : INT64_MAX;
+    }
+    if (w->dead < w->dead_end)
+        w->dead_from = MAX(w->dead_from, next);
+}
+
+/* Writes the block anew: without what is deleted, with n late points. */
+static int
+rewrite(struct writer *w, int64_t row_ts, struct samples *base, uint32_t n)
+{
+    struct range_list dead = w->f->dead;
+
+    samples_cut_ranges(base, &dead);
+    /* Where its first time changes a part of it may get this one back. */
+    if (base->n == 0 || base->p[0].ts != row_ts || (n && w->late->ts < row_ts))
+        store_batch_delete(w->batch, block_name(w, row_ts));
+    if (base->n == 0 && n == 0)
+        return 0;
+    return put_merged(w, base, w->late, n);
+}
+
+/* The stored block at the next time, if there is one before `end`: it takes the late points up to
+ * the block behind it. 1, 0 = that was the last, or a negative errno. */
+static int
+do_row(struct writer *w, struct series_rows *rows, int64_t end)
 {
     struct samples base = {0};
-    int64_t row_ts;
-    int rc = series_rows_at(rows, late->ts);
+    int64_t row_ts, row_last, next;
+    bool touched, more;
+    uint32_t n;
+    int rc = series_rows_at(rows, next_time(w));
 
     if (rc == 0)
         rc = series_rows_first(rows); /* before all blocks: the first one grows */
     if (rc < 0)
-        return fail(w, rc, late->ts);
-    if (rc == 0 || rows->ts >= end) {
-        rc = put_merged(w, &base, late, n);
-        return rc < 0 ? rc : (int64_t)n;
-    }
+        return fail(w, rc, next_time(w));
+    if (rc == 0 || rows->ts >= end)
+        return late_left(w) ? put_merged(w, &base, w->late, late_left(w)) : 0;
     row_ts = rows->ts;
-    rc = series_rows_decode(rows, &base);
-    if (rc == 0)
+    row_last = rows->info.last_ts;
+    touched = ranges_meet(&w->f->dead, row_ts, row_last);
+    /* Whether a late point is its own is only known behind it. */
+    if (touched || late_left(w))
+        rc = series_rows_decode(rows, &base);
+    if (rc >= 0)
         rc = series_rows_next(rows);
-    if (rc >= 0) {
-        n = late_before(late, n, rc == 1 ? MIN(rows->ts, end) : end);
-        if (late->ts < row_ts) /* its first time changes; a part of it may get this one back */
-            store_batch_delete(w->batch, block_name(w, row_ts));
-        rc = put_merged(w, &base, late, n);
-    }
+    more = rc == 1 && rows->ts < end;
+    next = more ? rows->ts : INT64_MAX;
+    n = more ? late_before(w->late, late_left(w), next) : late_left(w);
+    if (rc >= 0 && (touched || n))
+        rc = rewrite(w, row_ts, &base, n);
+    pass(w, n, !more, next);
     free(base.p);
     free(base.quality);
-    return rc < 0 ? fail(w, rc, row_ts) : (int64_t)n;
+    return rc < 0 ? fail(w, rc, row_ts) : more;
 }
 
+/* n late points, and all deletions; `end`: the block there, and those behind it, are no stored ones
+ * but copies of the open chunk. */
 static int
-write_late(struct writer *w, const struct late_point *late, uint32_t n, int64_t end)
+write_stored(struct writer *w, uint32_t n)
 {
+    const struct series_flush *f = w->f;
     struct samples nothing = {0};
     struct series_rows rows;
-    int64_t took = 0;
+    int rc = 1;
 
-    if (n == 0)
+    w->late = f->late;
+    w->late_end = f->late + n;
+    if (!f->has_stored_blocks)
+        return n ? put_merged(w, &nothing, f->late, n) : 0;
+    w->dead = f->dead.p;
+    w->dead_end = f->dead.p + f->dead.n;
+    w->dead_from = f->dead.n ? f->dead.p->from : INT64_MAX;
+    if (n == 0 && f->dead.n == 0)
         return 0;
-    if (!w->f->has_stored_blocks)
-        return put_merged(w, &nothing, late, n);
     series_rows_open(&rows, w->s, &w->id, false, false);
-    for (; n > 0 && took >= 0; late += took, n -= (uint32_t)took) {
-        took = merge_into_row(w, &rows, late, n, end);
-        if (took < 0)
-            break;
-    }
+    while (rc == 1 && (late_left(w) || w->dead < w->dead_end))
+        rc = do_row(w, &rows, f->has_stale_open ? f->stale_open_ts : INT64_MAX);
     series_rows_close(&rows);
-    return took < 0 ? (int)took : 0;
+    return MIN(rc, 0);
 }
 
 /* --- chunks ----------------------------------------------------------------------------------- */
@@ -302,12 +357,12 @@ series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t 
     int rc;
 
     ASSERT(w);
-    *w = (struct writer){s, b, {db, slot, key, f->type}, f, err, {0}, NULL};
+    *w = (struct writer){.s = s, .batch = b, .id = {db, slot, key, f->type}, .f = f, .err = err};
     w->name = malloc(row_key_room(key));
     ASSERT(w->name);
     if (f->has_stale_open && !(f->open.n && f->open.p[0].ts == f->stale_open_ts))
         store_batch_delete(b, block_name(w, f->stale_open_ts));
-    rc = write_late(w, f->late, stored_late, first_of(f));
+    rc = write_stored(w, stored_late);
     if (rc == 0)
         rc = join_stored(w, stored_late ? f->late[stored_late - 1].ts : INT64_MIN);
     if (rc == 0)

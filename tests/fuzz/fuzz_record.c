@@ -42,6 +42,9 @@ write_again(struct journal *j, const struct record *r)
     case RECORD_POINT:
         record_point(j, r->db, r->key, r->type, r->ts, r->value, r->quality, r->policy);
         break;
+    case RECORD_DELETE:
+        record_delete(j, r->db, r->key, r->type, r->ts, r->to);
+        break;
     case RECORD_SERIES_META:
         record_series_meta(j, r->db, r->key, r->bytes);
         break;
@@ -74,7 +77,7 @@ check_same(const struct record *a, const struct record *b)
     ASSERT(a->db == b->db || a->op == RECORD_GROUP); /* a group has no database */
     ASSERT(slice_equal(a->key, b->key) && slice_equal(a->bytes, b->bytes));
     ASSERT(a->type == b->type && a->quality == b->quality && a->policy == b->policy);
-    ASSERT(a->ts == b->ts && memcmp(&a->value, &b->value, sizeof(a->value)) == 0);
+    ASSERT(a->ts == b->ts && a->to == b->to && memcmp(&a->value, &b->value, sizeof(a->value)) == 0);
     ASSERT(a->parts_n == b->parts_n);
     ASSERT(a->parts_n == 0 || memcmp(a->parts, b->parts, a->parts_n * 10u) == 0);
 }

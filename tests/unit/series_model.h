@@ -102,6 +102,20 @@ model_add(struct model *m, int64_t ts, double value, uint8_t quality, enum dupli
     return SERIES_ADDED;
 }
 
+static inline void
+model_delete(struct model *m, int64_t from, int64_t to)
+{
+    uint32_t n = 0, i;
+
+    for (i = 0; i < m->n; i++) {
+        if (m->p[i].ts >= from && m->p[i].ts <= to)
+            continue;
+        m->p[n] = m->p[i];
+        m->quality[n++] = m->quality[i];
+    }
+    m->n = n;
+}
+
 /* --- one series under test -------------------------------------------------------------------- */
 
 struct bench {
@@ -194,6 +208,48 @@ bench_add(struct bench *b, int64_t ts, double value, uint8_t quality, enum dupli
         cr_assert_eq(r, want, "ts %ld policy %d: %d, model %d", (long)ts, policy, r, want);
 }
 
+static inline void
+bench_delete(struct bench *b, int64_t from, int64_t to)
+{
+    struct series_place at = {.store = store_of(b), .key = KEY, .slot = key_slot(KEY)};
+    struct series_deletion d;
+
+    cr_assert_eq(series_delete_plan(&at, b->s, from, to, &d), 0);
+    series_delete(b->a, b->k, b->s, &d);
+    series_deletion_fini(&d);
+    model_delete(&b->m, from, to);
+}
+
+/* A few points, a stretch, the newest ones or all. */
+static inline void
+delete_some(struct bench *b, int64_t now)
+{
+    int64_t at = b->m.n ? b->m.p[rnd(b->m.n)].ts : now;
+
+    switch (rnd(12)) {
+    case 0:
+        bench_delete(b, INT64_MIN, INT64_MAX);
+        break;
+    case 1:
+    case 2:
+        bench_delete(b, at, INT64_MAX);
+        break;
+    case 3:
+        bench_delete(b, INT64_MIN, b->m.n ? b->m.p[b->m.n / 4].ts : 0);
+        break;
+    case 4:
+    case 5:
+        bench_delete(b, at, at + (int64_t)rnd(1000));
+        break;
+    case 6:
+        if (b->m.n)
+            bench_delete(b, b->m.p[b->m.n - 1].ts, b->m.p[b->m.n - 1].ts);
+        break;
+    default:
+        bench_delete(b, at - (int64_t)rnd(3), at + (int64_t)rnd(30));
+    }
+}
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 struct expect {
@@ -253,6 +309,7 @@ assert_same(struct bench *b, const char *what)
     assert_query(b, &all, what);
     all.reverse = true;
     assert_query(b, &all, what);
+    cr_assert_eq(series_last(b->s, &last, &quality), b->m.n > 0);
     if (b->m.n == 0)
         return;
     part.start = b->m.p[rnd(b->m.n)].ts - (int64_t)rnd(2);
@@ -261,7 +318,6 @@ assert_same(struct bench *b, const char *what)
     assert_query(b, &part, what);
     part.reverse = true;
     assert_query(b, &part, what);
-    cr_assert(series_last(b->s, &last, &quality));
     cr_assert_eq(last.ts, b->m.p[b->m.n - 1].ts);
     cr_assert_eq(quality, b->m.quality[b->m.n - 1]);
     assert_accounting(b);

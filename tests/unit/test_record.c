@@ -134,6 +134,29 @@ Test(record, series_meta_round_trip, .fini = end)
     }
 }
 
+Test(record, delete_round_trip, .fini = end)
+{
+    static const int64_t at[] = {INT64_MIN, -1, 0, 1700000000000, INT64_MAX};
+    struct slice key = SLICE("series:of:something");
+    char backward[64];
+    struct record r;
+
+    for (size_t i = 0; i < ARRAY_SIZE(at); i++)
+        for (size_t k = i; k < ARRAY_SIZE(at); k++) {
+            record_delete(&journal, 3, key, 0x80, at[i], at[k]);
+            r = parse();
+            cr_assert(r.op == RECORD_DELETE && r.db == 3 && slice_equal(r.key, key));
+            cr_assert(r.type == 0x80 && r.ts == at[i] && r.to == at[k]);
+        }
+    memcpy(backward, "\x09\x00\x01k\x00", 5);
+    put_le64(backward + 5, 2);
+    put_le64(backward + 13, 1);
+    cr_assert_not(record_parse((struct slice){backward, 21}, &r), "ends before it begins");
+    put_le64(backward + 13, 2);
+    cr_assert(record_parse((struct slice){backward, 21}, &r));
+    cr_assert_not(record_parse((struct slice){backward, 20}, &r));
+}
+
 Test(record, point_round_trip, .fini = end)
 {
     static const int64_t at[] = {INT64_MIN, -1, 0, 1, 1700000000000, INT64_MAX};

@@ -45,6 +45,88 @@ Test(series_store, store_and_memory_equal_the_model_for_every_policy, .timeout =
     }
 }
 
+/* Rows are disjoint in time and hold just the points of the model. */
+static void
+assert_rows(struct bench *b)
+{
+    struct store_iter *it;
+    int64_t last = INT64_MIN;
+    uint64_t points = 0;
+
+    it = store_iter_open(b->f->s, (struct slice){NULL, 0}, (struct slice){NULL, 0}, false, true);
+    for (store_iter_first(it); store_iter_valid(it); store_iter_next(it)) {
+        struct row_parts parts;
+        struct block_info info;
+
+        cr_assert(row_parse(store_iter_key(it), &parts));
+        if (parts.kind != ROW_BLOCK)
+            continue;
+        cr_assert(block_read_info(store_iter_value(it), &info));
+        cr_assert_eq(info.first_ts, parts.ts);
+        cr_assert(points == 0 || info.first_ts > last, "blocks are disjoint");
+        last = info.last_ts;
+        points += info.count;
+    }
+    cr_assert_eq(store_iter_status(it, &b->f->err), 0);
+    store_iter_close(&it);
+    cr_assert_eq(points, b->m.n, "%lu points in rows, %u in the model", points, b->m.n);
+}
+
+/* Deletions at every stage of a checkpoint, of failed ones also, followed by points that come again
+ * at the same times. */
+static void
+live_and_delete(struct bench *b, int64_t *now, int policy)
+{
+    if (rnd(5) == 0)
+        *now = (int64_t)rnd(3000);
+    add_some(b, now, (uint32_t)rnd(60), policy);
+    for (uint64_t n = rnd(4); n > 0; n--) {
+        delete_some(b, *now);
+        if (rnd(2))
+            add_some(b, now, (uint32_t)rnd(4), policy);
+        assert_same(b, b->flushing ? b->written ? "deleted, written" : "deleted, flushing"
+                                   : "deleted, settled");
+    }
+    if (!b->flushing && rnd(3) == 0)
+        flush_begin(b);
+    else if (b->flushing && !b->written && rnd(4))
+        flush_write(b);
+    else if (b->flushing && rnd(2))
+        flush_done(b);
+}
+
+Test(series_store, deletions_equal_the_model_for_every_policy, .timeout = 110)
+{
+    struct store_fixture f;
+    int policy;
+    uint32_t i;
+
+    for (policy = -1; policy <= DUPLICATE_KEEP; policy++) {
+        struct bench b;
+        int64_t now = 0;
+
+        fixture_init(&f);
+        bench_init(&b, &f);
+        for (i = 0; i < 300; i++) {
+            live_and_delete(&b, &now, policy);
+            if (i % 30 == 29) {
+                if (b.flushing)
+                    flush_done(&b);
+                flush_whole(&b);
+                cr_assert_null(b.s->aside);
+                assert_rows(&b);
+                reload(&b);
+                assert_same(&b, "deleted, reloaded");
+            }
+        }
+        if (b.flushing)
+            flush_done(&b);
+        assert_same(&b, "end");
+        bench_fini(&b);
+        fixture_fini(&f);
+    }
+}
+
 Test(series_store, late_points_before_everything_extend_the_first_block)
 {
     struct store_fixture f;
@@ -61,7 +143,7 @@ Test(series_store, late_points_before_everything_extend_the_first_block)
                   i % 3 ? DUPLICATE_KEEP : DUPLICATE_LAST);
     assert_same(&b, "late");
     flush_whole(&b);
-    cr_assert_eq(b.s->late.n, 0);
+    cr_assert_eq(series_late_points(b.s), 0);
     assert_same(&b, "merged");
     reload(&b);
     assert_same(&b, "reloaded");
