@@ -323,7 +323,8 @@ first_of(const struct series_flush *f)
 }
 
 /* Blocks that earlier checkpoints wrote quickly become cold ones. Late points up to `late_ts` go
- * into the blocks around theirs at the same time: those are left alone. */
+ * into the blocks around theirs at the same time: those are left alone. Deletions may have changed
+ * any block: then a later checkpoint joins. */
 static int
 join_stored(struct writer *w, int64_t late_ts)
 {
@@ -336,7 +337,7 @@ join_stored(struct writer *w, int64_t late_ts)
     uint32_t i;
     int rc;
 
-    if (!f->has_stored_blocks || f->sealed_n == 0)
+    if (!f->has_stored_blocks || f->sealed_n == 0 || f->dead.n > 0)
         return 0;
     rc = series_tail_read(w->s, &w->id, &q, &tail);
     if (rc < 0 || tail.rows == 0)
