@@ -35,7 +35,8 @@ static const struct option_row option_rows[] = {
     {"warmup", OPTION_NUMBER, AT(warmup_s), 0, 0, "SECONDS", "unmeasured time before it (0)"},
     {"seed", OPTION_UNSIGNED, AT(seed), 0, UINT64_MAX, "N", "seed of the random choices (1)"},
     {"mix", OPTION_TEXT, AT(mix), 0, 0, "KIND[:WEIGHT],...",
-     "what to send (set): ping set get incr tsdb_set tsdb_get batch"},
+     "what to send (set): ping set get incr tsdb_set tsdb_get batch "
+     "ts_add ts_madd ts_get"},
     {"keys", OPTION_UNSIGNED, AT(keys), 1, 1ULL << 39, "N", "different keys (100000)"},
     {"prefix", OPTION_TEXT, AT(prefix), 0, 0, "TEXT", "key = TEXT and 12 digits (key:)"},
     {"order", OPTION_TEXT, AT(order_text), 0, 0, "uniform|zipf[:THETA]|sequential",
@@ -56,7 +57,7 @@ static const struct option_row option_rows[] = {
     {"points", OPTION_UNSIGNED, AT(points), 1, 1000000000, "N",
      "tsdb_get: the last N points of a series (100)"},
     {"batch", OPTION_UNSIGNED, AT(batch), 1, 1000000, "N",
-     "batch: BATCH_SET commands before each BATCH_FLUSH (100)"},
+     "batch: BATCH_SET commands before each BATCH_FLUSH; ts_madd: points of a command (100)"},
     {"name", OPTION_TEXT, AT(name), 0, 0, "TEXT", "name of the run in the report"},
     {"json", OPTION_TEXT, AT(json), 0, 0, "FILE|-", "write the result as JSON"},
     {"check-errors", OPTION_FLAG, AT(check_errors), 0, 0, NULL, "exit 1 on any error reply"},

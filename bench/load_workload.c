@@ -36,7 +36,18 @@ static const struct kind_row kind_rows[LOAD_KINDS] = {
     /* BATCH_SET takes the value before the time. */
     [LOAD_BATCH_SET] = {"batch", LOAD_BATCH_SET, true, {"BATCH_SET", ARG_KEY, ARG_POINT, ARG_TIME}},
     [LOAD_BATCH_FLUSH] = {"batch_flush", LOAD_KINDS, true, {"BATCH_FLUSH"}},
+    [LOAD_TS_ADD] = {"ts_add", LOAD_TS_ADD, true, {"TS.ADD", ARG_KEY, ARG_TIME, ARG_POINT}},
+    /* All arguments behind the name, --batch times. */
+    [LOAD_TS_MADD] = {"ts_madd", LOAD_TS_MADD, true, {"TS.MADD", ARG_KEY, ARG_TIME, ARG_POINT}},
+    [LOAD_TS_GET] = {"ts_get", LOAD_TS_GET, true, {"TS.GET", ARG_KEY}},
 };
+
+static bool
+is_write(enum load_kind kind)
+{
+    return kind == LOAD_TSDB_SET || kind == LOAD_BATCH_SET || kind == LOAD_TS_ADD ||
+           kind == LOAD_TS_MADD;
+}
 
 const char *
 load_kind_name(enum load_kind kind)
@@ -106,19 +117,38 @@ put_argument(struct load_template *t, const struct load_workload *w, const struc
     }
 }
 
+static bool
+in_mix(const struct load_workload *w, enum load_kind kind)
+{
+    return w->weight_to[kind] > (kind ? w->weight_to[kind - 1] : 0);
+}
+
 static void
 make_template(struct load_workload *w, const struct load_options *o, enum load_kind kind)
 {
     const struct kind_row *row = &kind_rows[kind];
     struct load_template *t = &w->templates[kind];
-    size_t i, n = 0;
+    struct load_template first;
+    size_t i, n = 0, start;
 
     t->series = row->series;
+    t->repeats = kind == LOAD_TS_MADD && in_mix(w, kind) ? (uint32_t)o->batch : 1;
     while (n < ARGS_MAX && row->args[n])
         n++;
-    buf_printf(&t->text, "*%zu\r\n", n);
-    for (i = 0; i < n; i++)
+    buf_printf(&t->text, "*%zu\r\n", 1 + (n - 1) * t->repeats);
+    put_argument(t, w, o, row->args[0]);
+    start = t->text.n;
+    for (i = 1; i < n; i++)
         put_argument(t, w, o, row->args[i]);
+    t->stride = (uint32_t)(t->text.n - start);
+    /* What is patched are the places in the first one. */
+    first = *t;
+    for (uint32_t r = 1; r < t->repeats; r++)
+        for (i = 1; i < n; i++)
+            put_argument(t, w, o, row->args[i]);
+    t->key_at = first.key_at;
+    t->time_at = first.time_at;
+    t->value_at = first.value_at;
 }
 
 static int
@@ -200,7 +230,7 @@ load_workload_init(struct load_workload *w, const struct load_options *o,
     if (parse_mix(w, o->mix) < 0) {
         snprintf(error, error_size,
                  "--mix '%s' is not KIND[:WEIGHT],... of ping set get incr "
-                 "tsdb_set tsdb_get batch, weights up to %d in all",
+                 "tsdb_set tsdb_get batch ts_add ts_madd ts_get, weights up to %d in all",
                  o->mix, LOAD_WEIGHT_MAX);
         return -EINVAL;
     }
@@ -233,12 +263,6 @@ load_workload_fini(struct load_workload *w)
 }
 
 static bool
-in_mix(const struct load_workload *w, enum load_kind kind)
-{
-    return w->weight_to[kind] > (kind ? w->weight_to[kind - 1] : 0);
-}
-
-static bool
 mix_has(const struct load_workload *w, bool series)
 {
     int kind;
@@ -255,9 +279,12 @@ load_source_init(struct load_source *s, const struct load_workload *w, const str
                  unsigned index, unsigned node, unsigned part, unsigned parts)
 {
     bool walk = o->order == LOAD_ORDER_SEQUENTIAL;
-    bool in_time = (in_mix(w, LOAD_TSDB_SET) || in_mix(w, LOAD_BATCH_SET)) &&
-                   (w->times == LOAD_TIMES_ORDERED || w->times == LOAD_TIMES_LATE);
+    bool writes = false, in_time;
     int rc = 0;
+
+    for (int kind = 0; kind < LOAD_KINDS; kind++)
+        writes = writes || (in_mix(w, (enum load_kind)kind) && is_write((enum load_kind)kind));
+    in_time = writes && (w->times == LOAD_TIMES_ORDERED || w->times == LOAD_TIMES_LATE);
 
     memset(s, 0, sizeof(*s));
     s->rng.state = o->seed ^ (index + 1) * 0xd1342543de82ef95ULL;
@@ -316,15 +343,10 @@ put_point_value(char *p, struct load_rng *rng)
     load_put_digits(p + 4, 2, cents);
 }
 
-enum load_kind
-load_workload_emit(const struct load_workload *w, struct load_source *s, struct buf *out)
+/* Puts the digits of one key, time and value in place. */
+static void
+patch(const struct load_workload *w, struct load_source *s, const struct load_template *t, char *p)
 {
-    enum load_kind kind = draw_kind(w, s);
-    const struct load_template *t = &w->templates[kind];
-    char *p = buf_reserve(out, t->text.n);
-
-    memcpy(p, t->text.p, t->text.n);
-    out->n += t->text.n;
     if (t->key_width)
         load_put_digits(p + t->key_at, t->key_width,
                         load_set_draw(t->series ? &s->series : &s->keys, &s->rng));
@@ -335,5 +357,18 @@ load_workload_emit(const struct load_workload *w, struct load_source *s, struct 
     else if (t->value_at)
         memcpy(p + t->value_at, w->value_pool + load_rng_below(&s->rng, VALUE_POOL_BYTES),
                w->value_bytes);
+}
+
+enum load_kind
+load_workload_emit(const struct load_workload *w, struct load_source *s, struct buf *out)
+{
+    enum load_kind kind = draw_kind(w, s);
+    const struct load_template *t = &w->templates[kind];
+    char *p = buf_reserve(out, t->text.n);
+
+    memcpy(p, t->text.p, t->text.n);
+    out->n += t->text.n;
+    for (uint32_t r = 0; r < t->repeats; r++)
+        patch(w, s, t, p + (size_t)r * t->stride);
     return kind;
 }

@@ -21,6 +21,9 @@ enum load_kind {
     LOAD_TSDB_GET,
     LOAD_BATCH_SET,
     LOAD_BATCH_FLUSH,
+    LOAD_TS_ADD,
+    LOAD_TS_MADD,
+    LOAD_TS_GET,
     LOAD_KINDS,
 };
 
@@ -34,6 +37,7 @@ struct load_template {
     uint32_t key_at, key_width; /* digits to patch; width 0: none */
     uint32_t time_at;           /* 13 digits; 0: none */
     uint32_t value_at;          /* "ddd.dd" of a point, or the bytes of a SET; 0: left alone */
+    uint32_t repeats, stride;   /* key, time and value stand in it so often, so far apart */
     bool series;                /* the key is a series */
 };
 

@@ -92,6 +92,7 @@ Test(load_workload, commands_are_spelled_as_the_server_takes_them)
         {"get", 2, "GET", ""},
         {"incr", 2, "INCR", ""},
         {"tsdb_get", 6, "TSDB_GET", " - + 25 REV"},
+        {"ts_get", 2, "TS.GET", ""},
     };
     struct fixture f;
     struct slice args[ARGS_MAX];
@@ -231,6 +232,32 @@ Test(load_workload, batch_flushes_after_its_points)
             cr_assert_eq(args[2].p[3], '.', "the value stands before the time");
             cr_assert_geq(number_after(args[3], ""), 1700000000000ULL);
         }
+    }
+    close_fixture(&f);
+}
+
+Test(load_workload, madd_has_as_many_points_as_asked_for_each_drawn_by_itself)
+{
+    struct slice args[ARGS_MAX];
+    struct fixture f;
+    uint64_t last[2] = {0};
+
+    OPEN(&f, "--mix=ts_madd", "--batch=2", "--series=2", "--order=sequential",
+         "--time-base=1700000000000");
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(emit(&f, args), 7);
+        cr_assert(slice_equal(args[0], SLICE("TS.MADD")));
+        for (int k = 0; k < 2; k++) {
+            uint64_t series = number_after(args[1 + 3 * k], "stock_");
+            uint64_t ts = number_after(args[2 + 3 * k], "");
+
+            cr_assert_lt(series, 2);
+            cr_assert_gt(ts, last[series]);
+            last[series] = ts;
+            cr_assert_eq(args[3 + 3 * k].n, 6);
+            cr_assert_geq(ts, 1700000000000ULL);
+        }
+        cr_assert_neq(number_after(args[1], "stock_"), number_after(args[4], "stock_"));
     }
     close_fixture(&f);
 }
