@@ -1,11 +1,13 @@
 /* Speed of the block codecs and of appending to a series. One JSON object a line:
  *
- *   block_encode   points a second, and bytes a point, for shapes of data at two block sizes
- *   block_decode   the same way back
- *   series_append  ns a point, in order, sealing included; ticks share timestamps (KEEP)
+ *   block          points a second encoded and decoded, whole blocks and their values alone, and
+ * bytes a point, for shapes of data, both efforts, two block sizes; sum_blocks: points a second
+ * added up (block_sums_add_range) without looking at the headers' sums series_append  ns a point,
+ * in order, sealing included; ticks share timestamps (KEEP)
  *
  * Shapes: ticks (bursts of equal milliseconds, prices in cents that mostly repeat), sensor (one a
  * second, decimals that drift), jitter (microseconds around a rhythm, true doubles), constant. */
+#include "shards/series/block_priv.h"
 #include "shards/series/series.h"
 
 #include <math.h>
@@ -73,63 +75,157 @@ seconds_since(uint64_t start)
     return (double)(now_ns() - start) / 1e9;
 }
 
-static double
-encode_all(const struct sample *p, uint32_t block, struct buf *out, size_t *offsets)
+/* Columns of a bench, one block after the other. */
+struct bench {
+    const struct sample *p;
+    const double *v;
+    uint32_t block;
+    enum block_effort effort;
+    struct buf out;
+    size_t offsets[POINTS / 1024 + 1];
+    struct sample *back;
+    double *values;
+    int64_t *spare;
+};
+
+static struct slice
+encoded(const struct bench *b, uint32_t at)
 {
-    uint64_t start = now_ns();
-    uint32_t i;
+    size_t from = b->offsets[at / b->block], to = b->offsets[at / b->block + 1];
 
-    out->n = 0;
-    for (i = 0; i < POINTS; i += block) {
-        struct samples in = {.p = (struct sample *)p + i, .n = block};
-        offsets[i / block] = out->n;
-        block_encode(&in, BLOCK_SMALL, out);
-    }
-    offsets[i / block] = out->n;
-    return seconds_since(start);
-}
-
-static double
-decode_all(const struct buf *blocks, uint32_t block, const size_t *offsets, struct sample *out)
-{
-    uint64_t start = now_ns();
-    uint32_t i;
-
-    for (i = 0; i < POINTS; i += block) {
-        size_t at = offsets[i / block], end = offsets[i / block + 1];
-        ASSERT(block_decode((struct slice){blocks->p + at, end - at}, out + i, NULL));
-    }
-    return seconds_since(start);
+    return (struct slice){b->out.p + from, to - from};
 }
 
 static void
-bench_blocks(unsigned shape, uint32_t block)
+encode_blocks(struct bench *b)
 {
-    struct sample *p = malloc(POINTS * sizeof(*p)), *back = malloc(POINTS * sizeof(*p));
-    size_t *offsets = malloc((POINTS / block + 1) * sizeof(*offsets));
-    struct sample start = {1381190400000, 0};
-    double encode = INFINITY, decode = INFINITY;
-    struct buf out = {0};
     uint32_t i;
 
-    ASSERT(p && back && offsets);
-    for (i = 0; i < POINTS; i++)
-        make_point(shape, i, &p[i], i ? &p[i - 1] : &start);
-    for (i = 0; i < ROUNDS; i++) {
-        encode = fmin(encode, encode_all(p, block, &out, offsets));
-        decode = fmin(decode, decode_all(&out, block, offsets, back));
+    b->out.n = 0;
+    for (i = 0; i < POINTS; i += b->block) {
+        struct samples in = {.p = (struct sample *)b->p + i, .n = b->block};
+        b->offsets[i / b->block] = b->out.n;
+        block_encode(&in, b->effort, &b->out);
     }
-    ASSERT(memcmp(p, back, POINTS * sizeof(*p)) == 0);
-    printf("{\"bench\": \"block_encode\", \"shape\": \"%s\", \"block_points\": %u, "
-           "\"points_per_s\": %.0f, \"bytes_per_point\": %.3f}\n",
-           shapes[shape], block, POINTS / encode, (double)out.n / POINTS);
-    printf("{\"bench\": \"block_decode\", \"shape\": \"%s\", \"block_points\": %u, "
-           "\"points_per_s\": %.0f}\n",
-           shapes[shape], block, POINTS / decode);
-    buf_fini(&out);
+    b->offsets[i / b->block] = b->out.n;
+}
+
+static void
+decode_blocks(struct bench *b)
+{
+    uint32_t i;
+
+    for (i = 0; i < POINTS; i += b->block)
+        ASSERT(block_decode(encoded(b, i), b->back + i, NULL));
+}
+
+static void
+encode_values(struct bench *b)
+{
+    uint32_t i;
+
+    b->out.n = 0;
+    for (i = 0; i < POINTS; i += b->block) {
+        b->offsets[i / b->block] = b->out.n;
+        value_encode(b->v + i, b->block, b->spare, b->effort, &b->out);
+    }
+    b->offsets[i / b->block] = b->out.n;
+}
+
+/* Vector by vector into the same place, as readers do. */
+static void
+decode_values(struct bench *b)
+{
+    struct value_decoder d;
+    uint32_t i, k;
+
+    for (i = 0; i < POINTS; i += b->block) {
+        ASSERT(value_decoder_open(&d, encoded(b, i), b->block, b->v[i]));
+        for (k = 0; k < b->block; k += INT_VECTOR)
+            ASSERT(value_decoder_next(&d, b->values, INT_VECTOR));
+        ASSERT(value_decoder_done(&d));
+    }
+}
+
+/* The range ends just inside the block, so that no header answers. */
+static void
+sum_blocks(struct bench *b)
+{
+    static struct block_vector v;
+    struct block_reader *r = block_reader_create();
+    struct block_sums s = BLOCK_SUMS_NONE;
+    uint32_t i;
+
+    for (i = 0; i < POINTS; i += b->block)
+        ASSERT(block_sums_add_range(&s, r, encoded(b, i), b->p[i].ts, b->p[i + b->block - 1].ts - 1,
+                                    &v) == 0);
+    block_reader_destroy(&r);
+}
+
+/* Points a second, the best of several rounds. */
+static double
+rate(struct bench *b, void (*what)(struct bench *b))
+{
+    double best = INFINITY;
+    unsigned i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        uint64_t start = now_ns();
+        what(b);
+        best = fmin(best, seconds_since(start));
+    }
+    return POINTS / best;
+}
+
+static void
+bench_blocks(const char *shape, struct bench *b)
+{
+    double encode, decode, values_encode, values_decode, sum, bytes;
+
+    encode = rate(b, encode_blocks);
+    bytes = (double)b->out.n / POINTS;
+    decode = rate(b, decode_blocks);
+    ASSERT(memcmp(b->p, b->back, POINTS * sizeof(*b->p)) == 0);
+    sum = rate(b, sum_blocks);
+    values_encode = rate(b, encode_values);
+    values_decode = rate(b, decode_values);
+    printf("{\"bench\": \"block\", \"shape\": \"%s\", \"block_points\": %u, \"effort\": \"%s\", "
+           "\"encode\": %.0f, \"decode\": %.0f, \"values_encode\": %.0f, \"values_decode\": %.0f, "
+           "\"sum\": %.0f, \"bytes_per_point\": %.3f}\n",
+           shape, b->block, b->effort == BLOCK_QUICK ? "quick" : "small", encode, decode,
+           values_encode, values_decode, sum, bytes);
+    fflush(stdout);
+}
+
+static void
+bench_shape(unsigned shape)
+{
+    static const uint32_t blocks[] = {1024, 4096};
+    struct sample *p = malloc(POINTS * sizeof(*p)), start = {1381190400000, 0};
+    struct bench b = {.p = p,
+                      .back = malloc(POINTS * sizeof(*p)),
+                      .values = malloc(POINTS * sizeof(*b.values)),
+                      .spare = malloc(POINTS * sizeof(*b.spare))};
+    double *v = malloc(POINTS * sizeof(*v));
+    uint32_t i;
+
+    ASSERT(p && v && b.back && b.values && b.spare);
+    for (i = 0; i < POINTS; i++) {
+        make_point(shape, i, &p[i], i ? &p[i - 1] : &start);
+        v[i] = p[i].value;
+    }
+    b.v = v;
+    for (i = 0; i < ARRAY_SIZE(blocks); i++)
+        for (b.effort = BLOCK_QUICK; b.effort <= BLOCK_SMALL; b.effort++) {
+            b.block = blocks[i];
+            bench_blocks(shapes[shape], &b);
+        }
+    buf_fini(&b.out);
     free(p);
-    free(back);
-    free(offsets);
+    free(v);
+    free(b.back);
+    free(b.values);
+    free(b.spare);
 }
 
 static void
@@ -167,10 +263,8 @@ main(void)
 {
     unsigned shape;
 
-    for (shape = 0; shape < ARRAY_SIZE(shapes); shape++) {
-        bench_blocks(shape, 1024);
-        bench_blocks(shape, 8192);
-    }
+    for (shape = 0; shape < ARRAY_SIZE(shapes); shape++)
+        bench_shape(shape);
     bench_append("in order", false);
     bench_append("ticks", true);
     return 0;

@@ -146,7 +146,7 @@ read_range(struct cursor *c, uint8_t *ret_flags, struct block_info *b)
     uint8_t version;
     uint64_t count, span;
 
-    if (!cursor_u8(c, &version) || version != BLOCK_FORMAT_VERSION)
+    if (!cursor_u8(c, &version) || version < BLOCK_FORMAT_OLDEST || version > BLOCK_FORMAT_VERSION)
         return false;
     if (!cursor_u8(c, ret_flags) || *ret_flags & ~BLOCK_FLAGS_USED)
         return false;

@@ -2,18 +2,19 @@
  *
  * Header: version, codecs, count, first and last time, min, max, sum, sum of squares, first and
  * last value; then the three columns. Timestamps, and values as decimal integers (after ALP, with
- * corrections for what is no decimal) or as bit patterns, are integer columns: plain, differences
- * or differences of differences, bit-packed in vectors of 1024 with patches or entropy coded,
- * whatever is smallest (codec_int.h). Constant and raw values, quality all 0, in runs, as integers
- * or raw. Lossless bit for bit (NaN payloads, -0, subnormals). Byte by byte in docs/FORMATS.md.
- * Pure functions: any thread. */
+ * corrections for what is no decimal), as bit patterns or as their halves (ALP-RD), are integer
+ * columns: plain, differences, differences of differences or changed bits (XOR), bit-packed in
+ * vectors of 1024 with patches or entropy coded, whatever is smallest (codec_int.h). Constant and
+ * raw values, quality all 0, in runs, as integers or raw. Lossless bit for bit (NaN payloads, -0,
+ * subnormals). Byte by byte in docs/FORMATS.md. Pure functions: any thread. */
 #ifndef SHARDS_SERIES_BLOCK_H
 #define SHARDS_SERIES_BLOCK_H
 
 #include "core/base.h"
 #include "core/buf.h"
 
-#define BLOCK_FORMAT_VERSION 1
+#define BLOCK_FORMAT_VERSION 2
+#define BLOCK_FORMAT_OLDEST 1              /* that is read */
 #define BLOCK_POINTS_MAX (2 * 1024 * 1024) /* hard limit of the format */
 
 struct sample {

@@ -12,6 +12,7 @@ enum value_codec {
     VALUE_RAW = 1,      /* 8 bytes each */
     VALUE_BITS = 2,     /* integer column of the bit patterns */
     VALUE_DECIMAL = 3,  /* integer column of value * 10^digits, and corrections */
+    VALUE_HALVES = 4,   /* integer columns of the upper and the lower bits; since version 2 */
 };
 
 /* First byte of a quality column. */
@@ -93,6 +94,17 @@ bool decimal_decoder_done(const struct decimal_decoder *d);
 /* Every value is a multiple of the power of two that this returns; 0 = none is known. */
 double decimal_unit(struct slice in);
 
+struct halves_decoder {
+    struct int_decoder left, right;
+    uint8_t right_bits;
+};
+
+/* What follows the codec byte of VALUE_HALVES. */
+void halves_encode(const double *v, size_t n, int64_t *spare, struct buf *out);
+bool halves_decoder_open(struct halves_decoder *d, struct slice in);
+bool halves_decoder_next(struct halves_decoder *d, double *ret_v, uint32_t n);
+bool halves_decoder_done(const struct halves_decoder *d);
+
 struct value_decoder {
     uint8_t codec; /* an enum value_codec */
     double first;
@@ -100,6 +112,7 @@ struct value_decoder {
     union {
         struct int_decoder ints;
         struct decimal_decoder decimal;
+        struct halves_decoder halves;
     };
 };
 

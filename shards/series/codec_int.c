@@ -45,6 +45,25 @@ residuals_delta2(const int64_t *y, size_t n, struct int_trial *t)
     codec_kernels->differences_twice((const uint64_t *)y, (uint32_t)n, before, t->residual);
 }
 
+/* Which bits change from each value to the next, without the low ones that never do. */
+static void
+residuals_xor(const int64_t *y, size_t n, int64_t first, struct int_trial *t)
+{
+    uint64_t any = 0, before = (uint64_t)first, x;
+    unsigned shift;
+    size_t i;
+
+    for (i = 0; i < n; i++, before = x) {
+        x = (uint64_t)y[i] + (uint64_t)first;
+        t->residual[i] = x ^ before;
+        any |= x ^ before;
+    }
+    shift = any ? (unsigned)__builtin_ctzll(any) : 0;
+    for (i = 0; i < n; i++)
+        t->residual[i] >>= shift;
+    t->base = shift;
+}
+
 static int64_t
 least_difference(const int64_t *y, size_t n)
 {
@@ -99,10 +118,22 @@ trial_bytes(const struct int_trial *t, size_t n)
     }
 }
 
+/* Normalised values of a column, and what they were normalised by. */
+struct int_column {
+    const int64_t *y;
+    size_t n;
+    int64_t first;
+    uint64_t scale;
+    bool is_bits;
+};
+
 static void
-make_trial(enum int_way way, const struct int_look *l, const int64_t *y, size_t n,
+make_trial(enum int_way way, const struct int_look *l, const struct int_column *c,
            struct int_trial *t)
 {
+    const int64_t *y = c->y;
+    const size_t n = c->n;
+
     t->is_signed = int_way_is_signed(way);
     t->transform = int_way_transform(way);
     switch (way) {
@@ -113,6 +144,9 @@ make_trial(enum int_way way, const struct int_look *l, const int64_t *y, size_t 
     case INT_WAY_AROUND:
         t->base = way == INT_WAY_ABOVE ? least_difference(y, n) : l->usual;
         residuals_delta(y, n, t);
+        break;
+    case INT_WAY_XOR:
+        residuals_xor(y, n, c->first, t);
         break;
     default:
         residuals_delta2(y, n, t);
@@ -125,19 +159,20 @@ make_trial(enum int_way way, const struct int_look *l, const int64_t *y, size_t 
 
 /* The smallest of the ways worth trying. `t` has room for residuals in both places. */
 static struct int_trial
-best_trial(const int64_t *y, size_t n, struct int_trial t[2])
+best_trial(const struct int_column *c, struct int_trial t[2])
 {
+    const unsigned ways = c->is_bits && c->scale == 1 ? INT_WAYS : INT_WAYS_OF_NUMBERS;
     struct int_look look;
     bool worth[INT_WAYS], any = false;
     unsigned way;
 
-    int_take_look(y, n, &look);
-    int_choose_ways(&look, worth);
+    int_take_look(c->y, c->n, c->first, &look);
+    int_choose_ways(&look, ways, worth);
     for (way = 0; way < INT_WAYS; way++) {
         if (!worth[way])
             continue;
-        make_trial(way, &look, y, n, &t[1]);
-        if (!any || trial_bytes(&t[1], n) < trial_bytes(&t[0], n)) {
+        make_trial(way, &look, c, &t[1]);
+        if (!any || trial_bytes(&t[1], c->n) < trial_bytes(&t[0], c->n)) {
             struct int_trial better = t[1];
             t[1] = t[0];
             t[0] = better;
@@ -175,27 +210,38 @@ write_column(const struct int_trial *t, size_t n, int64_t first, uint64_t scale,
 }
 
 static void
-encode_small(const int64_t *y, size_t n, int64_t first, uint64_t scale, struct buf *out)
+encode_small(const struct int_column *c, struct buf *out)
 {
-    uint64_t *space = malloc(2 * n * sizeof(*space));
-    struct int_trial trials[2] = {{.residual = space}, {.residual = space + n}}, best;
+    uint64_t *space = malloc(2 * c->n * sizeof(*space));
+    struct int_trial trials[2] = {{.residual = space}, {.residual = space + c->n}}, best;
 
     ASSERT(space);
-    best = best_trial(y, n, trials);
-    write_column(&best, n, first, scale, out);
+    best = best_trial(c, trials);
+    write_column(&best, c->n, c->first, c->scale, out);
     free(space);
+}
+
+static void
+encode(int64_t *x, size_t n, bool is_bits, enum block_effort effort, struct buf *out)
+{
+    struct int_column c = {x, n, x[0], int_divisor(x, n), is_bits};
+
+    ASSERT(n > 0 && n <= BLOCK_POINTS_MAX);
+    int_normalise(x, n, c.scale);
+    if (effort == BLOCK_QUICK)
+        int_encode_quick(x, n, c.first, c.scale, out);
+    else
+        encode_small(&c, out);
 }
 
 void
 int_encode(int64_t *x, size_t n, enum block_effort effort, struct buf *out)
 {
-    const int64_t first = x[0];
-    const uint64_t scale = int_divisor(x, n);
+    encode(x, n, false, effort, out);
+}
 
-    ASSERT(n > 0 && n <= BLOCK_POINTS_MAX);
-    int_normalise(x, n, scale);
-    if (effort == BLOCK_QUICK)
-        int_encode_quick(x, n, first, scale, out);
-    else
-        encode_small(x, n, first, scale, out);
+void
+int_encode_bits(int64_t *x, size_t n, enum block_effort effort, struct buf *out)
+{
+    encode(x, n, true, effort, out);
 }

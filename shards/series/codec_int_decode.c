@@ -10,13 +10,21 @@ read_mode(struct int_decoder *d, struct cursor *c)
         return false;
     transform = d->mode & INT_TRANSFORM_MASK;
     pack = (d->mode & INT_PACK_MASK) >> INT_PACK_SHIFT;
-    return transform <= INT_DELTA2 && pack <= INT_PACK_ENTROPY;
+    if (transform == INT_XOR && d->mode & (INT_SIGNED | INT_SCALED))
+        return false;
+    return pack <= INT_PACK_ENTROPY;
 }
 
 static unsigned
 pack_of(const struct int_decoder *d)
 {
     return (d->mode & INT_PACK_MASK) >> INT_PACK_SHIFT;
+}
+
+static bool
+is_xor(const struct int_decoder *d)
+{
+    return (d->mode & INT_TRANSFORM_MASK) == INT_XOR;
 }
 
 /* Sets the running sums so that the first residual, 0, yields the first value. */
@@ -31,6 +39,9 @@ start_sums(struct int_decoder *d)
     case INT_DELTA2:
         d->sums.value = 0 - d->base;
         d->sums.delta = d->base;
+        break;
+    case INT_XOR:
+        d->sums.value = d->first;
         break;
     }
 }
@@ -51,11 +62,17 @@ int_decoder_peek(struct int_decoder *d, struct slice in)
     d->first = (uint64_t)first;
     d->base = (uint64_t)base;
     d->in = c;
-    return true;
+    return !is_xor(d) || d->base < 64;
 }
 
 bool
 int_decoder_init(struct int_decoder *d, struct slice in)
+{
+    return int_decoder_init_bits(d, in) && !is_xor(d);
+}
+
+bool
+int_decoder_init_bits(struct int_decoder *d, struct slice in)
 {
     if (!int_decoder_peek(d, in))
         return false;
@@ -74,6 +91,10 @@ next_of_line(struct int_decoder *d, uint64_t *x, uint32_t n)
     const uint64_t step = plain ? 0 : d->base;
     const uint64_t y = plain ? d->base : d->sums.value + step;
 
+    if (is_xor(d)) {
+        codec_kernels->progression(d->first, 0, n, x);
+        return;
+    }
     codec_kernels->progression(d->first + y * d->scale, step * d->scale, n, x);
     d->sums.value += n * step;
 }
@@ -88,6 +109,9 @@ undo_transform(struct int_decoder *d, uint64_t *r, uint32_t n, uint64_t add)
         break;
     case INT_DELTA2:
         codec_kernels->sum_deltas_twice(r, n, add, &d->sums);
+        break;
+    case INT_XOR:
+        codec_kernels->sum_xors(r, n, (unsigned)d->base, &d->sums);
         break;
     }
 }

@@ -97,18 +97,19 @@ usual_of(const int64_t *v, unsigned n)
 }
 
 static void
-look_at(const int64_t *y, size_t at, struct int_look *l)
+look_at(const int64_t *y, size_t at, int64_t origin, struct int_look *l)
 {
     size_t before = at - 1, first = before ? before - 1 : 0;
     unsigned i = l->n++;
 
     l->y[i] = y[at];
     l->d[i] = (int64_t)((uint64_t)y[at] - (uint64_t)y[before]);
+    l->changed[i] = ((uint64_t)y[at] + (uint64_t)origin) ^ ((uint64_t)y[before] + (uint64_t)origin);
     l->d2[i] = (int64_t)((uint64_t)l->d[i] - ((uint64_t)y[before] - (uint64_t)y[first]));
 }
 
 void
-int_take_look(const int64_t *y, size_t n, struct int_look *l)
+int_take_look(const int64_t *y, size_t n, int64_t origin, struct int_look *l)
 {
     const size_t runs = LOOK_POINTS / LOOK_RUN;
     size_t i, k;
@@ -116,11 +117,11 @@ int_take_look(const int64_t *y, size_t n, struct int_look *l)
     l->n = 0;
     if (n <= LOOK_POINTS)
         for (i = 1; i < n; i++)
-            look_at(y, i, l);
+            look_at(y, i, origin, l);
     else
         for (i = 0; i < runs; i++)
             for (k = 0; k < LOOK_RUN; k++)
-                look_at(y, 1 + i * (n - 1 - LOOK_RUN) / (runs - 1) + k, l);
+                look_at(y, 1 + i * (n - 1 - LOOK_RUN) / (runs - 1) + k, origin, l);
     l->usual = l->n ? usual_of(l->d, l->n) : 0;
 }
 
@@ -148,7 +149,21 @@ bits_around(const int64_t *v, unsigned n, int64_t centre)
 }
 
 static unsigned
-look_bits(const struct int_look *l, enum int_way way)
+bits_changed(const struct int_look *l)
+{
+    unsigned shift, i, bits = 0;
+    uint64_t any = 0;
+
+    for (i = 0; i < l->n; i++)
+        any |= l->changed[i];
+    shift = any ? (unsigned)__builtin_ctzll(any) : 0;
+    for (i = 0; i < l->n; i++)
+        bits += bit_width(l->changed[i] >> shift);
+    return bits;
+}
+
+unsigned
+int_look_bits(const struct int_look *l, enum int_way way)
 {
     switch (way) {
     case INT_WAY_PLAIN:
@@ -157,23 +172,24 @@ look_bits(const struct int_look *l, enum int_way way)
         return bits_above(l->d, l->n);
     case INT_WAY_AROUND:
         return bits_around(l->d, l->n, l->usual);
+    case INT_WAY_XOR:
+        return bits_changed(l);
     default:
         return bits_around(l->d2, l->n, 0);
     }
 }
 
-/* Marks the ways worth trying; the best looking one always is. */
 void
-int_choose_ways(const struct int_look *l, bool worth[INT_WAYS])
+int_choose_ways(const struct int_look *l, unsigned ways, bool worth[INT_WAYS])
 {
     unsigned bits[INT_WAYS], least = UINT_MAX, way;
 
-    for (way = 0; way < INT_WAYS; way++) {
-        bits[way] = look_bits(l, way);
+    for (way = 0; way < ways; way++) {
+        bits[way] = int_look_bits(l, way);
         least = MIN(least, bits[way]);
     }
     for (way = 0; way < INT_WAYS; way++)
-        worth[way] = bits[way] <= least * (1 + LOOK_MARGIN) + l->n;
+        worth[way] = way < ways && bits[way] <= least * (1 + LOOK_MARGIN) + l->n;
 }
 
 /* --- the one best way ------------------------------------------------------------------------- */
@@ -200,7 +216,7 @@ int_best_way(const struct int_look *l)
     uint64_t r[LOOK_POINTS];
     enum int_way way, best = INT_WAY_PLAIN;
 
-    for (way = 0; l->n > 0 && way < INT_WAYS; way++) {
+    for (way = 0; l->n > 0 && way < INT_WAYS_OF_NUMBERS; way++) {
         look_residuals(l, way, r);
         bits = int_vector_sample_bits(r, l->n);
         if (bits < least) {

@@ -8,12 +8,22 @@
 #define LOOK_POINTS 64
 
 /* What stands above the least value, above the least difference, around the usual difference,
- * differences of differences. */
-enum int_way { INT_WAY_PLAIN, INT_WAY_ABOVE, INT_WAY_AROUND, INT_WAY_TWICE, INT_WAYS };
+ * differences of differences; bits that change. */
+enum int_way {
+    INT_WAY_PLAIN,
+    INT_WAY_ABOVE,
+    INT_WAY_AROUND,
+    INT_WAY_TWICE,
+    INT_WAY_XOR, /* bit patterns only */
+    INT_WAYS,
+};
+#define INT_WAYS_OF_NUMBERS INT_WAY_XOR
 
-/* Values here and there in the column, their differences, and the differences of these. */
+/* Values here and there in the column, their differences, and the differences of these; and which
+ * bits change. */
 struct int_look {
     int64_t y[LOOK_POINTS], d[LOOK_POINTS], d2[LOOK_POINTS];
+    uint64_t changed[LOOK_POINTS];
     unsigned n;
     int64_t usual; /* the median of d, about */
 };
@@ -23,9 +33,12 @@ uint64_t int_divisor(const int64_t *x, size_t n);
 /* In place: x becomes y = (x - x[0]) / g. */
 void int_normalise(int64_t *x, size_t n, uint64_t g);
 
-void int_take_look(const int64_t *y, size_t n, struct int_look *ret);
-/* Marks the ways worth trying; the best looking one always is. */
-void int_choose_ways(const struct int_look *l, bool worth[INT_WAYS]);
+/* y + first are the values as they were. */
+void int_take_look(const int64_t *y, size_t n, int64_t first, struct int_look *ret);
+/* Bits that the values looked at would take in a way, about. */
+unsigned int_look_bits(const struct int_look *l, enum int_way way);
+/* Marks those of the first `ways` ways that are worth trying; the best looking one always is. */
+void int_choose_ways(const struct int_look *l, unsigned ways, bool worth[INT_WAYS]);
 /* The way that bit-packing will like best. */
 enum int_way int_best_way(const struct int_look *l);
 
@@ -43,7 +56,16 @@ int_way_is_signed(enum int_way way)
 static inline enum int_transform
 int_way_transform(enum int_way way)
 {
-    return way == INT_WAY_PLAIN ? INT_PLAIN : way == INT_WAY_TWICE ? INT_DELTA2 : INT_DELTA;
+    switch (way) {
+    case INT_WAY_PLAIN:
+        return INT_PLAIN;
+    case INT_WAY_TWICE:
+        return INT_DELTA2;
+    case INT_WAY_XOR:
+        return INT_XOR;
+    default:
+        return INT_DELTA;
+    }
 }
 
 #endif

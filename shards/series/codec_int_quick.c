@@ -16,7 +16,7 @@ choose(struct quick *q)
     struct int_look look;
     int64_t high = 0;
 
-    int_take_look((const int64_t *)q->y, q->n, &look);
+    int_take_look((const int64_t *)q->y, q->n, 0, &look);
     q->way = int_best_way(&look);
     switch (q->way) {
     case INT_WAY_PLAIN:

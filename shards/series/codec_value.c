@@ -1,5 +1,6 @@
 /* The value column: which codec wins. Decimal is tried first since nearly all measured and quoted
- * numbers are decimals; bit patterns when that leaves much; raw when nothing helps. */
+ * numbers are decimals; bit patterns and their halves when that leaves much; raw when nothing
+ * helps. */
 #include "shards/series/block_priv.h"
 
 /* Bit patterns are tried when the decimal column takes more than this. */
@@ -16,33 +17,62 @@ is_constant(const double *v, size_t n)
     return differ == 0;
 }
 
-static void
-bits_encode(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
+/* One way of writing the column. */
+struct attempt {
+    enum value_codec codec;
+    struct buf bytes;
+};
+
+static struct attempt
+try_bits(const double *v, size_t n, int64_t *spare, enum block_effort effort)
 {
+    struct attempt t = {.codec = VALUE_BITS};
+
     memcpy(spare, v, n * sizeof(*spare));
-    int_encode(spare, n, effort, out);
+    int_encode_bits(spare, n, effort, &t.bytes);
+    return t;
+}
+
+static struct attempt
+try_halves(const double *v, size_t n, int64_t *spare)
+{
+    struct attempt t = {.codec = VALUE_HALVES};
+
+    halves_encode(v, n, spare, &t.bytes);
+    return t;
+}
+
+/* Keeps the shorter one in *best; the earlier one when they are equal. */
+static void
+keep_best(struct attempt *best, struct attempt other)
+{
+    struct attempt worse = other.bytes.n < best->bytes.n ? *best : other;
+
+    if (other.bytes.n < best->bytes.n)
+        *best = other;
+    buf_fini(&worse.bytes);
 }
 
 static void
 append_best(const double *v, size_t n, int64_t *spare, enum block_effort effort, struct buf *out)
 {
-    struct buf decimal = {0}, bits = {0};
-    bool has_decimal = decimal_encode(v, n, spare, effort, &decimal);
+    struct attempt best = {.codec = VALUE_DECIMAL};
+    bool has_decimal = decimal_encode(v, n, spare, effort, &best.bytes);
 
-    if (!has_decimal || decimal.n * 8 > n * DECIMAL_GOOD_BITS)
-        bits_encode(v, n, spare, effort, &bits);
-    if (has_decimal && decimal.n < n * sizeof(*v) && (!bits.n || decimal.n <= bits.n)) {
-        buf_put_u8(out, VALUE_DECIMAL);
-        buf_append(out, decimal.p, decimal.n);
-    } else if (bits.n < n * sizeof(*v)) {
-        buf_put_u8(out, VALUE_BITS);
-        buf_append(out, bits.p, bits.n);
+    if (!has_decimal)
+        best = try_bits(v, n, spare, effort);
+    else if (best.bytes.n * 8 > n * DECIMAL_GOOD_BITS)
+        keep_best(&best, try_bits(v, n, spare, effort));
+    if (effort == BLOCK_SMALL && best.bytes.n * 8 > n * DECIMAL_GOOD_BITS)
+        keep_best(&best, try_halves(v, n, spare));
+    if (best.bytes.n < n * sizeof(*v)) {
+        buf_put_u8(out, best.codec);
+        buf_append(out, best.bytes.p, best.bytes.n);
     } else {
         buf_put_u8(out, VALUE_RAW);
         buf_append(out, v, n * sizeof(*v));
     }
-    buf_fini(&decimal);
-    buf_fini(&bits);
+    buf_fini(&best.bytes);
 }
 
 void
@@ -72,7 +102,9 @@ value_decoder_open(struct value_decoder *d, struct slice in, size_t n, double fi
     case VALUE_RAW:
         return rest.n == n * sizeof(double);
     case VALUE_BITS:
-        return int_decoder_init(&d->ints, rest);
+        return int_decoder_init_bits(&d->ints, rest);
+    case VALUE_HALVES:
+        return halves_decoder_open(&d->halves, rest);
     case VALUE_DECIMAL:
         return decimal_decoder_open(&d->decimal, rest, n);
     default:
@@ -106,6 +138,8 @@ value_decoder_next(struct value_decoder *d, double *ret_v, uint32_t n)
             return false;
         memcpy(ret_v, bits, n * sizeof(*ret_v));
         return true;
+    case VALUE_HALVES:
+        return halves_decoder_next(&d->halves, ret_v, n);
     default:
         return decimal_decoder_next(&d->decimal, ret_v, n);
     }
@@ -119,6 +153,8 @@ value_decoder_done(const struct value_decoder *d)
         return int_decoder_done(&d->ints);
     case VALUE_DECIMAL:
         return decimal_decoder_done(&d->decimal);
+    case VALUE_HALVES:
+        return halves_decoder_done(&d->halves);
     default: /* sizes were right from the start */
         return true;
     }

@@ -205,9 +205,9 @@ reference_entropy(struct reference *r, uint32_t n, uint64_t *x)
 
 /* --- integer columns -------------------------------------------------------------------------- */
 
-/* Residuals to y. */
+/* Residuals to y; with transform 3 to x. */
 static inline void
-reference_transform(unsigned transform, uint64_t base, uint32_t n, uint64_t *y)
+reference_transform(unsigned transform, uint64_t first, uint64_t base, uint32_t n, uint64_t *y)
 {
     uint64_t before = 0 - base, d = base;
     uint32_t i;
@@ -219,6 +219,9 @@ reference_transform(unsigned transform, uint64_t base, uint32_t n, uint64_t *y)
             break;
         case 1:
             before = y[i] += before + base;
+            break;
+        case 3:
+            first = y[i] = first ^ y[i] << base;
             break;
         default:
             d += y[i];
@@ -243,8 +246,8 @@ reference_column(struct reference *r, uint32_t n, uint64_t *x)
         reference_entropy(r, n, x);
     for (i = 0; i < n && mode & 4; i++)
         x[i] = reference_unfold(x[i]);
-    reference_transform(transform, base, n, x);
-    for (i = 0; i < n; i++)
+    reference_transform(transform, first, base, n, x);
+    for (i = 0; i < n && transform != 3; i++)
         x[i] = first + g * x[i];
     cr_assert_eq(r->p, r->end);
     r->seen->transform[transform]++;
@@ -291,6 +294,24 @@ reference_decimals(struct reference *r, uint32_t n, double *v)
 }
 
 static inline void
+reference_halves(struct reference *r, uint32_t n, double *v)
+{
+    unsigned p = reference_u8(r);
+    size_t left_bytes = reference_varint(r);
+    struct reference part = reference_part(r, left_bytes);
+    uint64_t *left = malloc(2 * n * sizeof(*left)), *right = left + n;
+    uint32_t i;
+
+    reference_column(&part, n, left);
+    reference_column(r, n, right);
+    for (i = 0; i < n; i++) {
+        uint64_t u = left[i] << p | right[i];
+        v[i] = reference_double_of(u >> 1 | u << 63);
+    }
+    free(left);
+}
+
+static inline void
 reference_values(struct reference *r, uint32_t n, double first, double *v)
 {
     unsigned codec = reference_u8(r);
@@ -309,9 +330,12 @@ reference_values(struct reference *r, uint32_t n, double first, double *v)
     case 2:
         reference_column(r, n, (uint64_t *)v);
         break;
-    default:
-        cr_assert_eq(codec, 3);
+    case 3:
         reference_decimals(r, n, v);
+        break;
+    default:
+        cr_assert_eq(codec, 4);
+        reference_halves(r, n, v);
         break;
     }
     cr_assert_eq(r->p, r->end);
@@ -369,7 +393,7 @@ reference_header(struct reference *r, struct block_info *b)
 {
     unsigned flags;
 
-    cr_assert_eq(reference_u8(r), 1);
+    cr_assert_eq(reference_u8(r), 2);
     flags = reference_u8(r);
     b->count = (uint32_t)reference_varint(r);
     b->first_ts = (int64_t)reference_signed(r);

@@ -58,11 +58,15 @@ value_shape(unsigned shape, uint32_t i)
         return rnd_below(50) ? 13.8 : 13.8 + 1e-13;
     case 11:
         return i % 7 == 3 ? INFINITY : i % 7 == 5 ? NAN : -1e300 * (double)rnd_below(100);
+    case 12: /* noise around nothing, of either sign: upper bits alike, lower ones any */
+        return ldexp((double)(rnd() >> 11), -53) * (rnd_below(2) ? 70 : -70);
+    case 13: /* noise in the lower bits, and one upper bit that goes on and off now and then */
+        return bits_double(0x3ff0000000000000 | (uint64_t)(i / 150 % 2) << 50 | rnd() >> 30);
     default:
         return (double)(int64_t)rnd();
     }
 }
-#define VALUE_SHAPES 13
+#define VALUE_SHAPES 15
 
 static inline int64_t
 time_step(unsigned shape, uint32_t i)

@@ -141,14 +141,14 @@ Test(block_reference, every_form_is_met_and_decoded_as_described)
                 check(&in, true, what);
                 drop(&in);
             }
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < 5; k++)
         cr_expect_gt(seen.value_codec[k], 0, "value codec %u", k);
+    for (k = 0; k < 4; k++)
         cr_expect_gt(seen.quality_codec[k], 0, "quality codec %u", k);
-    }
-    for (k = 0; k < 3; k++) {
+    for (k = 0; k < 4; k++)
         cr_expect_gt(seen.transform[k], 0, "transform %u", k);
+    for (k = 0; k < 3; k++)
         cr_expect_gt(seen.packing[k], 0, "packing %u", k);
-    }
     cr_expect_gt(seen.signed_residuals, 0);
     cr_expect_gt(seen.divisors, 0);
     cr_expect_gt(seen.vector_bases, 0);
