@@ -108,6 +108,9 @@ C("ts.queryindex", cmd_ts_queryindex, -2, ALL, R, 0,0,0, "@timeseries @read @slo
 C("ts.querylabels", cmd_ts_querylabels, -2, ALL, R, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the labels that are borne, or those of the series found", "LABELS|VALUES label [FILTER filter ...]", "Names of labels, or the values of one, of all series or of those a filter finds.") \
 C("ts.nrange", cmd_ts_nrange, -5, KEYS, R|CMD_RANGES|CMD_NUMKEYS, 2,-1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "numkeys key [key ...] start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] [function[,function ...] ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "Points of several series, or aggregates of buckets of them, side by side: a row for each time, NaN where a series has none. A list of functions for each key.") \
 C("ts.nrevrange", cmd_ts_nrevrange, -5, KEYS, R|CMD_RANGES|CMD_NUMKEYS, 2,-1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "numkeys key [key ...] start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] [function[,function ...] ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "The same as TS.NRANGE, newest first.") \
+C("ts.mget", cmd_ts_mget, -3, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N log N) with N the series found", "[LATEST] [WITHLABELS|SELECTED_LABELS label ...] FILTER filter ...", "The newest points of the series whose labels a filter finds.") \
+C("ts.mrange", cmd_ts_mrange, -4, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label ...] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]] [EXCLUDEEMPTY] FILTER filter ... [GROUPBY label REDUCE reducer]", "Points of the series whose labels a filter finds, between two times, or aggregates of buckets of them.") \
+C("ts.mrevrange", cmd_ts_mrevrange, -4, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label ...] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]] [EXCLUDEEMPTY] FILTER filter ... [GROUPBY label REDUCE reducer]", "The same as TS.MRANGE, newest first.") \
 C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends on subcommand.", "", "The cores as nodes of a cluster.") \
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
 
@@ -245,6 +248,9 @@ void cmd_ts_queryindex(struct ctx *c);
 void cmd_ts_querylabels(struct ctx *c);
 void cmd_ts_nrange(struct ctx *c);
 void cmd_ts_nrevrange(struct ctx *c);
+void cmd_ts_mget(struct ctx *c);
+void cmd_ts_mrange(struct ctx *c);
+void cmd_ts_mrevrange(struct ctx *c);
 void cmd_cluster_info(struct ctx *c);
 void cmd_client_id(struct ctx *c);
 void cmd_client_setname(struct ctx *c);

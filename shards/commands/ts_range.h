@@ -54,6 +54,11 @@ enum ts_row {
     TS_ROW_TSDB,   /* flat, values as TSDB_GET writes them */
     TS_ROW_FIELDS, /* [timestamp, {name: value}]: ts_reply_fields */
 };
+/* Appends n rows from number `from` on, TS_ROW_FLAT, without a head. */
+void ts_write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t from,
+                   uint32_t n);
+/* Bytes of such a row's text, at most. */
+size_t ts_row_bytes_max(const struct series_table *t);
 /* Appends an array of the rows. Takes them: t is empty afterwards. Many are written as the client
  * takes them (core/buf.h: something must stand before them in the reply, this array's header
  * does). */

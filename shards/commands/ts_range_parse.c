@@ -68,13 +68,14 @@ parse_times(struct range_args *a)
 
 /* --- COUNT ------------------------------------------------------------------------------------ */
 
-/* "AGGREGATION count 5" is no COUNT, nor is one among several lists. */
+/* "AGGREGATION count 5" is no COUNT, nor is one among several lists, nor is "REDUCE count". */
 static uint32_t
 find_count(const struct range_args *a)
 {
     uint32_t i = find(a, "count"), aggregation = find(a, "aggregation");
 
-    while (i > aggregation && aggregation > 0 && i <= aggregation + a->series)
+    while ((i > aggregation && aggregation > 0 && i <= aggregation + a->series) ||
+           (i > 0 && slice_is(arg(a, i - 1), "reduce")))
         i = ts_option(a->c, i + 1, "count");
     return i;
 }

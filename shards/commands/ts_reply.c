@@ -72,6 +72,12 @@ put_row(char *out, const struct table_style *style, const struct series_table *t
     return out;
 }
 
+size_t
+ts_row_bytes_max(const struct series_table *t)
+{
+    return ROW_HEADS_BYTES_MAX + t->cols * REPLY_DOUBLE_BYTES_MAX;
+}
+
 static size_t
 row_bytes_max(const struct table_style *style, const struct series_table *t)
 {
@@ -89,6 +95,16 @@ write_rows(struct buf *out, const struct table_style *style, const struct series
     for (uint32_t i = from; i < from + n; i++)
         p = put_row(p, style, t, i);
     out->n += (size_t)(p - start);
+}
+
+void
+ts_write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t from, uint32_t n)
+{
+    struct table_style style;
+
+    style.proto = proto;
+    style.shape = TS_ROW_FLAT;
+    write_rows(out, &style, t, from, n);
 }
 
 /* --- the source -------------------------------------------------------------------------------- */

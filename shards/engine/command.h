@@ -89,6 +89,8 @@ enum command_flag {
     CMD_MULTI_CONTROL = 1 << 16, /* acts at once inside MULTI instead of being queued */
     CMD_SERIES = 1 << 18,   /* its first key is a series: prefetched as one */
     CMD_WATCHES = 1 << 17,  /* registers its keys for WATCH */
+    /* ROUTE_ALL: outside EXEC the handler asks the cores by itself, and pauses the session */
+    CMD_GATHERS = 1 << 20,
     CMD_NUMKEYS = 1 << 19,  /* the argument before the first key says how many there are */
 };
 

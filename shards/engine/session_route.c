@@ -262,13 +262,16 @@ bool
 session_route(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
               uint64_t hash, uint32_t owner)
 {
-    if ((cmd->flags & (CMD_ALONE | CMD_BLOCKING)) && !session_alone(s))
+    if ((cmd->flags & (CMD_ALONE | CMD_BLOCKING | CMD_GATHERS)) && !session_alone(s))
         return false;
     switch (cmd->route) {
     case ROUTE_KEYS:
         return route_keys(s, cmd, argv, argc, hash, owner);
     case ROUTE_ALL:
-        return route_all(s, cmd, argv, argc);
+        if (!(cmd->flags & CMD_GATHERS))
+            return route_all(s, cmd, argv, argc);
+        run_session_command(s, cmd, argv, argc);
+        return true;
     case ROUTE_CURSOR:
         return route_cursor(s, cmd, argv, argc);
     default:

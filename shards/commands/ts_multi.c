@@ -1,0 +1,295 @@
+/* TS.MGET, TS.MRANGE, TS.MREVRANGE. See ts_multi.h. */
+#include "shards/commands/ts_multi.h"
+
+#include "shards/commands/handlers.h"
+#include "shards/engine/core.h"
+#include "shards/engine/evict.h"
+#include "shards/engine/exec.h"
+#include "shards/engine/fanout.h"
+#include "shards/engine/session.h"
+
+#include <stdlib.h>
+
+#define SLICE_NS 1000000 /* of a core, before its other clients have their turn */
+
+#define ERR_TS_GROUP_ROWS                                                                          \
+    "ERR TSDB: GROUPBY finds more than 4000000 rows: give a longer bucket or a narrower FILTER"
+static_assert(TS_MULTI_GROUP_ROWS_MAX == 4000000, "the error says so");
+
+/* The n parts as a reply; they are empty afterwards. */
+static void
+reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *parts, uint32_t n)
+{
+    struct ts_part groups = {0};
+
+    if (!m->grouped)
+        ts_multi_reply(out, proto, m, parts, n);
+    else if (ts_multi_group(m, proto, parts, n, &groups))
+        ts_multi_reply(out, proto, m, &groups, 1);
+    else
+        resp_error(out, ERR_TS_GROUP_ROWS);
+}
+
+/* --- in a transaction: all shards are this thread's -------------------------------------------- */
+
+static void
+multi_leased(struct ctx *c, const struct ts_multi *m)
+{
+    uint32_t n = ctx_shards(c);
+    struct ts_gather *g = calloc(n, sizeof(*g));
+    struct ts_part *parts = calloc(n, sizeof(*parts));
+    enum ts_gathered r = TS_GATHER_DONE;
+
+    ASSERT(g && parts);
+    for (uint32_t i = 0; i < n && r == TS_GATHER_DONE; i++) {
+        r = ts_gather_step(&g[i], c, ctx_shard_at(c, i), UINT64_MAX);
+        parts[i] = g[i].part;
+        g[i].part = (struct ts_part){0};
+        ts_gather_fini(&g[i]);
+    }
+    if (r == TS_GATHER_DONE && !c->probe)
+        reply(c->out, c->proto, m, parts, n);
+    for (uint32_t i = 0; i < n; i++)
+        ts_part_fini(&parts[i]);
+    free(parts);
+    free(g);
+}
+
+/* --- else every core is asked ------------------------------------------------------------------ */
+
+struct multi_job {
+    struct session *session;
+    struct queued_command *q;
+    uint64_t client_id;
+    uint8_t db, proto;
+};
+
+/* On the core it runs on. */
+struct multi_part {
+    struct fanout_part *p;
+    struct exec_waiter waiter; /* for a lease that ends, or for what is fetched */
+    struct timer next_slice;
+    struct ack_waiter ack;
+    struct ts_gather g;
+    uint32_t attempts, attempts_at; /* fetches without a step forward, and where it stood */
+};
+
+static void part_step(struct multi_part *x);
+
+static void
+part_lease_over(struct shard_waiter *w, struct shard *sh)
+{
+    part_step(container_of(container_of(w, struct exec_waiter, lease), struct multi_part, waiter));
+}
+
+static void
+part_fetched(struct exec_waiter *w)
+{
+    part_step(container_of(w, struct multi_part, waiter));
+}
+
+static void
+part_slice(struct timer *t)
+{
+    part_step(container_of(t, struct multi_part, next_slice));
+}
+
+static void
+part_acked(struct ack_waiter *w)
+{
+    fanout_part_done(container_of(w, struct multi_part, ack)->p);
+}
+
+/* What was shown may be in any batch that is not acknowledged yet. */
+static void
+part_end(struct multi_part *x)
+{
+    struct shard *sh = &x->p->core->shard;
+
+    x->ack.run = part_acked;
+    if (x->p->core->everysec_ack)
+        part_acked(&x->ack);
+    else
+        shard_when_acked(sh, &x->ack, shard_newest_seq(sh));
+}
+
+static void
+part_fail(struct multi_part *x)
+{
+    x->p->rc = -EINVAL;
+    part_end(x);
+}
+
+static void
+part_fetch(struct multi_part *x, struct ctx *c)
+{
+    if (x->attempts_at != x->g.done)
+        x->attempts = 0;
+    x->attempts_at = x->g.done;
+    if (x->attempts++ == EXEC_ATTEMPTS_MAX) {
+        resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
+                            "(store-block-cache-bytes): ask for less at once", c->cmd->name);
+        part_fail(x);
+        return;
+    }
+    if (evict_is_due(c->core, c->sh))
+        evict_make_room(c->core, c->sh);
+    x->waiter.again = part_fetched;
+    load_start(c->core, &c->need, &x->waiter);
+}
+
+static void
+part_step(struct multi_part *x)
+{
+    const struct multi_job *job = x->p->fanout->arg;
+    struct core *core = x->p->core;
+    uint64_t until = clock_now_ns() + SLICE_NS;
+    struct ctx c;
+
+    if (!shard_available(&core->shard)) {
+        x->waiter.lease.run = part_lease_over;
+        shard_wait(&core->shard, &x->waiter.lease);
+        return;
+    }
+    ctx_init(&c, core, job->q->cmd, job->q->argv, job->q->argc, &x->p->out);
+    c.sh = &core->shard;
+    c.client_id = job->client_id;
+    c.db = job->db;
+    c.proto = job->proto;
+    switch (ts_gather_step(&x->g, &c, c.sh, until)) {
+    case TS_GATHER_MORE:
+        x->next_slice.fn = part_slice;
+        timer_arm(&core->reactor.timers, &x->next_slice, core->reactor.clock.mono_ns + 1);
+        break;
+    case TS_GATHER_NEED:
+        part_fetch(x, &c);
+        break;
+    case TS_GATHER_FAILED:
+        part_fail(x);
+        break;
+    case TS_GATHER_DONE:
+        part_end(x);
+        break;
+    }
+}
+
+static void
+multi_each(struct fanout_part *p)
+{
+    struct multi_part *x = calloc(1, sizeof(*x));
+
+    ASSERT(x);
+    x->p = p;
+    p->priv = x;
+    part_step(x);
+}
+
+/* --- back on the client's core ----------------------------------------------------------------- */
+
+static const struct fanout_part *
+failed_part(const struct fanout *f)
+{
+    for (uint32_t i = 0; i < f->from->ncores; i++)
+        if (f->parts[i].rc < 0)
+            return &f->parts[i];
+    return NULL;
+}
+
+static void
+take_parts(struct fanout *f, struct ts_part *parts)
+{
+    for (uint32_t i = 0; i < f->from->ncores; i++) {
+        struct multi_part *x = f->parts[i].priv;
+
+        parts[i] = x->g.part;
+        x->g.part = (struct ts_part){0};
+        ts_gather_fini(&x->g);
+        free(x);
+    }
+}
+
+static void
+multi_answer(struct fanout *f, struct multi_job *job, struct ts_part *parts)
+{
+    const struct fanout_part *failed = failed_part(f);
+    struct buf *out = &job->session->conn.out;
+    struct ts_multi m;
+    struct ctx c;
+
+    if (failed) {
+        buf_append(out, failed->out.p, failed->out.n);
+        return;
+    }
+    ctx_init(&c, f->from, job->q->cmd, job->q->argv, job->q->argc, out);
+    if (!ts_multi_parse(&c, &m)) /* ts-compat changed meanwhile: that is the reply */
+        return;
+    reply(out, job->proto, &m, parts, f->from->ncores);
+    ts_multi_fini(&m);
+}
+
+static void
+multi_done(struct fanout *f)
+{
+    struct multi_job *job = f->arg;
+    uint32_t n = f->from->ncores;
+    struct ts_part *parts = calloc(n, sizeof(*parts));
+
+    ASSERT(parts);
+    take_parts(f, parts);
+    if (!job->session->conn.closing)
+        multi_answer(f, job, parts);
+    for (uint32_t i = 0; i < n; i++)
+        ts_part_fini(&parts[i]);
+    free(parts);
+    fanout_free(f);
+    session_continue(job->session);
+    free(job->q);
+    free(job);
+}
+
+static void
+multi_fanout(struct ctx *c)
+{
+    struct multi_job *job = calloc(1, sizeof(*job));
+
+    ASSERT(job);
+    *job = (struct multi_job){.session = c->session, .client_id = c->client_id, .db = c->db,
+                              .proto = c->proto,
+                              .q = queued_command_create(c->cmd, c->argv, c->argc)};
+    session_block(c->session);
+    fanout_start(c->core, multi_each, multi_done, job);
+}
+
+/* --- commands ---------------------------------------------------------------------------------- */
+
+static void
+multi_command(struct ctx *c)
+{
+    struct ts_multi m;
+
+    if (!ts_multi_parse(c, &m))
+        return;
+    if (c->in_exec)
+        multi_leased(c, &m);
+    else
+        multi_fanout(c);
+    ts_multi_fini(&m);
+}
+
+void
+cmd_ts_mget(struct ctx *c)
+{
+    multi_command(c);
+}
+
+void
+cmd_ts_mrange(struct ctx *c)
+{
+    multi_command(c);
+}
+
+void
+cmd_ts_mrevrange(struct ctx *c)
+{
+    multi_command(c);
+}

@@ -1,0 +1,360 @@
+/* Reading the series of one shard that a filter finds. See ts_multi.h.
+ *
+ * The keys are copied from the index first, which may change between two slices. What has become of a
+ * series meanwhile is seen when its turn comes: one that is gone is passed over. */
+#include "shards/commands/ts_multi.h"
+
+#include "shards/engine/core.h"
+#include "shards/engine/exec.h"
+#include "shards/labels/labels.h"
+
+#include <stdlib.h>
+
+#define ROWS_AS_TEXT_VALUES 512 /* that become text at once */
+#define RANGES_AHEAD 32         /* series whose blocks are fetched together */
+#define CLOCK_EVERY 16          /* series between two looks at the clock */
+
+/* --- parts ------------------------------------------------------------------------------------- */
+
+void
+ts_part_fini(struct ts_part *p)
+{
+    for (uint32_t i = 0; i < p->n; i++)
+        series_table_fini(&p->items[i].t);
+    free(p->items);
+    buf_fini(&p->bytes);
+    *p = (struct ts_part){0};
+}
+
+size_t
+ts_part_bytes(const struct ts_part *p)
+{
+    return p->bytes.n + p->table_bytes + p->n * sizeof(*p->items);
+}
+
+struct ts_item *
+ts_part_add(struct ts_part *p, struct slice key)
+{
+    struct ts_item *it;
+
+    if (p->n == p->cap) {
+        p->cap = p->cap ? 2 * p->cap : 64;
+        p->items = realloc(p->items, p->cap * sizeof(*p->items));
+        ASSERT(p->items);
+    }
+    it = &p->items[p->n++];
+    *it = (struct ts_item){.key = p->bytes.n, .key_n = (uint32_t)key.n};
+    buf_append(&p->bytes, key.p, key.n);
+    it->text = p->bytes.n;
+    return it;
+}
+
+void
+ts_part_close(struct ts_part *p, struct ts_item *it, int proto, struct series_table *t)
+{
+    if (t) {
+        resp_array(&p->bytes, t->n);
+        if ((uint64_t)t->n * t->cols <= ROWS_AS_TEXT_VALUES) {
+            ts_write_rows(&p->bytes, proto, t, 0, t->n);
+            series_table_fini(t);
+        } else {
+            it->t = *t;
+            p->table_bytes += series_table_bytes(t);
+            *t = (struct series_table){.cols = t->cols};
+        }
+    }
+    it->text_n = (uint32_t)(p->bytes.n - it->text);
+}
+
+/* --- labels ------------------------------------------------------------------------------------ */
+
+void
+ts_put_labels_head(struct buf *out, int proto, uint32_t n)
+{
+    if (proto >= 3)
+        resp_map(out, proto, n);
+    else
+        resp_array(out, n);
+}
+
+void
+ts_put_label(struct buf *out, int proto, struct slice name, struct slice value)
+{
+    if (proto < 3)
+        resp_array(out, 2);
+    resp_bulk(out, name);
+    if (value.p)
+        resp_bulk(out, value);
+    else
+        resp_null(out, proto);
+}
+
+static void
+put_labels(struct buf *out, int proto, const struct labels *x, uint32_t id,
+           const struct ts_multi *m)
+{
+    uint32_t n = m->with == TS_LABELS_ALL ? labels_of(x, id) : m->selected_n;
+
+    ts_put_labels_head(out, proto, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct series_label l = {.name = m->with == TS_LABELS_ALL ? SLICE("") : m->selected[i]};
+
+        if (m->with == TS_LABELS_ALL)
+            l = labels_at(x, id, i);
+        else
+            labels_value(x, id, l.name, &l.value);
+        ts_put_label(out, proto, l.name, l.value);
+    }
+}
+
+/* RESP3: which functions the columns are. */
+static void
+put_functions(struct buf *out, const struct ts_range *r)
+{
+    uint32_t n = r->columns_n ? r->columns[0].n : 0;
+
+    resp_map(out, 3, 1);
+    resp_bulk(out, SLICE("aggregators"));
+    resp_array(out, n);
+    for (uint32_t i = 0; i < n; i++)
+        resp_bulk(out, slice_of(aggregate_name(r->columns[0].fn[i], false)));
+}
+
+/* --- needs ------------------------------------------------------------------------------------- */
+
+static struct slice
+key_at(const struct ts_gather *g, size_t at)
+{
+    return (struct slice){g->keys.p + at + 4, get_le32(g->keys.p + at)};
+}
+
+static struct slice
+keep(struct ctx *c, struct slice s)
+{
+    char *p = scratch_alloc(&c->core->scratch, s.n + 1);
+
+    memcpy(p, s.p, s.n);
+    return (struct slice){p, s.n};
+}
+
+/* May something be fetched for later series as well? Not when this one was waited for before: what came
+ * for the others then displaced what it needs. */
+static bool
+look_ahead(struct ts_gather *g)
+{
+    bool ahead = g->waited != g->done + 1;
+
+    g->waited = g->done + 1;
+    return ahead;
+}
+
+/* The key at g->at is not in memory: with it those of the next ones that are not. */
+static void
+need_keys(struct ts_gather *g, struct ctx *c, struct shard *sh)
+{
+    uint32_t max = look_ahead(g) ? NEED_KEYS_MAX : 1, n = 0;
+    struct slice *missing = scratch_alloc(&c->core->scratch, max * sizeof(*missing));
+
+    for (size_t at = g->at; at < g->keys.n && n < max; at += 4 + key_at(g, at).n)
+        if (!load_key_now(sh, c->db, key_at(g, at), head_hash(key_at(g, at))))
+            missing[n++] = keep(c, key_at(g, at));
+    c->need = (struct need){.kind = NEED_KEY, .sh = sh, .db = c->db, .key = missing[0],
+                            .more = missing + 1, .more_n = n - 1};
+}
+
+/* Blocks of the key at g->at are missing: those of the next ones in that time probably as well. */
+static void
+need_ranges(struct ts_gather *g, struct ctx *c)
+{
+    uint32_t more = look_ahead(g) ? RANGES_AHEAD : 0;
+    struct need need = c->need;
+    struct slice key = keep(c, key_at(g, g->at));
+    size_t at = g->at;
+
+    for (struct need *n = &c->need; n; n = n->next)
+        n->key = key;
+    while (more-- > 0 && (at += 4 + key_at(g, at).n) < g->keys.n) {
+        need.key = keep(c, key_at(g, at));
+        ctx_need_range(c, &need);
+    }
+}
+
+/* --- one series -------------------------------------------------------------------------------- */
+
+struct reading {
+    struct ts_gather *g;
+    struct ctx *c;
+    struct shard *sh;
+    const struct labels *labels;
+    const struct ts_multi *m;
+};
+
+static void
+add_newest(struct reading *x, struct slice key, uint32_t id, const struct entry *e)
+{
+    const struct series *s = ts_series(e);
+    struct ts_part *p = &x->g->part;
+    struct ts_item *it = ts_part_add(p, key);
+    struct sample last;
+    uint8_t quality;
+
+    put_labels(&p->bytes, x->c->proto, x->labels, id, x->m);
+    if (s && series_last(s, &last, &quality)) {
+        resp_array(&p->bytes, 2);
+        resp_int(&p->bytes, last.ts);
+        resp_sample_value(&p->bytes, x->c->proto, last.value);
+    } else {
+        resp_array(&p->bytes, 0);
+    }
+    ts_part_close(p, it, x->c->proto, NULL);
+}
+
+/* The rows stay a table: they are reduced with those of others. */
+static void
+add_to_group(struct reading *x, struct slice key, struct slice group, struct series_table *t)
+{
+    struct ts_part *p = &x->g->part;
+    struct ts_item *it = ts_part_add(p, key);
+
+    it->group = p->bytes.n;
+    it->group_n = (uint32_t)group.n;
+    buf_append(&p->bytes, group.p, group.n);
+    it->t = *t;
+    p->table_bytes += series_table_bytes(t);
+    *t = (struct series_table){.cols = t->cols};
+}
+
+static void
+add_rows(struct reading *x, struct slice key, uint32_t id, struct series_table *t)
+{
+    struct ts_part *p = &x->g->part;
+    struct ts_item *it = ts_part_add(p, key);
+
+    put_labels(&p->bytes, x->c->proto, x->labels, id, x->m);
+    if (x->c->proto >= 3)
+        put_functions(&p->bytes, &x->m->r);
+    ts_part_close(p, it, x->c->proto, t);
+}
+
+static enum ts_gathered
+read_range(struct reading *x, struct key *k, uint32_t id, const struct entry *e)
+{
+    struct series_table t = {.cols = ts_range_cols(&x->m->r, 0)};
+    struct slice group;
+    int rc;
+
+    if (x->m->grouped && !labels_value(x->labels, id, x->m->group_by, &group))
+        return TS_GATHER_DONE;
+    rc = ts_range_read(x->c, k, e, &x->m->r, 0, &t);
+    x->c->core->points_read += rc == 0 ? t.n : 0;
+    if (rc == 0 && x->m->grouped)
+        add_to_group(x, k->name, group, &t);
+    else if (rc == 0 && !(x->m->exclude_empty && t.n == 0))
+        add_rows(x, k->name, id, &t);
+    series_table_fini(&t);
+    if (rc == 0)
+        return TS_GATHER_DONE;
+    if (rc == -EAGAIN) {
+        need_ranges(x->g, x->c);
+        return TS_GATHER_NEED;
+    }
+    ctx_error(x->c, ts_range_error(rc));
+    return TS_GATHER_FAILED;
+}
+
+static enum ts_gathered
+read_series(struct reading *x, struct slice name)
+{
+    uint64_t hash = head_hash(name);
+    struct entry *e;
+    struct key k;
+    uint32_t id;
+
+    if (!load_key_now(x->sh, x->c->db, name, hash)) {
+        need_keys(x->g, x->c, x->sh);
+        return TS_GATHER_NEED;
+    }
+    k = key_open(x->c, name);
+    e = key_find(x->c, &k);
+    if (e == NULL || e->type != ENTRY_SERIES || x->labels == NULL ||
+        !labels_find(x->labels, name, hash, &id))
+        return TS_GATHER_DONE;
+    if (x->m->is_range)
+        return read_range(x, &k, id, e);
+    add_newest(x, name, id, e);
+    return TS_GATHER_DONE;
+}
+
+/* --- all of them ------------------------------------------------------------------------------- */
+
+static bool
+begin(struct ts_gather *g, struct ctx *c, struct shard *sh, const struct ts_multi *m)
+{
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_hits hits;
+
+    if (labels_select(sh->db[c->db].labels, m->filter, TS_HITS_MAX, &hits, err) < 0) {
+        ctx_error(c, err);
+        return false;
+    }
+    for (uint32_t i = 0; i < hits.n; i++) {
+        char n[4];
+
+        put_le32(n, (uint32_t)hits.p[i].key.n);
+        buf_append(&g->keys, n, sizeof(n));
+        buf_append(&g->keys, hits.p[i].key.p, hits.p[i].key.n);
+    }
+    label_hits_free(&hits);
+    g->begun = true;
+    return true;
+}
+
+static enum ts_gathered
+read_on(struct reading *x, uint64_t until_ns)
+{
+    struct ts_gather *g = x->g;
+
+    while (g->at < g->keys.n) {
+        struct slice name = key_at(g, g->at);
+        enum ts_gathered r = read_series(x, name);
+
+        if (r != TS_GATHER_DONE)
+            return r;
+        g->at += 4 + name.n;
+        g->done++;
+        if (ts_part_bytes(&g->part) > TS_MULTI_BYTES_MAX) {
+            ctx_error(x->c, "ERR TSDB: a core finds more than 128 MiB for this reply: give a COUNT, a "
+                            "longer bucket or a narrower FILTER");
+            return TS_GATHER_FAILED;
+        }
+        if (g->done % CLOCK_EVERY == 0 && clock_now_ns() > until_ns)
+            return TS_GATHER_MORE;
+    }
+    return TS_GATHER_DONE;
+}
+static_assert(TS_MULTI_BYTES_MAX == 128 * MIB, "the error says so");
+
+enum ts_gathered
+ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t until_ns)
+{
+    enum ts_gathered r = TS_GATHER_FAILED;
+    struct ts_multi m;
+
+    if (!ts_multi_parse(c, &m))
+        return TS_GATHER_FAILED;
+    if (g->begun || begin(g, c, sh, &m)) {
+        struct reading x = {g, c, sh, sh->db[c->db].labels, &m};
+
+        ctx_hold_newest(c, sh);
+        r = read_on(&x, until_ns);
+    }
+    ts_multi_fini(&m);
+    return r;
+}
+
+void
+ts_gather_fini(struct ts_gather *g)
+{
+    buf_fini(&g->keys);
+    ts_part_fini(&g->part);
+}
