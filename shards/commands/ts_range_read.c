@@ -133,6 +133,26 @@ emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
     return is_filtered(x->r) ? take_filtered(x, p, n) : take(x, p, n);
 }
 
+/* Columns are only asked for where points go to buckets. */
+static int
+emit_vector(void *arg, const struct block_vector *v)
+{
+    struct range_reader *x = arg;
+    struct sample some[FILTER_BATCH];
+    int rc = 0;
+
+    if (!is_filtered(x->r))
+        return bucketer_add_columns(x->b, v->ts, v->value, v->n);
+    for (uint32_t i = 0; i < v->n && rc == 0;) {
+        uint32_t k = 0;
+
+        for (; i < v->n && k < FILTER_BATCH; i++)
+            some[k++] = (struct sample){v->ts[i], v->value[i]};
+        rc = take_filtered(x, some, k);
+    }
+    return rc;
+}
+
 static int
 emit_block(void *arg, const struct block_info *info)
 {
@@ -218,7 +238,8 @@ static int
 read_points(struct range_reader *x)
 {
     struct series_query q = {.start = x->from, .end = x->to, .limit = UINT64_MAX,
-                             .reverse = x->r->reverse, .block = emit_block};
+                             .reverse = x->r->reverse, .block = emit_block,
+                             .vector = x->b ? emit_vector : NULL};
 
     if (x->b == NULL && !is_filtered(x->r)) {
         q.limit = MIN(x->r->count, (uint64_t)TS_RANGE_ROWS_MAX + 1);

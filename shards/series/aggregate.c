@@ -1,5 +1,6 @@
 /* The functions by name, and the arithmetic of one bucket. See aggregate.h. */
 #include "shards/series/aggregate_priv.h"
+#include "shards/series/codec_kernels.h"
 
 #include <float.h>
 #include <math.h>
@@ -161,6 +162,25 @@ sums_add_numbers(struct sums *s, const struct sample *p, uint32_t n, unsigned wa
         s->first = p[0].value;
     s->last = p[n - 1].value;
     s->n += n;
+}
+
+bool
+sums_add_column(struct sums *s, const double *v, uint32_t n)
+{
+    struct kernel_fold f = {s->sum, s->sum_squares, s->min, s->max};
+
+    codec_kernels->fold(v, n, &f);
+    if (unlikely(!isfinite(f.sum)))
+        return false;
+    if (s->n == 0)
+        s->first = v[0];
+    s->last = v[n - 1];
+    s->n += n;
+    s->sum = f.sum;
+    s->sum_squares = f.sum_squares;
+    s->min = f.min;
+    s->max = f.max;
+    return true;
 }
 
 bool

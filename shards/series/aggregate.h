@@ -117,6 +117,8 @@ void bucketer_destroy(struct bucketer **b);
 int bucketer_begin(struct bucketer *b);
 /* n points in the order of the query. */
 int bucketer_add(struct bucketer *b, const struct sample *p, uint32_t n);
+/* The same, as columns. */
+int bucketer_add_columns(struct bucketer *b, const int64_t *ts, const double *v, uint32_t n);
 /* Takes a whole block by its header; false: its points are needed. *ret_rc as from bucketer_add. */
 bool bucketer_add_block(struct bucketer *b, const struct block_info *info, int *ret_rc);
 /* After the points, also when no more were wanted. */

@@ -9,9 +9,12 @@
  *
  * When `limit` rows are there the stream is read on only until nothing waits any more. */
 #include "shards/series/aggregate_priv.h"
+#include "shards/series/codec_kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+#define COLUMNS_BATCH 256 /* points turned into samples at a time */
 
 /* --- where buckets begin ---------------------------------------------------------------------- */
 
@@ -370,6 +373,82 @@ bucketer_add(struct bucketer *b, const struct sample *p, uint32_t n)
         if (b->draining)
             return rc != 0 ? rc : add_draining(b, p, n);
         p += k;
+        n -= k;
+    }
+    return rc;
+}
+
+/* How many of the n times are in the open bucket; the first is. */
+static uint32_t
+times_in_bucket(const struct bucketer *b, const int64_t *ts, uint32_t n)
+{
+    uint32_t lo = 1, hi = n;
+
+    if (!is_beyond(b, ts[n - 1]))
+        return n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (is_beyond(b, ts[mid]))
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo;
+}
+
+static int
+add_as_samples(struct bucketer *b, const int64_t *ts, const double *v, uint32_t n)
+{
+    struct sample some[COLUMNS_BATCH];
+    int rc = 0;
+
+    while (n > 0 && rc == 0) {
+        uint32_t k = MIN(n, (uint32_t)COLUMNS_BATCH);
+
+        for (uint32_t i = 0; i < k; i++)
+            some[i] = (struct sample){ts[i], v[i]};
+        rc = bucketer_add(b, some, k);
+        ts += k;
+        v += k;
+        n -= k;
+    }
+    return rc;
+}
+
+/* Numbers of one bucket, which has its row and waits for nothing. False: they must come one by one. */
+static bool
+add_column(struct bucketer *b, const int64_t *ts, const double *v, uint32_t n)
+{
+    if (b->sums.overflow || !sums_add_column(&b->sums, v, n))
+        return false;
+    b->has_seen = true;
+    b->seen = (struct sample){ts[n - 1], v[n - 1]};
+    return true;
+}
+
+/* Whatever is the first in its bucket goes the way of all points; that what follows in the same bucket
+ * only adds to sums is what makes columns cheap. */
+int
+bucketer_add_columns(struct bucketer *b, const int64_t *ts, const double *v, uint32_t n)
+{
+    bool plain = !(b->want & (WANT_AREA | WANT_RANKED)) && !codec_kernels->has_nan(v, n);
+    int rc = 0;
+
+    while (n > 0 && rc == 0) {
+        uint32_t k = 1;
+
+        if (b->draining || !plain)
+            return add_as_samples(b, ts, v, n);
+        if (!b->open || is_beyond(b, *ts) || b->sums.n == 0) {
+            rc = add_as_samples(b, ts, v, 1);
+        } else {
+            k = times_in_bucket(b, ts, n);
+            if (!add_column(b, ts, v, k))
+                rc = add_as_samples(b, ts, v, k);
+        }
+        ts += k;
+        v += k;
         n -= k;
     }
     return rc;

@@ -20,6 +20,8 @@ unsigned aggregate_wants(enum aggregate fn);
 
 /* Adds n numbers, none NaN. */
 void sums_add_numbers(struct sums *s, const struct sample *p, uint32_t n, unsigned want);
+/* The same, as a column. False: the sum is no number any more, and nothing was added. */
+bool sums_add_column(struct sums *s, const double *v, uint32_t n);
 /* Adds a block's header; its points are numbers. False: its sums overflow. */
 bool sums_add_block(struct sums *s, const struct block_info *info, bool reverse, unsigned want);
 

@@ -31,7 +31,12 @@ struct reader {
     /* what of the runs being read is deleted */
     const struct range_list *dead[2];
     struct samples alive; /* room for what is left of a run */
+    /* for blocks read as columns */
+    struct block_reader *columns;
+    struct block_vector *vector;
 };
+
+enum offer { OFFER_DONE, OFFER_READ, OFFER_MERGE };
 
 static const struct range_list no_ranges;
 
@@ -328,23 +333,59 @@ stored_move(struct series_rows *rows, bool reverse)
     return reverse ? series_rows_prev(rows) : series_rows_next(rows);
 }
 
-/* Offers a block without decoding it. True: that is done, with *ret_rc. */
-static bool
+/* Offers a block without decoding it. OFFER_DONE: with *ret_rc; OFFER_READ: its points, and nothing
+ * but them, come next; OFFER_MERGE: late points meet it. */
+static enum offer
 offer_block(struct reader *r, const struct block_info *info, int *ret_rc)
 {
     int taken;
 
     *ret_rc = visit_before(r, info->first_ts, info->last_ts);
     if (*ret_rc < 0 || r->enough)
-        return true;
+        return OFFER_DONE;
     if (r->late_lo < r->late_hi &&
         (r->q->reverse ? r->late[r->late_hi - 1].ts >= info->first_ts
                        : r->late[r->late_lo].ts <= info->last_ts))
-        return false;
+        return OFFER_MERGE;
     taken = r->q->block(r->arg, info);
     *ret_rc = MIN(taken, 0);
     r->enough = taken == SERIES_BLOCK_ENOUGH;
-    return taken != SERIES_BLOCK_READ;
+    return taken == SERIES_BLOCK_READ ? OFFER_READ : OFFER_DONE;
+}
+
+static int
+read_columns(struct reader *r, const struct series_rows *rows)
+{
+    int rc = 0, taken = 0;
+
+    if (r->columns == NULL) {
+        r->columns = block_reader_create();
+        r->vector = malloc(sizeof(*r->vector));
+        ASSERT(r->vector);
+    }
+    if (!block_reader_open(r->columns, rows->block, BLOCK_TIMES | BLOCK_VALUES))
+        return -EBADMSG;
+    while (taken == 0 && (rc = block_reader_next(r->columns, r->vector)) == 1)
+        taken = r->q->vector(r->arg, r->vector);
+    r->enough = taken > 0;
+    return taken < 0 ? taken : MIN(rc, 0);
+}
+
+/* `whole`: the query asks for all of its points, and none is deleted. */
+static int
+read_block(struct reader *r, const struct series_rows *rows, struct samples *block, bool whole)
+{
+    enum offer offer = OFFER_MERGE;
+    int rc = 0;
+
+    if (whole && r->q->block)
+        offer = offer_block(r, &rows->info, &rc);
+    if (offer == OFFER_DONE)
+        return rc;
+    if (offer == OFFER_READ && r->q->vector && !r->q->reverse)
+        return read_columns(r, rows);
+    rc = series_rows_decode(rows, block);
+    return rc < 0 ? rc : visit_alive(r, block);
 }
 
 /* Blocks with points in [from, to]; `to` is before mem_first. */
@@ -360,13 +401,9 @@ read_rows(struct reader *r, struct series_rows *rows, int64_t from, int64_t to)
             break;
         if (!overlaps || is_gone(r, rows->info.first_ts, rows->info.last_ts))
             continue;
-        if (r->q->block && rows->info.first_ts >= from && rows->info.last_ts <= to &&
-            !is_hit(r, rows->info.first_ts, rows->info.last_ts) &&
-            offer_block(r, &rows->info, &rc))
-            continue;
-        rc = series_rows_decode(rows, &block);
-        if (rc == 0)
-            rc = visit_alive(r, &block);
+        rc = read_block(r, rows, &block,
+                        rows->info.first_ts >= from && rows->info.last_ts <= to &&
+                            !is_hit(r, rows->info.first_ts, rows->info.last_ts));
         if (rc < 0 || r->enough)
             break;
     }
@@ -454,6 +491,8 @@ series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
     free(r.late);
     free(r.alive.p);
     free(r.alive.quality);
+    free(r.vector);
+    block_reader_destroy(&r.columns);
     return rc;
 }
 

@@ -29,12 +29,17 @@ enum series_block_answer {
 }; /* or a negative errno: stop, series_read returns it */
 typedef int (*series_block_fn)(void *arg, const struct block_info *info);
 
+/* Takes points of such a block as columns, front to back, instead of by emit: cheaper, for the block is
+ * decoded vector by vector and its qualities are not. Returns as emit does. */
+typedef int (*series_vector_fn)(void *arg, const struct block_vector *v);
+
 /* Which points: start <= ts <= end, at most `limit` of them, oldest or (reverse) newest first. */
 struct series_query {
     int64_t start, end;
     uint64_t limit;
     bool reverse;
     series_block_fn block; /* NULL: everything is emitted. Points taken do not count for limit */
+    series_vector_fn vector; /* only forward and with `block`, for those it wants read; may be NULL */
 };
 
 /* Takes n > 0 points in the order asked for; quality NULL = all 0. Both are valid during the call

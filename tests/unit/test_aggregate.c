@@ -302,6 +302,19 @@ block_of(const struct sample *p, uint32_t n, struct block_info *ret)
     buf_fini(&bytes);
 }
 
+static int
+add_as_columns(struct bucketer *b, const struct sample *p, uint32_t n)
+{
+    int64_t ts[POINTS_MAX];
+    double v[POINTS_MAX];
+
+    for (uint32_t i = 0; i < n; i++) {
+        ts[i] = p[i].ts;
+        v[i] = p[i].value;
+    }
+    return bucketer_add_columns(b, ts, v, n);
+}
+
 /* Feeds the points of the query in pieces; some as blocks when `blocks`. */
 static int
 feed(struct bucketer *b, const struct series_of_points *s, const struct aggregation *a, bool blocks)
@@ -324,7 +337,8 @@ feed(struct bucketer *b, const struct series_of_points *s, const struct aggregat
             if (bucketer_add_block(b, &info, &rc))
                 continue;
         }
-        rc = bucketer_add(b, (a->reverse ? turned : p) + i, k);
+        rc = random_below(2) ? bucketer_add(b, (a->reverse ? turned : p) + i, k)
+                             : add_as_columns(b, (a->reverse ? turned : p) + i, k);
     }
     return rc;
 }

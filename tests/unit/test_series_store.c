@@ -273,6 +273,88 @@ Test(series_store, a_read_of_what_is_not_cached_says_so_and_warming_helps)
     }
 }
 
+struct vectors {
+    uint64_t emitted, columns;
+    uint64_t stop_at; /* columns after which it is enough */
+    int64_t last;
+    double sum;
+};
+
+static int
+vectors_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    struct vectors *x = arg;
+
+    for (uint32_t i = 0; i < n; i++) {
+        cr_assert_gt(p[i].ts, x->last);
+        x->last = p[i].ts;
+        x->sum += p[i].value;
+    }
+    x->emitted += n;
+    return 0;
+}
+
+static int
+vectors_take(void *arg, const struct block_vector *v)
+{
+    struct vectors *x = arg;
+
+    for (uint32_t i = 0; i < v->n; i++) {
+        cr_assert_gt(v->ts[i], x->last);
+        x->last = v->ts[i];
+        x->sum += v->value[i];
+    }
+    x->columns += v->n;
+    return x->stop_at && x->columns >= x->stop_at;
+}
+
+static int
+want_block(void *arg, const struct block_info *info)
+{
+    return SERIES_BLOCK_READ;
+}
+
+Test(series_store, whole_blocks_come_as_columns_and_the_rest_as_points)
+{
+    struct series_query q = {.start = 15, .end = 400015, .limit = UINT64_MAX, .block = want_block,
+                             .vector = vectors_take};
+    struct store_fixture f;
+    struct bench b;
+    double want = 0;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (int64_t i = 0; i < 50000; i++)
+        bench_add(&b, i * 10, (double)(i % 1000), 0, DUPLICATE_LAST);
+    flush_whole(&b);
+    for (int late = 0; late < 2; late++) {
+        struct vectors x = {.last = -1}, stopped = {.last = -1, .stop_at = 1};
+
+        want = 0;
+        for (int64_t i = 2; i <= 40001; i++)
+            want += (double)(i % 1000);
+        if (late) {
+            bench_add(&b, 123456, 7, 0, DUPLICATE_LAST);
+            want += 7;
+        }
+        cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, vectors_emit, &x), 0);
+        cr_assert_eq(x.emitted + x.columns, 40000 + late);
+        cr_assert_gt(x.columns, 20000);
+        cr_assert_eq(x.sum, want);
+        cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, vectors_emit, &stopped),
+                     0);
+        cr_assert_leq(stopped.columns, BLOCK_VECTOR);
+        q.reverse = true;
+        x = (struct vectors){.last = INT64_MIN};
+        cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, count_emit,
+                                 &(uint32_t){0}), 0);
+        cr_assert_eq(x.columns, 0);
+        q.reverse = false;
+    }
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
 Test(series_store, newest_points_are_read_without_the_store)
 {
     struct series_query q = {.start = INT64_MIN, .end = INT64_MAX, .limit = 16, .reverse = true};
