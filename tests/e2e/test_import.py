@@ -167,6 +167,48 @@ def test_line_protocol_comes_back(t):
     holds(tools.dump(*options).decode(), "t b=1 5000000\n")
 
 
+def labels_of(c, key):
+    info = c("TS.INFO", key)
+    if not isinstance(info, dict):
+        info = dict(zip(info[::2], info[1::2]))
+    pairs = next(v for k, v in info.items() if k in ("labels", b"labels"))
+    return {bytes(k): bytes(v) for k, v in pairs}
+
+
+def test_series_get_labels_of_tags_columns_and_file_names(t):
+    s = t.server(duplicate_policy="KEEP", cores=2)
+    tools, c = Tools(t, s), s.client()
+    c("SET", "q_str", "x")
+    c("TS.CREATE", "q_a", "LABELS", "old", "1")
+    for more in ((), ("--resume", "--window", 16)):
+        text = "".join("%d,%s,%d,%d\n" % (i, k, i, i) for i in range(200) for k in ("a", "b c", "str"))
+        said = tools.load("--columns", "time,key,00,00/key=:x", "--time", "ms", "--key", "q_{key}",
+                          "--labels", "symbol={key},market=us {date}", *more,
+                          tools.file("t_20240102.csv", text), status=1)
+        holds(said, "200 points refused")
+        assert "labels" not in said, said
+        for key, symbol in ((b"q_a", b"a"), (b"q_b c", b"b c"), (b"q_b c:x", b"b c")):
+            eq(labels_of(c, key), {b"symbol": symbol, b"market": b"us 20240102"}, key)
+    line = "m,host=%s f=1,g=2,t=\"x\" %%d000000\nn f=1,h\\ i=2 %%d000000\n" % ("y" * 65100)
+    path = tools.file("a.lp", "".join(line % (i, i) for i in range(5)))
+    said = tools.load("--format", "influx", path, status=1)
+    holds(said, "a.lp:1: labels are refused", "2 series have not got their labels", "0 points refused")
+    eq(labels_of(c, b"n f"), {b"_measurement": b"n", b"_field": b"f"})
+    eq(labels_of(c, b"n h\\ i"), {b"_measurement": b"n", b"_field": b"h i"})
+    holds(tools.load("--format", "influx", "--strict", path, status=3), "stopped at the first refusal")
+    good = tools.file("b.lp", "m\\ x,host=a\\ b,dc=e\\=u\\,(f) f=1 5000000\n")
+    tools.load("--format", "influx", "--labels", "from={file}", good)
+    key = b"m\\ x,host=a\\ b,dc=e\\=u\\,(f) f"
+    eq(labels_of(c, key), {b"_measurement": b"m x", b"host": b"a b", b"dc": b"e=u__f_", b"_field": b"f",
+                           b"from": b"b"})
+    eq(c("TS.QUERYINDEX", "host=a b"), [key])
+    tools.load("--format", "influx", "--labels", "none", "--key", "none:{key}", good)
+    eq(labels_of(c, b"none:" + key), {})
+    for wrong, what in (("x", "is not of the form NAME=TEXT"), ("a={foo}", "has a name other than"),
+                        ("a={key}", "no key column"), ("a=", "is empty")):
+        holds(tools.load("--columns", "time,00", "--labels", wrong, good, status=2), what)
+
+
 def test_many_points_of_one_time_are_neither_lost_nor_doubled_at_pages(t):
     s = t.server(duplicate_policy="KEEP")
     tools = Tools(t, s)
@@ -497,7 +539,5 @@ def test_series_of_a_redis_come_over_with_their_labels(t):
     for key, points in series.items():
         got = tools.dump("new_" + key.decode(), "--format", "csv", "--columns", "time,00", "--time", "ms")
         same(got, b"".join(b"%d,%s\n" % (ts, re.sub(rb"\.0$", b"", v)) for ts, v in points), key)
-    info = s.client()("TS.INFO", "new_s3")
-    labels = info[b"labels"] if isinstance(info, dict) else info[info.index(
-        next(x for x in info if x in (b"labels", "labels"))) + 1]
-    holds(repr(labels), "of", "s3")
+    for key in series:
+        eq(labels_of(s.client(), b"new_" + key), {b"of": key})

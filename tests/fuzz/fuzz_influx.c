@@ -1,4 +1,4 @@
-/* Line protocol: the key of each field of a good line comes apart into its two parts again, and the
+/* Line protocol: a series comes apart and together again, the key of each field of a good line comes apart into its two parts again, and the
  * value that is written is read as the same. */
 #include "net/number.h"
 #include "tools/lib/influx.h"
@@ -21,6 +21,29 @@ check_key(const struct influx_line *l, const struct influx_field *f)
     buf_fini(&key);
 }
 
+/* Its parts put together again are the series. */
+static void
+check_series(const struct influx_line *l)
+{
+    struct slice rest = l->series, name, value;
+    struct buf out = {0}, meant = {0};
+
+    influx_measurement(&rest, &name);
+    buf_append(&out, name.p, name.n);
+    while (influx_next_tag(&rest, &name, &value)) {
+        ASSERT(name.n > 0 && value.n > 0);
+        buf_append_lit(&out, ",");
+        buf_append(&out, name.p, name.n);
+        buf_append_lit(&out, "=");
+        buf_append(&out, value.p, value.n);
+        influx_unescape(&meant, value);
+    }
+    ASSERT(slice_equal(l->series, (struct slice){out.p, out.n}));
+    ASSERT(meant.n <= out.n);
+    buf_fini(&out);
+    buf_fini(&meant);
+}
+
 static void
 check_value(const struct influx_field *f, struct influx_line *again)
 {
@@ -41,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
     if (influx_parse((struct slice){(const char *)data, n}, l) == NULL) {
         ASSERT(l->n > 0 && l->n <= INFLUX_FIELDS_MAX);
+        check_series(l);
         for (unsigned i = 0; i < l->n; i++) {
             check_key(l, &l->fields[i]);
             if (l->fields[i].kind != INFLUX_TEXT)

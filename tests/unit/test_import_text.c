@@ -156,7 +156,8 @@ Test(import_text, a_cell_becomes_a_number_and_the_same_cell_again)
         {"/scale=10000", "5", "0.0005"},
         {"/scale=10000", "-1", "-0.0001"},
         {"/scale=10000", "0", "0"},
-        {"/scale=10", "9007199254740992", "900719925474099.2"},
+        {"/scale=10", "999999999999999", "99999999999999.9"},
+        {"/scale=1000", "-888888888888888", "-888888888888.888"},
         {"/scale=1000000000", "1", "1e-09"},
         {"/hex", "0", "0"},
         {"/hex", "20002020", "536879136"},
@@ -200,7 +201,7 @@ Test(import_text, cells_that_would_not_come_back_are_refused)
         {"", ".", NULL},
         {"/scale=10", "1.5", NULL},
         {"/scale=10", "01", NULL},
-        {"/scale=10", "9007199254740993", NULL},
+        {"/scale=10", "1000000000000000", NULL},
         {"/hex", "", NULL},
         {"/hex", "01", NULL},
         {"/hex", "A", NULL},
@@ -413,4 +414,31 @@ Test(import_text, a_compressed_file_that_is_cut_anywhere_is_an_error)
         }
     }
     unlink(path);
+}
+
+/* The parts of a series, as they stand and as they are meant. */
+Test(import_text, a_series_of_line_protocol_comes_apart_into_its_tags)
+{
+    static const char *const rows[][2] = {
+        {"cpu", "cpu"},
+        {"cpu,host=a,dc=b", "cpu|host:a|dc:b"},
+        {"c\\ pu\\,x,ho\\=st=a\\ b\\,,z=q\\\\w", "c pu,x|ho=st:a b,|z:q\\\\w"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct slice series = slice_of(rows[i][0]), name, value;
+        struct buf out = {0};
+
+        influx_measurement(&series, &name);
+        influx_unescape(&out, name);
+        while (influx_next_tag(&series, &name, &value)) {
+            buf_append_lit(&out, "|");
+            influx_unescape(&out, name);
+            buf_append_lit(&out, ":");
+            influx_unescape(&out, value);
+        }
+        buf_append(&out, "", 1);
+        cr_assert_str_eq(out.p, rows[i][1]);
+        buf_fini(&out);
+    }
 }

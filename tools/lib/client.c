@@ -112,14 +112,19 @@ client_ask_or_say(const struct client_target *t, int fd, const char *name,
 }
 
 void
+client_argument(struct buf *b, struct slice text)
+{
+    buf_printf(b, "$%zu\r\n", text.n);
+    buf_append(b, text.p, text.n);
+    buf_append_lit(b, "\r\n");
+}
+
+void
 client_command(struct buf *b, unsigned argc, const struct slice *argv)
 {
     buf_printf(b, "*%u\r\n", argc);
-    for (unsigned i = 0; i < argc; i++) {
-        buf_printf(b, "$%zu\r\n", argv[i].n);
-        buf_append(b, argv[i].p, argv[i].n);
-        buf_append_lit(b, "\r\n");
-    }
+    for (unsigned i = 0; i < argc; i++)
+        client_argument(b, argv[i]);
 }
 
 static int

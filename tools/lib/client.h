@@ -27,6 +27,8 @@ int client_open(const struct client_target *t, int *ret_fd, char *error, size_t 
 
 /* Appends a command of `argc` arguments. */
 void client_command(struct buf *b, unsigned argc, const struct slice *argv);
+/* Appends one argument of a command whose "*<count>" stands there. */
+void client_argument(struct buf *b, struct slice text);
 
 /* Sends `command` and reads one whole reply into `reply`, which is emptied first. An error reply is
  * -EPROTO with the reply there; other failures are a negative errno. */

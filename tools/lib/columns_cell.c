@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #define PLAIN_DIGITS_MAX 17    /* so many digits are finite whatever the point */
-#define SCALED_MAX (1LL << 53) /* whole numbers up to it are exact */
+#define SCALED_MAX 999999999999999LL /* any decimal of 15 digits comes back from a double */
+#define WHOLE_MAX (1LL << 53)        /* whole numbers up to it are exact */
 #define HEX_DIGITS_MAX 13
 #define EXPONENT_MAX 400       /* of a double's text: 308 and its digits */
 #define EXPONENT_SPELLED_MAX 30 /* 1e-30 to 1e30 are written without exponent */
@@ -55,7 +56,7 @@ read_scaled(struct slice cell, int decimals, char *room, struct slice *ret)
     if (!parse_int(cell, &v))
         return "is no whole number";
     if (v > SCALED_MAX || v < -SCALED_MAX)
-        return "is more than 2^53";
+        return "has more than 15 digits";
     n = format_uint(digits, (uint64_t)(v < 0 ? -v : v));
     if (v < 0)
         room[at++] = '-';
@@ -283,7 +284,7 @@ cell_put(const struct column *c, struct slice value, struct buf *out)
         return put_float(c, value, out);
     if (c->kind == CELL_SCALED)
         return put_scaled(c, value, out);
-    if (!parse_double(value, &v) || v < 0 || v > (double)SCALED_MAX || v != floor(v))
+    if (!parse_double(value, &v) || v < 0 || v > (double)WHOLE_MAX || v != floor(v))
         return false;
     if (c->kind == CELL_TEXT)
         return put_text((uint64_t)v, out);

@@ -166,6 +166,42 @@ influx_parse(struct slice line, struct influx_line *ret)
     return c.p == c.end ? NULL : "has something behind its time";
 }
 
+/* --- a series ------------------------------------------------------------------------------------
+ */
+
+void
+influx_measurement(struct slice *series, struct slice *ret)
+{
+    struct cursor c = {series->p, series->p + series->n};
+
+    *ret = take_name(&c, ",");
+    *series = (struct slice){c.p, (size_t)(c.end - c.p)};
+}
+
+bool
+influx_next_tag(struct slice *series, struct slice *ret_name, struct slice *ret_value)
+{
+    struct cursor c = {series->p + 1, series->p + series->n};
+
+    if (series->n == 0)
+        return false;
+    *ret_name = take_name(&c, "=");
+    c.p += c.p < c.end;
+    *ret_value = take_name(&c, ",");
+    *series = (struct slice){c.p, (size_t)(c.end - c.p)};
+    return true;
+}
+
+void
+influx_unescape(struct buf *out, struct slice name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == '\\' && i + 1 < name.n && strchr(", =", name.p[i + 1]) && name.p[i + 1])
+            i++;
+        buf_append(out, name.p + i, 1);
+    }
+}
+
 bool
 influx_split_key(struct slice key, struct slice *ret_series, struct slice *ret_field)
 {

@@ -39,6 +39,12 @@ struct influx_line {
 /* Takes a line apart; the parts point into it. NULL, or what is wrong with it. Numbers are checked:
  * finite, and whole ones up to 2^53, which a double holds. */
 const char *influx_parse(struct slice line, struct influx_line *ret);
+/* A series in its parts, all as they stand: takes the measurement from its front, ... */
+void influx_measurement(struct slice *series, struct slice *ret);
+/* ... and then tag by tag. False at the end. */
+bool influx_next_tag(struct slice *series, struct slice *ret_name, struct slice *ret_value);
+/* Appends what a name means: without the backslashes before a comma, a space or '='. */
+void influx_unescape(struct buf *out, struct slice name);
 /* The two parts of a key. False when it has no unescaped space. */
 bool influx_split_key(struct slice key, struct slice *ret_series, struct slice *ret_field);
 /* Appends the value of a field as its kind is written; an unknown quality is a float. */

@@ -120,31 +120,46 @@ add_name(struct keyname *k, const struct file_facts *f, const char *name, size_t
     return add(k, value, strlen(value)) ? NULL : "is too long";
 }
 
-int
-keyname_init(struct keyname *k, const char *text, const struct file_facts *f, char *error,
-             size_t error_size)
+const char *
+keyname_parse(struct keyname *k, struct slice text, const struct file_facts *f)
 {
-    const char *p = text, *close, *wrong = NULL;
+    const char *p = text.p, *end = text.p + text.n, *close, *wrong = NULL;
 
     k->has_key = false;
     k->before_n = k->after_n = 0;
-    while (*p && wrong == NULL) {
-        if ((p[0] == '{' || p[0] == '}') && p[1] == p[0]) {
+    while (p < end && wrong == NULL) {
+        if ((p[0] == '{' || p[0] == '}') && p + 1 < end && p[1] == p[0]) {
             wrong = add(k, p, 1) ? NULL : "is too long";
             p += 2;
         } else if (p[0] == '{') {
-            close = strchr(p, '}');
+            close = memchr(p, '}', (size_t)(end - p));
             wrong = close ? add_name(k, f, p + 1, (size_t)(close - p - 1)) : "has no } behind {";
             p = close ? close + 1 : p;
         } else {
             wrong = add(k, p++, 1) ? NULL : "is too long";
         }
     }
-    if (wrong == NULL && !k->has_key && k->before_n == 0)
-        wrong = "is empty";
+    return wrong == NULL && !k->has_key && k->before_n == 0 ? "is empty" : wrong;
+}
+
+int
+keyname_init(struct keyname *k, const char *text, const struct file_facts *f, char *error,
+             size_t error_size)
+{
+    const char *wrong = keyname_parse(k, slice_of(text), f);
+
     if (wrong)
         snprintf(error, error_size, "--key '%s' %s", text, wrong);
     return wrong ? -EINVAL : 0;
+}
+
+void
+keyname_put(const struct keyname *k, struct slice key, struct buf *out)
+{
+    buf_append(out, k->before, k->before_n);
+    if (k->has_key)
+        buf_append(out, key.p, key.n);
+    buf_append(out, k->after, k->after_n);
 }
 
 bool

@@ -9,6 +9,7 @@
 #define TOOLS_LIB_KEYNAME_H
 
 #include "core/base.h"
+#include "core/buf.h"
 
 #define KEYNAME_MAX 4096
 #define KEYNAME_PART_MAX 255
@@ -30,10 +31,14 @@ struct keyname {
     char before[KEYNAME_MAX], after[KEYNAME_MAX];
 };
 
-/* Fills in all but {key}. `f` may be NULL: then only {key} is known. 0, or -EINVAL with a sentence
- * in `error`: a name that is unknown, a part that this file's name does not have, {key} twice. */
+/* Fills in all but {key}. `f` may be NULL: then only {key} is known. NULL, or what is wrong with
+ * it: a name that is unknown, a part that this file's name does not have, {key} twice. */
+const char *keyname_parse(struct keyname *k, struct slice text, const struct file_facts *f);
+/* The same for --key: 0, or -EINVAL with a sentence in `error`. */
 int keyname_init(struct keyname *k, const char *text, const struct file_facts *f, char *error,
                  size_t error_size);
+/* Appends the name, with `key` for {key}. */
+void keyname_put(const struct keyname *k, struct slice key, struct buf *out);
 /* The other way: the {key} of a key that has the form. False when it has not. */
 bool keyname_match(const struct keyname *k, struct slice key, struct slice *ret_key);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES (64 * KIB)
+#define ENTRIES_OF_LINE 2  /* its labels and its points; a line may begin in a window almost full */
 #define OVERHEAD_REPLIES 3 /* of a transaction: MULTI, SET, EXEC */
 
 static void lane_error(void *arg, uint64_t reply, uint64_t element, const char *text);
@@ -28,7 +29,7 @@ lane_init(struct lane *l, int fd, uint64_t window, bool transactions, lane_refus
           void *arg)
 {
     int flags = fcntl(fd, F_GETFL);
-    uint32_t size = ring_size(window + 1);
+    uint32_t size = ring_size(window + ENTRIES_OF_LINE);
 
     *l = (struct lane){
         .fd = fd, .window = window, .transactions = transactions, .refused = refused, .arg = arg};
@@ -61,23 +62,23 @@ lane_fini(struct lane *l)
  */
 
 void
-lane_begin_point(struct lane *l, uint64_t line)
+lane_begin(struct lane *l, uint64_t line, enum lane_what what)
 {
     struct lane_entry *last = &l->entries[(l->entry_tail - 1) & l->entry_mask];
 
     if (l->transactions && !l->open) {
         buf_append_lit(&l->out, "*1\r\n$5\r\nMULTI\r\n");
         l->open = true;
-        l->open_points = 0;
+        l->open_commands = 0;
     }
-    l->open_points++;
+    l->open_commands++;
     l->in_flight++;
-    if (l->entry_tail != l->entry_head && last->line == line) {
+    if (l->entry_tail != l->entry_head && last->line == line && last->what == what) {
         last->n++;
         return;
     }
     ASSERT(l->entry_tail - l->entry_head <= l->entry_mask);
-    l->entries[l->entry_tail++ & l->entry_mask] = (struct lane_entry){line, 1};
+    l->entries[l->entry_tail++ & l->entry_mask] = (struct lane_entry){line, 1, what};
 }
 
 void
@@ -88,41 +89,41 @@ lane_commit(struct lane *l, struct slice key, struct slice position)
     ASSERT(l->open && l->size_tail - l->size_head <= l->size_mask);
     client_command(&l->out, ARRAY_SIZE(argv), argv);
     buf_append_lit(&l->out, "*1\r\n$4\r\nEXEC\r\n");
-    l->sizes[l->size_tail++ & l->size_mask] = l->open_points;
+    l->sizes[l->size_tail++ & l->size_mask] = l->open_commands;
     l->open = false;
 }
 
 /* --- answers -------------------------------------------------------------------------------------
  */
 
-/* n points from the oldest on are done. */
+/* n commands from the oldest on are done. */
 static void
-retire_points(struct lane *l, uint64_t n)
+retire(struct lane *l, uint64_t n)
 {
     l->in_flight -= n;
-    l->points_done += n;
     while (n > 0) {
         struct lane_entry *e = &l->entries[l->entry_head & l->entry_mask];
         uint64_t part = MIN(n, e->n);
 
         e->n -= (uint32_t)part;
         n -= part;
+        l->points_done += e->what == LANE_POINT ? part : 0;
         l->entry_head += e->n == 0;
     }
 }
 
-/* The line of the point that is the i-th of those under way. */
-static uint64_t
-line_of(const struct lane *l, uint64_t i)
+/* What the i-th of the commands under way belongs to. */
+static struct lane_entry
+entry_of(const struct lane *l, uint64_t i)
 {
     for (uint32_t at = l->entry_head; at != l->entry_tail; at++) {
         const struct lane_entry *e = &l->entries[at & l->entry_mask];
 
         if (i < e->n)
-            return e->line;
+            return *e;
         i -= e->n;
     }
-    return 0;
+    return (struct lane_entry){0};
 }
 
 /* Accounts for what the first `replies` replies of the stream have answered. */
@@ -132,7 +133,7 @@ settle(struct lane *l, uint64_t replies)
     if (!l->transactions) {
         if (replies - l->answered > l->in_flight)
             return -EPROTO;
-        retire_points(l, replies - l->answered);
+        retire(l, replies - l->answered);
         l->answered = replies;
         return 0;
     }
@@ -143,17 +144,33 @@ settle(struct lane *l, uint64_t replies)
             return 0;
         l->answered += n + OVERHEAD_REPLIES;
         l->size_head++;
-        retire_points(l, n);
+        retire(l, n);
     }
     /* The head of a transaction that is still being encoded may have been answered. */
-    return replies - l->answered <= l->open_points + 1ULL || !l->open ? 0 : -EPROTO;
+    return replies - l->answered <= l->open_commands + 1ULL || !l->open ? 0 : -EPROTO;
 }
 
-/* Errors that are about the point. Everything else is about the server or the load. */
 static bool
-is_about_the_point(const char *text)
+begins(const char *text, const char *with)
 {
-    return strncmp(text, "WRONGTYPE", 9) == 0 || strncmp(text, "ERR TSDB_SET:", 13) == 0;
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Errors that are about the series or the point. Everything else is about the server or the load.
+ */
+static bool
+is_about_the_data(enum lane_what what, const char *text)
+{
+    return begins(text, "WRONGTYPE") || begins(text, "ERR WRONGTYPE") ||
+           (what == LANE_LABELS ? begins(text, "ERR TSDB: ") || begins(text, "TSDB: ")
+                                : begins(text, "ERR TSDB_SET:"));
+}
+
+/* A series that is there need not be created; of a key of another type the points are refused. */
+static bool
+is_expected(enum lane_what what, const char *text)
+{
+    return what == LANE_LABELS && (strstr(text, "already exists") || strstr(text, "WRONGTYPE"));
 }
 
 static void
@@ -165,11 +182,11 @@ fail(struct lane *l, uint64_t line, const char *text)
     l->failure_line = line;
 }
 
-/* Which point a reply of the oldest transaction is about: queued, or an element of EXEC's. */
+/* Which command a reply of the oldest transaction is about: queued, or an element of EXEC's. */
 static bool
-point_of(const struct lane *l, uint64_t reply, uint64_t element, uint64_t *ret_i)
+command_of(const struct lane *l, uint64_t reply, uint64_t element, uint64_t *ret_i)
 {
-    uint32_t n = l->open_points;
+    uint32_t n = l->open_commands;
 
     if (l->size_head != l->size_tail)
         n = l->sizes[l->size_head & l->size_mask];
@@ -186,18 +203,19 @@ static void
 lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
 {
     struct lane *l = arg;
-    uint64_t i = 0, line;
-    bool point = true;
+    uint64_t i = 0;
+    bool data = true;
+    struct lane_entry e;
 
     if (settle(l, reply) < 0)
         return; /* the stream is found broken at its end, too */
     if (l->transactions)
-        point = point_of(l, reply - l->answered, element, &i);
-    line = line_of(l, i);
-    if (point && is_about_the_point(text) && (!l->transactions || element > 0))
-        l->refused(l->arg, line, text);
-    else
-        fail(l, line, text);
+        data = command_of(l, reply - l->answered, element, &i) && element > 0;
+    e = entry_of(l, i);
+    if (!data || !is_about_the_data(e.what, text))
+        fail(l, e.line, text);
+    else if (!is_expected(e.what, text))
+        l->refused(l->arg, e.line, e.what, text);
 }
 
 static int

@@ -11,7 +11,13 @@
  * so that the server has both or neither, whatever is killed when; a transaction ends with a line
  * of the file and its points are done when EXEC is answered.
  *
- * Every point remembers its line, for the place of a refusal. */
+ * The labels of a series travel before its first point, as two commands with an answer each:
+ *
+ *     TS.CREATE key, TS.ALTER key LABELS ...
+ *
+ * of which the first one fails where the series is there already.
+ *
+ * Every command remembers its line, for the place of a refusal. */
 #ifndef TOOLS_LOAD_LANE_H
 #define TOOLS_LOAD_LANE_H
 
@@ -26,14 +32,20 @@
 #define LANE_TRANSACTION_POINTS 1000
 #define LANE_FAILURE_MAX 320
 
-/* Points of one line, next to each other. */
+enum lane_what {
+    LANE_POINT,
+    LANE_LABELS,
+};
+
+/* Commands of one line, of one kind, next to each other. */
 struct lane_entry {
     uint64_t line;
     uint32_t n;
+    enum lane_what what;
 };
 
-/* A point was refused; the line it came from. */
-typedef void lane_refused_fn(void *arg, uint64_t line, const char *text);
+/* A point, or the labels of a series, were refused; the line they came from. */
+typedef void lane_refused_fn(void *arg, uint64_t line, enum lane_what what, const char *text);
 
 struct lane {
     int fd;
@@ -41,7 +53,7 @@ struct lane {
     size_t out_at; /* bytes of it that have left */
     struct reply_scan scan;
     uint64_t answered;  /* replies accounted for */
-    uint64_t in_flight; /* points encoded and not done */
+    uint64_t in_flight; /* commands encoded and not done */
     uint64_t window;
     uint64_t points_done;       /* answered, the refused ones among them */
     struct lane_entry *entries; /* ring */
@@ -49,8 +61,8 @@ struct lane {
     /* transactions */
     bool transactions;
     bool open; /* MULTI was encoded, EXEC not yet */
-    uint32_t open_points;
-    uint32_t *sizes; /* ring: points of each transaction under way */
+    uint32_t open_commands;
+    uint32_t *sizes; /* ring: commands of each transaction under way */
     uint32_t size_mask, size_head, size_tail;
     /* positions */
     uint64_t skip_line; /* lines up to it are there already */
@@ -66,9 +78,9 @@ int lane_init(struct lane *l, int fd, uint64_t window, bool transactions, lane_r
               void *arg);
 void lane_fini(struct lane *l);
 
-/* Makes room for a point of `line` and `bytes` of its command, which the caller appends to l->out.
- */
-void lane_begin_point(struct lane *l, uint64_t line);
+/* Before a command of `line`, which the caller appends to l->out. In a line all labels come before
+ * all points. */
+void lane_begin(struct lane *l, uint64_t line, enum lane_what what);
 /* Ends the open transaction by the command that sets the position. */
 void lane_commit(struct lane *l, struct slice key, struct slice position);
 

@@ -92,6 +92,15 @@ wait_until_due(struct load *ld, uint64_t wait_ns)
     return sink_failed(ld, rc);
 }
 
+void
+load_send_labels(struct load *ld, struct slice key)
+{
+    const struct labels *l = &ld->labels;
+
+    if (l->n > 0)
+        sink_label(&ld->sink, key, l->n, (struct slice){l->args.p, l->args.n});
+}
+
 int
 load_begin_points(struct load *ld, int64_t ts)
 {
@@ -123,8 +132,8 @@ load_end_line(struct load *ld)
         snprintf(ld->error, sizeof(ld->error), "stopped by a signal");
         rc = -EINTR;
     }
-    if (rc == 0 && unlikely(ld->o.strict && ld->report.refused)) {
-        snprintf(ld->error, sizeof(ld->error), "stopped at the first refused point (--strict)");
+    if (rc == 0 && unlikely(ld->o.strict && report_refusals(&ld->report))) {
+        snprintf(ld->error, sizeof(ld->error), "stopped at the first refusal (--strict)");
         rc = -EBADMSG;
     }
     if (unlikely(++ld->lines_seen % LOOK_EVERY_LINES == 0))

@@ -6,6 +6,7 @@
 #include "tools/lib/input.h"
 #include "tools/lib/keyname.h"
 #include "tools/lib/timetext.h"
+#include "tools/load/labels.h"
 #include "tools/load/options.h"
 #include "tools/load/pace.h"
 #include "tools/load/position.h"
@@ -22,11 +23,12 @@ struct load {
     /* the file */
     struct input in;
     struct file_facts facts;
+    struct labels labels;
     struct position position;
     bool with_position;
     uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
     uint64_t line;                      /* the one being worked on */
-    uint64_t lines_seen;
+    uint64_t lines_seen, series_seen; /* series: of --from-redis, which has no lines */
     /* over all files */
     uint64_t points_before, bytes_read;
     volatile const int *stop; /* a signal came */
@@ -40,6 +42,9 @@ int load_next_line(struct load *ld, char **ret_line, size_t *ret_n);
 int load_skip(struct load *ld);
 /* Reports the current line as bad. 0, or -EBADMSG when --strict says to stop. */
 __attribute__((format(printf, 2, 3))) int load_bad_line(struct load *ld, const char *fmt, ...);
+/* Sends ld->labels as those of a key, if there are any. Between load_begin_points and the first
+ * point. */
+void load_send_labels(struct load *ld, struct slice key);
 /* Before the points of a line: waits until they are due. 0 or a negative errno with ld->error. */
 int load_begin_points(struct load *ld, int64_t ts);
 /* Behind each line that was dealt with, bad ones too. 0 or a negative errno with ld->error set;

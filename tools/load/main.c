@@ -36,12 +36,16 @@ catch_signals(void)
 }
 
 static void
-on_refused(void *arg, uint64_t line, const char *text)
+on_refused(void *arg, uint64_t line, enum lane_what what, const char *text)
 {
     struct load *ld = arg;
 
-    ld->report.refused++;
-    report_line(&ld->report, line, "refused by the server: %s", text);
+    if (what == LANE_LABELS)
+        ld->report.unlabelled++;
+    else
+        ld->report.refused++;
+    report_line(&ld->report, line, "%srefused by the server: %s",
+                what == LANE_LABELS ? "labels are " : "", text);
 }
 
 /* --- setting up ----------------------------------------------------------------------------------
@@ -203,6 +207,10 @@ run_source(struct load *ld)
 {
     int rc;
 
+    rc = labels_init(&ld->labels, ld->o.labels, ld->o.from_redis ? NULL : &ld->facts, ld->error,
+                     sizeof(ld->error));
+    if (rc < 0)
+        return rc;
     if (ld->o.from_redis)
         rc = source_redis(ld);
     else if (strcmp(ld->o.format, "influx") == 0)
@@ -251,6 +259,7 @@ load_file(struct load *ld, const char *path)
         rc = load_opened(ld);
     ld->bytes_before += ld->in.file_bytes;
     ld->bytes_read += ld->in.file_at;
+    labels_fini(&ld->labels);
     input_close(&ld->in);
     return rc;
 }
@@ -263,15 +272,19 @@ say_summary(struct load *ld, double seconds)
 {
     const struct report *r = &ld->report;
     double rate = seconds > 0 ? (double)ld->points_before / seconds : 0;
+    bool redis = ld->o.from_redis != NULL;
 
     report_end_line(&ld->report);
     if (r->quiet)
         return;
     fprintf(r->to,
-            "%s %" PRIu64 " points of %" PRIu64 " lines, %" PRIu64
-            " bytes, in %.2f s (%.0f/s); %" PRIu64 " bad lines, %" PRIu64 " points refused\n",
-            ld->o.dry_run ? "read" : "loaded", ld->points_before - r->refused, ld->lines_seen,
-            ld->bytes_read, seconds, rate, r->lines_bad, r->refused);
+            "%s %" PRIu64 " points of %" PRIu64 " %s in %.2f s (%.0f/s); %" PRIu64
+            " bad lines, %" PRIu64 " points refused\n",
+            ld->o.dry_run ? "read" : "loaded", ld->points_before - r->refused,
+            redis ? ld->series_seen : ld->lines_seen, redis ? "series" : "lines", seconds, rate,
+            r->lines_bad, r->refused);
+    if (r->unlabelled)
+        fprintf(r->to, "%" PRIu64 " series have not got their labels\n", r->unlabelled);
     if (r->cells_left)
         fprintf(r->to, "%" PRIu64 " values are text, which is not stored\n", r->cells_left);
 }
@@ -305,7 +318,7 @@ run(struct load *ld, const char **files, unsigned n)
         (struct client_target){ld->o.host, (unsigned)ld->o.port, ld->o.user, ld->o.password};
     ld->stop = &stop_signal;
     rc = load_all(ld, files, n);
-    if (rc == 0 && ld->o.strict && ld->report.refused)
+    if (rc == 0 && ld->o.strict && report_refusals(&ld->report))
         rc = -EBADMSG;
     if (rc < 0)
         report_say(&ld->report, "%s", ld->error);
@@ -316,7 +329,7 @@ run(struct load *ld, const char **files, unsigned n)
     say_summary(ld, (double)(clock_now_ns() - start) / 1e9);
     if (rc < 0)
         return EXIT_STOPPED;
-    return ld->report.lines_bad || ld->report.refused ? EXIT_SOME_BAD : EXIT_LOADED;
+    return ld->report.lines_bad || report_refusals(&ld->report) ? EXIT_SOME_BAD : EXIT_LOADED;
 }
 
 int

@@ -24,6 +24,8 @@ static const struct option_row rows[] = {
     {"key", OPTION_TEXT, AT(key), 0, 0, "TEMPLATE",
      "key of a series: text with {key} {file} {symbol} {date} {kind} ({key}, or {file} when there "
      "is no key column)"},
+    {"labels", OPTION_TEXT, AT(labels), 0, 0, "NAME=TEXT,...",
+     "labels of each series, TEXT as in --key; none: none, of line protocol neither"},
     {"time", OPTION_TEXT, AT(time), 0, 0, "FORMAT",
      "s ms us ns, day-s to day-ns, iso, or a pattern such as '%Y%m%d %H:%M:%S' (iso)"},
     {"timezone", OPTION_TEXT, AT(timezone), 0, 0, "NAME",

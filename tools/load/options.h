@@ -13,7 +13,7 @@ struct load_options {
     bool dry_run;
     /* what the files are */
     const char *format, *columns, *header, *delimiter, *comment;
-    const char *key, *time, *timezone, *unit, *date;
+    const char *key, *labels, *time, *timezone, *unit, *date;
     const char *time_start;
     uint64_t time_step;
     bool truncate_times;

@@ -17,6 +17,7 @@ struct report {
     /* counted */
     uint64_t lines_bad;  /* could not be understood */
     uint64_t refused;    /* points the server refused */
+    uint64_t unlabelled; /* series whose labels it refused */
     uint64_t cells_left; /* values that are not numbers and were passed over (Influx strings) */
     uint64_t complaints;
     /* progress */
@@ -41,5 +42,11 @@ __attribute__((format(printf, 2, 3))) void report_say(struct report *r, const ch
 void report_progress(struct report *r, const struct report_state *s, uint64_t now_ns);
 /* Ends the progress line. */
 void report_end_line(struct report *r);
+
+static inline uint64_t
+report_refusals(const struct report *r)
+{
+    return r->refused + r->unlabelled;
+}
 
 #endif

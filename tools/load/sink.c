@@ -73,7 +73,7 @@ sink_open(struct sink *s, const struct sink_options *o)
 
     memset(s, 0, sizeof(*s));
     s->o = *o;
-    s->transaction_points = MIN((uint64_t)LANE_TRANSACTION_POINTS, MAX(o->window / 4, 1ULL));
+    s->transaction_commands = MIN((uint64_t)LANE_TRANSACTION_POINTS, MAX(o->window / 4, 1ULL));
     s->cache = calloc(SINK_SERIES_CACHED, sizeof(*s->cache));
     if (s->cache == NULL)
         return -ENOMEM;
@@ -92,6 +92,7 @@ sink_close(struct sink *s)
         free(s->cache[i]);
     free(s->cache);
     s->cache = NULL;
+    seen_fini(&s->labelled);
 }
 
 /* --- points --------------------------------------------------------------------------------------
@@ -194,9 +195,38 @@ sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct sl
         s->skipped++;
         return;
     }
-    lane_begin_point(l, s->line);
+    lane_begin(l, s->line, LANE_POINT);
     encode(s, &l->out, series, value, quality);
     s->lanes_of_line |= 1ULL << series->lane;
+}
+
+/* --- labels --------------------------------------------------------------------------------------
+ */
+
+bool
+sink_wants_labels(struct sink *s, struct slice key)
+{
+    const struct lane *l = &s->lanes[sink_lane_of_slot(key_slot(key), s->o.lanes)];
+
+    return !s->o.dry_run && s->line > l->skip_line &&
+           seen_add(&s->labelled, XXH3_64bits(key.p, key.n));
+}
+
+void
+sink_label(struct sink *s, struct slice key, unsigned n, struct slice args)
+{
+    unsigned lane = sink_lane_of_slot(key_slot(key), s->o.lanes);
+    struct slice create[] = {SLICE("TS.CREATE"), key};
+    struct buf *out = &s->lanes[lane].out;
+
+    lane_begin(&s->lanes[lane], s->line, LANE_LABELS);
+    client_command(out, ARRAY_SIZE(create), create);
+    lane_begin(&s->lanes[lane], s->line, LANE_LABELS);
+    buf_printf(out, "*%u\r\n$8\r\nTS.ALTER\r\n", 3 + 2 * n);
+    client_argument(out, key);
+    client_argument(out, SLICE("LABELS"));
+    buf_append(out, args.p, args.n);
+    s->lanes_of_line |= 1ULL << lane;
 }
 
 /* --- sending -------------------------------------------------------------------------------------
@@ -315,7 +345,7 @@ settle_lane(struct sink *s, struct lane *l)
     bool full = lane_is_full(l);
     int rc = 0;
 
-    if (l->open && (full || l->open_points >= s->transaction_points))
+    if (l->open && (full || l->open_commands >= s->transaction_commands))
         commit(s, l);
     if (l->out.n - l->out_at >= LANE_SEND_BYTES || full)
         rc = exchange(s, l);

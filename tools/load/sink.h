@@ -9,6 +9,7 @@
 #include "core/base.h"
 #include "tools/lib/client.h"
 #include "tools/load/lane.h"
+#include "tools/load/seen.h"
 
 #define SINK_SERIES_CACHED 65536
 #define SINK_STALL_SECONDS 60 /* without a byte from a server that owes answers */
@@ -36,10 +37,11 @@ struct sink {
     struct lane lanes[LANES_MAX];
     unsigned open_lanes;
     struct sink_series **cache;
+    struct seen labelled;     /* keys whose labels were sent */
     uint64_t line;            /* the one being given */
     uint64_t lanes_of_line;   /* bits: lanes that got points of it */
     uint64_t points, skipped; /* given; of them not sent, since they are there */
-    uint64_t transaction_points;
+    uint64_t transaction_commands;
     sink_position_fn *position;
     void *position_arg;
     /* the time is formatted once a line */
@@ -57,6 +59,10 @@ void sink_close(struct sink *s);
 void sink_begin_line(struct sink *s, uint64_t line);
 void sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct slice value,
                 uint8_t quality);
+/* Before the points of a line: is this key new, so that its labels are due? True once for a key. */
+bool sink_wants_labels(struct sink *s, struct slice key);
+/* Sends them: `args` are n names and n values as client_argument makes them. */
+void sink_label(struct sink *s, struct slice key, unsigned n, struct slice args);
 /* Sends what is due and waits for room. 0, or a negative errno with sink.error set. */
 int sink_end_line(struct sink *s);
 

@@ -126,6 +126,10 @@ set_key(struct csv_source *s, const struct format *f)
                                : "{key}, but --columns has no key column");
         rc = -EINVAL;
     }
+    if (rc == 0 && labels_name_key(&ld->labels) && s->key_column == NULL) {
+        snprintf(ld->error, sizeof(ld->error), "--labels has {key}, but --columns no key column");
+        rc = -EINVAL;
+    }
     return rc;
 }
 
@@ -293,19 +297,49 @@ take_values(struct csv_source *s)
     return 1;
 }
 
+static struct slice
+key_of_column(struct csv_source *s, const struct column *c)
+{
+    size_t suffix_n = strlen(c->suffix);
+
+    memcpy(s->key + s->key_n, c->suffix, suffix_n);
+    return (struct slice){s->key, s->key_n + suffix_n};
+}
+
+static bool
+has_value(const struct csv_source *s, unsigned i)
+{
+    return s->columns.c[i].role == COLUMN_VALUE && s->values[i].p;
+}
+
+static void
+send_labels(struct csv_source *s)
+{
+    struct load *ld = s->ld;
+
+    for (unsigned i = 0; i < s->columns.n; i++) {
+        struct slice key;
+
+        if (!has_value(s, i))
+            continue;
+        key = key_of_column(s, &s->columns.c[i]);
+        if (!sink_wants_labels(&ld->sink, key))
+            continue;
+        labels_set(&ld->labels,
+                   s->key_column ? s->fields[s->key_column->at] : (struct slice){0});
+        load_send_labels(ld, key);
+    }
+}
+
 static void
 send_values(struct csv_source *s)
 {
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
-        size_t suffix_n;
 
-        if (c->role != COLUMN_VALUE || s->values[i].p == NULL)
-            continue;
-        suffix_n = strlen(c->suffix);
-        memcpy(s->key + s->key_n, c->suffix, suffix_n);
-        sink_point(&s->ld->sink, (struct slice){s->key, s->key_n + suffix_n},
-                   c->any_type ? s->type : c->type, s->ts, s->values[i], s->quality);
+        if (has_value(s, i))
+            sink_point(&s->ld->sink, key_of_column(s, c), c->any_type ? s->type : c->type, s->ts,
+                       s->values[i], s->quality);
     }
 }
 
@@ -335,9 +369,12 @@ take_line(struct csv_source *s, char *line, size_t n)
         (rc = take_values(s)) <= 0)
         return rc;
     rc = load_begin_points(s->ld, s->ts);
-    if (rc == 0)
-        send_values(s);
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (s->ld->labels.rules_n > 0)
+        send_labels(s);
+    send_values(s);
+    return 0;
 }
 
 static int

@@ -36,18 +36,44 @@ set_up(struct influx_source *s)
     return -EINVAL;
 }
 
-/* Replaces the field's name in the key, whose front is there. */
-static void
-send_field(struct influx_source *s, const struct influx_field *f, size_t front, int64_t ts)
+/* The key of a field; its front, which the fields of a line share, is there. */
+static struct slice
+key_of_field(struct influx_source *s, size_t front, const struct influx_field *f)
 {
-    if (f->kind == INFLUX_TEXT) {
-        s->ld->report.cells_left++;
-        return;
-    }
     s->key.n = front;
     buf_append(&s->key, f->name.p, f->name.n);
     buf_append(&s->key, s->keyname.after, s->keyname.after_n);
-    sink_point(&s->ld->sink, (struct slice){s->key.p, s->key.n}, 0, ts, f->value, (uint8_t)f->kind);
+    return (struct slice){s->key.p, s->key.n};
+}
+
+static void
+send_labels(struct influx_source *s, size_t front)
+{
+    struct labels *labels = &s->ld->labels;
+
+    for (unsigned i = 0; i < s->line.n; i++) {
+        const struct influx_field *f = &s->line.fields[i];
+        struct slice key = key_of_field(s, front, f);
+
+        if (f->kind == INFLUX_TEXT || !sink_wants_labels(&s->ld->sink, key))
+            continue;
+        labels_set(labels, s->line.series);
+        labels_add_influx(labels, s->line.series, f->name);
+        load_send_labels(s->ld, key);
+    }
+}
+
+static void
+send_fields(struct influx_source *s, size_t front, int64_t ts)
+{
+    for (unsigned i = 0; i < s->line.n; i++) {
+        const struct influx_field *f = &s->line.fields[i];
+
+        if (f->kind == INFLUX_TEXT)
+            s->ld->report.cells_left++;
+        else
+            sink_point(&s->ld->sink, key_of_field(s, front, f), 0, ts, f->value, (uint8_t)f->kind);
+    }
 }
 
 static size_t
@@ -64,15 +90,20 @@ static int
 send_line(struct influx_source *s, int64_t ts)
 {
     int rc = load_begin_points(s->ld, ts);
+    size_t front;
 
+    if (rc < 0)
+        return rc;
     s->key.n = 0;
     buf_reserve(&s->key, KEY_BYTES_MAX + 1);
     buf_append(&s->key, s->keyname.before, s->keyname.before_n);
     buf_append(&s->key, s->line.series.p, s->line.series.n);
     buf_append_lit(&s->key, " ");
-    for (unsigned i = 0, front = (unsigned)s->key.n; rc == 0 && i < s->line.n; i++)
-        send_field(s, &s->line.fields[i], front, ts);
-    return rc;
+    front = s->key.n;
+    if (!s->ld->labels.off)
+        send_labels(s, front);
+    send_fields(s, front, ts);
+    return 0;
 }
 
 static int

@@ -13,15 +13,13 @@
 #include <stdlib.h>
 
 #define PAGE_POINTS 10000
-#define LABELS_MAX 1024
 
 struct redis_source {
     struct load *ld;
-    struct link from, to;
+    struct link from;
     struct keyname keyname;
     struct keys keys;
     struct buf key; /* of ours */
-    struct slice argv[4 + 2 * LABELS_MAX];
 };
 
 static int
@@ -65,70 +63,54 @@ set_key(struct redis_source *s)
     return -EINVAL;
 }
 
-static int
-connect_both(struct redis_source *s, const struct client_target *from)
-{
-    struct load *ld = s->ld;
-    int rc = link_open(&s->from, from);
-
-    if (rc < 0)
-        return link_failed(ld, &s->from, rc);
-    rc = ld->o.dry_run ? 0 : link_open(&s->to, &ld->target);
-    return rc < 0 ? link_failed(ld, &s->to, rc) : 0;
-}
-
 /* --- labels --------------------------------------------------------------------------------------
  */
 
-/* In the answer of TS.INFO, "[..., labels, [[name, value], ...], ...]". Their number, into `to`. */
-static unsigned
-find_labels(const struct buf *reply, struct slice *to)
+/* In the answer of TS.INFO, "[..., labels, [[name, value], ...], ...]". */
+static void
+add_labels(struct redis_source *s)
 {
-    struct reply_walk w = reply_walk_start(reply);
-    struct slice text;
+    struct reply_walk w = reply_walk_start(&s->from.reply);
+    struct slice name, value;
     char type;
-    int64_t n = reply_walk_next(&w, &type, &text), pairs = 0;
-    unsigned found = 0;
+    int64_t n = reply_walk_next(&w, &type, &name), pairs = 0;
 
     for (; type == '*' && n >= 2 && pairs == 0; n -= 2) {
         char kind;
 
-        reply_walk_next(&w, &kind, &text);
-        if (slice_equal(text, SLICE("labels")))
-            pairs = reply_walk_next(&w, &kind, &text);
+        reply_walk_next(&w, &kind, &name);
+        if (slice_equal(name, SLICE("labels")))
+            pairs = reply_walk_next(&w, &kind, &name);
         else
             reply_walk_skip(&w, 1);
     }
-    for (; pairs > 0 && found < 2 * LABELS_MAX; pairs--) {
-        if (reply_walk_next(&w, &type, &text) != 2 || type != '*')
+    for (; pairs > 0; pairs--) {
+        if (reply_walk_next(&w, &type, &name) != 2 || type != '*')
             break;
-        reply_walk_next(&w, &type, &to[found++]);
-        reply_walk_next(&w, &type, &to[found++]);
+        reply_walk_next(&w, &type, &name);
+        reply_walk_next(&w, &type, &value);
+        labels_add(&s->ld->labels, name, value);
     }
-    return found;
 }
 
 static int
 copy_labels(struct redis_source *s, struct slice key)
 {
-    struct slice info[] = {SLICE("TS.INFO"), key};
-    unsigned n;
-    int rc = link_ask(&s->from, ARRAY_SIZE(info), info);
+    struct load *ld = s->ld;
+    struct slice info[] = {SLICE("TS.INFO"), key}, ours = {s->key.p, s->key.n};
+    int rc = ld->labels.off ? 0 : link_ask(&s->from, ARRAY_SIZE(info), info);
 
     if (rc < 0)
-        return link_failed(s->ld, &s->from, rc);
-    n = find_labels(&s->from.reply, s->argv + 3);
-    if (n == 0 || s->ld->o.dry_run)
-        return 0;
-    s->argv[0] = SLICE("TS.CREATE");
-    s->argv[1] = (struct slice){s->key.p, s->key.n};
-    s->argv[2] = SLICE("LABELS");
-    rc = link_ask(&s->to, 3 + n, s->argv);
-    if (rc == -EPROTO && strstr(s->to.error, "already exists")) {
-        s->argv[0] = SLICE("TS.ALTER");
-        rc = link_ask(&s->to, 3 + n, s->argv);
-    }
-    return rc < 0 ? link_failed(s->ld, &s->to, rc) : 0;
+        return link_failed(ld, &s->from, rc);
+    labels_set(&ld->labels, key);
+    if (!ld->labels.off)
+        add_labels(s);
+    ld->line++;
+    ld->series_seen++;
+    sink_begin_line(&ld->sink, ld->line);
+    if (sink_wants_labels(&ld->sink, ours))
+        load_send_labels(ld, ours);
+    return load_end_line(ld);
 }
 
 /* --- points --------------------------------------------------------------------------------------
@@ -198,9 +180,7 @@ static void
 set_key_of(struct redis_source *s, struct slice key)
 {
     s->key.n = 0;
-    buf_append(&s->key, s->keyname.before, s->keyname.before_n);
-    buf_append(&s->key, key.p, key.n);
-    buf_append(&s->key, s->keyname.after, s->keyname.after_n);
+    keyname_put(&s->keyname, key, &s->key);
     buf_reserve(&s->key, 1);
 }
 
@@ -241,12 +221,12 @@ source_redis(struct load *ld)
 
     ASSERT(s);
     s->ld = ld;
-    s->from.fd = s->to.fd = -1;
+    s->from.fd = -1;
     rc = set_target(ld, &from, host, sizeof(host));
     if (rc == 0)
         rc = set_key(s);
-    if (rc == 0)
-        rc = connect_both(s, &from);
+    if (rc == 0 && link_open(&s->from, &from) < 0)
+        rc = link_failed(ld, &s->from, -EIO);
     if (rc == 0) {
         rc = keys_scan(&s->keys, &s->from, ld->o.match);
         if (rc < 0)
@@ -257,7 +237,6 @@ source_redis(struct load *ld)
         rc = load_series(s, s->keys.key[i]);
     keys_fini(&s->keys);
     link_close(&s->from);
-    link_close(&s->to);
     buf_fini(&s->key);
     free(s);
     return rc;
