@@ -55,6 +55,8 @@ buf_reserve(struct buf *b, size_t more)
 static inline void
 buf_append(struct buf *b, const void *p, size_t n)
 {
+    if (unlikely(n == 0)) /* memcpy takes no null pointer, not even then */
+        return;
     memcpy(buf_reserve(b, n), p, n);
     b->n += n;
 }

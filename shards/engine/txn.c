@@ -140,25 +140,33 @@ watch_look(void *arg, uint8_t db, struct slice name)
     key_peek(&c, &k);
 }
 
-/* Whatever the answer, EXEC ends watching. */
 static bool
 txn_watch_broken(struct txn *t)
 {
     struct session *s = t->session;
     bool broken = false;
 
-    if (!t->exec || !s->watching)
-        return false;
-    for (uint32_t i = 0; i < t->parts_n; i++) {
+    for (uint32_t i = 0; t->exec && s->watching && i < t->parts_n; i++) {
         struct watch_check w = {t, t->parts[i].sh};
 
         watch_each(w.sh->watches, s->id, watch_look, &w);
         broken = broken || watch_is_touched(w.sh->watches, s->id);
-        watch_remove(&w.sh->watches, s->id);
     }
+    return broken;
+}
+
+/* Whatever the answer, EXEC ends watching. */
+static void
+txn_watch_end(struct txn *t)
+{
+    struct session *s = t->session;
+
+    if (!t->exec || !s->watching)
+        return;
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        watch_remove(&t->parts[i].sh->watches, s->id);
     s->watching = false;
     memset(s->watch_shards, 0, sizeof(s->watch_shards));
-    return broken;
 }
 
 static void
@@ -175,18 +183,26 @@ txn_write_group(struct txn *t)
         record_group(&t->parts[i].sh->journal, shards, lsns, t->parts_n);
 }
 
-static void
-txn_run_commands(struct txn *t)
+/* False: it needs what the gates found in the cache a moment ago. */
+static bool
+txn_run_command(struct txn *t, struct queued_command *q)
 {
-    bool broken = txn_watch_broken(t);
+    struct ctx c = txn_ctx(t, q);
+    size_t before = t->reply.n;
 
-    if (txn_refused(t))
-        return;
-    if (broken) {
-        resp_null_array(&t->reply, t->session->proto);
-        metrics_inc(&t->core->metrics, txn_aborted);
-        return;
+    q->cmd->fn(&c);
+    t->db = t->exec ? t->session->db : t->db;
+    if (likely(c.need.kind == NEED_NOTHING)) {
+        metrics_inc(&t->core->metrics, commands_processed);
+        return true;
     }
+    buf_cut(&t->reply, before);
+    return false;
+}
+
+static void
+txn_begin_reply(struct txn *t)
+{
     t->changed = t->writes;
     if (t->writes && t->parts_n > 1)
         txn_write_group(t);
@@ -195,19 +211,41 @@ txn_run_commands(struct txn *t)
         metrics_inc(&t->core->metrics, txn_exec);
     }
     t->db = t->session->db;
-    for (struct queued_command *q = t->commands; q; q = q->next) {
-        struct ctx c = txn_ctx(t, q);
-        size_t before = t->reply.n;
+}
 
-        q->cmd->fn(&c);
-        if (unlikely(c.need.kind != NEED_NOTHING)) {
-            buf_cut(&t->reply, before);
-            resp_error(&t->reply, "ERR stored blocks left the cache meanwhile, nothing of this "
-                                  "command was done: try again");
-        }
-        t->db = t->exec ? t->session->db : t->db;
-        metrics_inc(&t->core->metrics, commands_processed);
+/* May what was run up to `last` be run again? */
+static bool
+txn_changed_nothing(const struct txn *t, const struct queued_command *last)
+{
+    for (const struct queued_command *q = t->commands; q != last; q = q->next)
+        if (!(q->cmd->flags & CMD_READONLY))
+            return false;
+    return !t->writes;
+}
+
+/* False: it has to start over. Between the gates and this a checkpoint may have brought a new file to
+ * the store, or the reads of another core pushed blocks out of the cache they share. What changes
+ * nothing is run again; what may have changed something says which of its commands was not done. */
+static bool
+txn_run_commands(struct txn *t)
+{
+    if (txn_refused(t))
+        return true;
+    if (txn_watch_broken(t)) {
+        resp_null_array(&t->reply, t->session->proto);
+        metrics_inc(&t->core->metrics, txn_aborted);
+        return true;
     }
+    txn_begin_reply(t);
+    for (struct queued_command *q = t->commands; q; q = q->next) {
+        if (likely(txn_run_command(t, q)))
+            continue;
+        if (txn_changed_nothing(t, q) && ++t->attempts < TXN_ATTEMPTS_MAX)
+            return false;
+        resp_error(&t->reply, "ERR stored blocks left the cache meanwhile, nothing of this "
+                              "command was done: try again");
+    }
+    return true;
 }
 
 /* Everything is leased. */
@@ -221,11 +259,13 @@ txn_try(struct txn *t)
         }
         for (uint32_t i = 0; i < t->parts_n; i++)
             txn_part_forget_need(&t->parts[i]);
-        txn_watch_broken(t);
         resp_error(&t->reply, "ERR what the transaction needs from disk does not stay in memory: "
                               "make it smaller, or raise maxmemory or store-block-cache-bytes");
-    } else {
-        txn_run_commands(t);
+    } else if (!txn_run_commands(t)) {
+        buf_cut(&t->reply, 0);
+        txn_retreat(t);
+        return;
     }
+    txn_watch_end(t);
     txn_release(t);
 }

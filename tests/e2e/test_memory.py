@@ -211,6 +211,34 @@ def test_keys_of_a_store_larger_than_the_block_cache_are_listed(t):
         s.stop()
 
 
+def test_keys_are_listed_while_checkpoints_come_and_go(t):
+    # Each brings files to the stores whose rows are in no cache yet.
+    s = t.server(cores=2)
+    keys = {b"k%d" % i for i in range(10000)}
+    send(s.client(timeout=60), [("SET", k, b"x" * 50) for k in keys])
+    s.restart()
+    stopping = threading.Event()
+    answers = []
+
+    def checkpoints():
+        c, n = s.client(timeout=60), 0
+        while not stopping.is_set():
+            answers.extend(c.pipe([("SET", "z%d" % ((n + i) % 2000), n) for i in range(100)]
+                                  + [("SAVE",)]))
+            n += 100
+
+    saver = threading.Thread(target=checkpoints, daemon=True)
+    saver.start()
+    c = s.client(timeout=60)
+    for i in range(20):
+        eq(set(c.ok("KEYS", "k*")), keys)
+        both = c.pipe([("MULTI",), ("KEYS", "k*"), ("KEYS", "k1*"), ("EXEC",)])[-1]
+        eq([set(r) for r in both], [keys, {k for k in keys if k.startswith(b"k1")}])
+    stopping.set()
+    saver.join()
+    eq(set(answers), {"OK"})
+
+
 def test_only_what_no_checkpoint_makes_room_for_is_refused(t):
     for cores in (1, 2):
         s = t.server(cores=cores)

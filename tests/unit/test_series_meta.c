@@ -109,6 +109,7 @@ Test(series_meta, a_key_takes_a_copy_and_counts_its_bytes)
     series_set_meta(a, k, &series_meta_default);
     cr_assert_null(k->meta);
     cr_assert_eq(arena_bytes(a), plain);
+    m = full();
     series_set_meta(a, k, &m);
     series_key_destroy(a, &k);
     cr_assert_eq(arena_bytes(a), 0);
