@@ -85,6 +85,19 @@ watched_is(const struct watched *k, uint8_t db, struct slice key)
     return k->db == db && slice_equal((struct slice){k->key, k->key_n}, key);
 }
 
+static bool
+watcher_has(struct watch_table *t, const struct watcher *w, uint8_t db, struct slice key)
+{
+    list_each(it, key_bucket(t, db, key))
+    {
+        const struct watched *k = list_entry(it, struct watched, by_key);
+
+        if (k->watcher == w && watched_is(k, db, key))
+            return true;
+    }
+    return false;
+}
+
 void
 watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key)
 {
@@ -96,7 +109,7 @@ watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key)
     w = watcher_find(*t, client);
     if (w == NULL)
         w = watcher_create(*t, client);
-    list_each(it, &w->keys) if (watched_is(list_entry(it, struct watched, by_client), db, key))
+    if (watcher_has(*t, w, db, key))
         return;
     k = malloc(sizeof(*k) + key.n);
     ASSERT(k);

@@ -9,7 +9,7 @@
 
 struct watch_table;
 
-/* Registers client `id` for a key. `expired_at_watch`: it was already gone by expiry. */
+/* Registers the client for a key; once is enough. */
 void watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key);
 /* Forgets every watch of the client; frees the table when it was the last. */
 void watch_remove(struct watch_table **t, uint64_t client);

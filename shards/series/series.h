@@ -226,7 +226,7 @@ struct series_flush {
     struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
     int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
     uint64_t as_of_lsn;
-    uint64_t dropped; /* set by series_flush_write */
+    uint64_t dropped; /* set by series_flush_write: points that no block can hold */
     uint32_t block_points_max;
     uint8_t type;
     bool has_stale_open;

@@ -414,6 +414,30 @@ Test(series_store, damaged_rows_are_errors)
     fixture_fini(&f);
 }
 
+Test(series_store, points_that_no_block_can_hold_are_counted)
+{
+    struct store_fixture f;
+    struct store_batch *batch;
+    struct bench b;
+    uint32_t i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (i = 0; i < 200; i++)
+        bench_add(&b, (int64_t)i * 10, 1, 0, DUPLICATE_LAST);
+    flush_whole(&b);
+    for (i = 0; i < BLOCK_POINTS_MAX + 5; i++)
+        cr_assert_eq(series_add(b.a, b.k, b.s, &b.lim, 10, i, 0, DUPLICATE_KEEP), SERIES_LATE);
+    flush_begin(&b);
+    batch = store_batch_create(f.s);
+    cr_assert_eq(series_flush_write(f.s, batch, 0, key_slot(KEY), KEY, &b.flush, &f.err), 0);
+    store_batch_destroy(&batch);
+    cr_assert_eq(b.flush.dropped, 6, "of one that was there and 5 more than a block holds");
+    flush_done(&b);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static int
