@@ -2,6 +2,7 @@
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts.h"
 #include "shards/engine/core.h"
+#include "shards/engine/prefetch.h"
 
 #include <math.h>
 
@@ -137,6 +138,22 @@ madd_parse(struct ctx *c, struct ts_point *p, const struct slice *arg)
     return error ? error : ts_parse_timestamp(c, arg[1], &p->ts);
 }
 
+/* The keys of k points from the i-th on. Those of one core wait for memory together. */
+static void
+madd_open(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
+{
+    struct wanted_key wanted[PREFETCH_KEYS];
+
+    for (uint32_t j = 0; j < k; j++) {
+        points[j].key = key_open(c, c->argv[1 + 3 * (i + j)]);
+        wanted[j] = (struct wanted_key){points[j].key.hash, points[j].key.name, c->db, true};
+        if (c->sh)
+            prefetch_bucket(c->sh, c->db, wanted[j].hash);
+    }
+    if (c->sh)
+        prefetch_keys(c->sh, wanted, k);
+}
+
 /* Everything is looked up and asked for before the first point is added: then the command cannot
  * be stopped half way. What earlier points of the command do to later ones is found out when they
  * are added. */
@@ -146,10 +163,11 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         struct ts_point *p = &points[i];
 
+        if (i % PREFETCH_KEYS == 0)
+            madd_open(c, p, i, MIN(n - i, (uint32_t)PREFETCH_KEYS));
         p->error = madd_parse(c, p, &c->argv[1 + 3 * i]);
         if (p->error)
             continue;
-        p->key = key_open(c, c->argv[1 + 3 * i]);
         p->e = key_find(c, &p->key);
         if (p->e == NULL || p->e->type != ENTRY_SERIES)
             p->error = ERR_TS_NOT_SERIES;
