@@ -26,21 +26,54 @@ series_free(struct arena *a, struct series_key *k, void *p, size_t n)
     arena_free(a, p, n);
 }
 
+#define GUESS_POINTS_MIN 64 /* fewer are halved at once */
+#define GUESS_STEP 16
+
+/* Most series have their points at regular times: the place looked for is near where it would be if
+ * these had, and a few cache misses are saved. From there in steps that double, so that no other order
+ * of times costs more than halving twice. Leaves it in [*ret_lo, *ret_hi]. */
+static void
+narrow(const struct sample *p, uint32_t n, int64_t ts, uint32_t *ret_lo, uint32_t *ret_hi)
+{
+    int64_t first = p[0].ts, last = p[n - 1].ts;
+    uint32_t at, step = GUESS_STEP;
+
+    if (ts <= first || ts > last) {
+        *ret_lo = *ret_hi = ts <= first ? 0 : n;
+        return;
+    }
+    at = (uint32_t)((double)((uint64_t)ts - (uint64_t)first) /
+                    (double)((uint64_t)last - (uint64_t)first) * (n - 1));
+    at = MIN(at, n - 1);
+    if (p[at].ts < ts) {
+        for (; n - 1 - at > step && p[at + step].ts < ts; step *= 2)
+            at += step;
+        *ret_lo = at + 1;
+        *ret_hi = MIN(at + step, n - 1);
+    } else {
+        for (; at > step && p[at - step].ts >= ts; step *= 2)
+            at -= step;
+        *ret_lo = at > step ? at - step + 1 : 1;
+        *ret_hi = at;
+    }
+}
+
 uint32_t
 samples_lower(const struct sample *p, uint32_t n, int64_t ts)
 {
-    uint32_t at = 0;
+    uint32_t lo = 0, hi = n;
 
-    while (n > 0) {
-        uint32_t half = n / 2;
-        if (p[at + half].ts < ts) {
-            at += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
+    if (n >= GUESS_POINTS_MIN)
+        narrow(p, n, ts, &lo, &hi);
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (p[mid].ts < ts)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    return at;
+    return lo;
 }
 
 uint32_t

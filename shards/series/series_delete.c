@@ -42,12 +42,13 @@ refill_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t 
 static int
 read_newest(const struct series_place *at, const struct series *s, int64_t to, struct samples *ret)
 {
-    struct series_query q = {.start = INT64_MIN, .end = to - 1, .limit = 1, .reverse = true};
+    struct series_query q = {.start = INT64_MIN, .limit = 1, .reverse = true};
     int64_t newest = INT64_MAX;
     int rc;
 
     if (to == INT64_MIN)
         return 0;
+    q.end = to - 1;
     rc = series_read(at->store, at->cached_only, at->db, at->slot, at->key, s, &q, newest_emit,
                      &newest);
     if (rc < 0 || newest == INT64_MAX)

@@ -1,4 +1,5 @@
 /* Series in memory. */
+#include "shards/series/series_priv.h"
 #include "tests/unit/series_model.h"
 
 Test(series, every_policy_meets_points_as_it_says)
@@ -159,4 +160,58 @@ Test(series, points_in_falling_order_are_sorted_in)
     cr_assert_gt(b.s->sealed_n, 10);
     assert_same(&b, "falling");
     bench_fini(&b);
+}
+
+static void
+expect_lower(const struct sample *p, uint32_t n, int64_t ts)
+{
+    uint32_t want = 0;
+
+    while (want < n && p[want].ts < ts)
+        want++;
+    cr_assert_eq(samples_lower(p, n, ts), want, "%u of %u points, time %lld", want, n,
+                 (long long)ts);
+}
+
+/* Gaps of a shape: regular, none, of any size, mostly none with jumps, from end to end of time. */
+static int64_t
+gap_of(int shape, uint32_t n)
+{
+    switch (shape) {
+    case 0:
+        return 1000;
+    case 1:
+        return 0;
+    case 2:
+        return rnd(5000);
+    case 3:
+        return rnd(20) ? rnd(2) : 1000000000;
+    default:
+        return INT64_MAX / (n + 1) * 2;
+    }
+}
+
+Test(series, the_place_of_a_time_is_found_whatever_the_times_are)
+{
+    static const uint32_t sizes[] = {0, 1, 2, 63, 64, 65, 100, 1500};
+    struct sample *p = malloc(1500 * sizeof(*p));
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes) * 5; i++) {
+        uint32_t n = sizes[i / 5];
+        int64_t ts = i % 5 == 4 ? INT64_MIN : -1000;
+
+        for (uint32_t k = 0; k < n; k++) {
+            p[k] = (struct sample){ts, 0};
+            ts += gap_of((int)(i % 5), n);
+        }
+        expect_lower(p, n, INT64_MIN);
+        expect_lower(p, n, INT64_MAX);
+        for (uint32_t k = 0; k < n; k++) {
+            expect_lower(p, n, p[k].ts);
+            expect_lower(p, n, p[k].ts + 1);
+            if (p[k].ts > INT64_MIN)
+                expect_lower(p, n, p[k].ts - 1);
+        }
+    }
+    free(p);
 }
