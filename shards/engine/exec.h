@@ -25,10 +25,11 @@ enum exec_result {
 
 struct exec_waiter {
     void (*again)(struct exec_waiter *w);
-    /* The request is not run again within again(): it keeps the lists of rows that were made for it,
-     * and gives them back itself. */
+    /* The request is not run again within again(): it keeps the lists of rows that were made for it
+     * and what is held in the block cache, and gives them back itself. */
     bool keeps_rows;
     struct row_list *rows;
+    struct store_hold *held;
     struct shard_waiter lease;
     struct list node; /* in core.journal_waiters */
 };

@@ -621,13 +621,16 @@ key_copy_ready(struct ctx *c, struct key *from, struct entry *e)
         return true;
     sk = entry_series(e);
     for (uint32_t i = 0; i < sk->n; i++) {
+        struct series_query fetch = all;
+
         if (series_read(store, true, from->db, key_slot(from->name), from->name, sk->types[i],
                         &all, count_emit, NULL) != -EAGAIN)
             continue;
-        c->need = (struct need){.kind = NEED_RANGE, .sh = from->sh, .key = from->name,
-                                .db = from->db, .type = sk->types[i]->type, .start = INT64_MIN,
-                                .end = INT64_MAX, .limit = UINT64_MAX};
-        return false;
+        series_query_fetch(sk->types[i], &fetch);
+        ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = from->sh, .key = from->name,
+                                         .db = from->db, .type = sk->types[i]->type,
+                                         .start = fetch.start, .end = fetch.end,
+                                         .limit = fetch.limit});
     }
-    return true;
+    return c->need.kind == NEED_NOTHING;
 }

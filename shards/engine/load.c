@@ -41,6 +41,9 @@ struct load {
     uint32_t ranges_n;
     struct checkpoint_waiter settled;
     struct row_list *list; /* NEED_ROWS, listed */
+    /* what is to be found in the block cache when the request runs again */
+    struct store_hold *held;
+    uint64_t held_room; /* bytes that may still be held */
 };
 
 /* A transaction comes back for its count only after messages to and fro. */
@@ -118,18 +121,19 @@ warm_key(struct load *l, struct load_key *k)
     struct slice row = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
 
     if (store_get(s, row, &k->pinned, &(struct store_error){0}) == 1)
-        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v);
+        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v, &l->held);
 }
 
 static void
-warm_range(const struct load_range *r)
+warm_range(struct load *l, const struct load_range *r)
 {
     const struct need *need = &r->need;
     struct series_query q = {.start = need->start, .end = need->end, .limit = need->limit,
                              .reverse = need->reverse};
     struct slice key = {r->key, need->key.n};
 
-    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q);
+    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q, &l->held_room,
+                      &l->held);
 }
 
 static void
@@ -169,7 +173,7 @@ load_work(struct offload_job *job)
         break;
     case NEED_RANGE:
         for (uint32_t i = 0; i < l->ranges_n; i++)
-            warm_range(&l->ranges[i]);
+            warm_range(l, &l->ranges[i]);
         break;
     case NEED_COUNT:
         look_up_maybes(l);
@@ -238,10 +242,12 @@ install_keys(struct load *l)
 }
 
 static void
-run_again(struct exec_waiter *w, struct row_list *list)
+run_again(struct exec_waiter *w, struct row_list *list, struct store_hold *held)
 {
     if (list)
         row_list_offer(list);
+    if (w->keeps_rows)
+        store_hold_join(&w->held, &held);
     if (list && w->keeps_rows) {
         list->owned = w->rows;
         w->rows = list;
@@ -249,6 +255,7 @@ run_again(struct exec_waiter *w, struct row_list *list)
     }
     w->again(w);
     row_list_destroy(&list);
+    store_hold_release(&held);
 }
 
 static void
@@ -256,6 +263,7 @@ load_finish(struct load *l)
 {
     struct exec_waiter *w = l->waiter;
     struct row_list *list = l->list;
+    struct store_hold *held = l->held;
     struct shard *sh = l->need.sh;
 
     if (l->need.kind == NEED_COUNT) {
@@ -270,7 +278,7 @@ load_finish(struct load *l)
     free(l->ranges);
     free(l->key);
     free(l);
-    run_again(w, list);
+    run_again(w, list, held);
 }
 
 struct load_lease {
@@ -403,6 +411,7 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     l->need.more = NULL;
     l->need.next = NULL;
     l->waiter = w;
+    l->held_room = SERIES_HELD_BYTES_MAX;
     l->flush_epoch = need->sh->flush_epoch;
     l->store_epoch = need->sh->store_epoch;
     if (need->kind == NEED_KEY) {

@@ -135,6 +135,7 @@ release_run(struct mesh_msg *m)
     if (group)
         shard_group_add(p->sh, &p->group);
     row_list_destroy(&p->fetched.rows);
+    store_hold_release(&p->fetched.held);
     shard_unlease(p->sh);
     if (!group && p->txn->owes_answer)
         shard_when_acked(p->sh, &p->ack, p->seq);

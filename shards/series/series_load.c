@@ -140,7 +140,7 @@ series_load(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
 
 int
 series_warm_open(struct store *s, uint8_t db, uint16_t slot, struct slice key,
-                 struct slice main_row)
+                 struct slice main_row, struct store_hold **held)
 {
     struct loader *l = malloc(sizeof(*l));
     struct store_value v;
@@ -160,7 +160,7 @@ series_warm_open(struct store *s, uint8_t db, uint16_t slot, struct slice key,
             continue;
         rc = get_open(l, &l->types[i], &v);
         if (rc == 1)
-            store_value_put(&v);
+            store_hold_value(held, v);
     }
     free(l);
     return MIN(rc, 0);

@@ -498,28 +498,56 @@ series_read(struct store *s, bool cached_only, uint8_t db, uint16_t slot, struct
 
 /* --- warming ---------------------------------------------------------------------------------- */
 
-/* Walks as read_rows does with the same query. Points are counted by whole blocks, and not those of
- * the first, of which the query may want only one end: rather a block too many than one too few. */
+/* Where a walk over block rows stands, and what it has passed. */
+struct warming {
+    struct series_rows rows;
+    const struct series_query *q;
+    uint64_t points, bytes;
+};
+
+/* Walks on, as read_rows does with the same query, over so many bytes; `rc` says whether there is a
+ * row. Points are counted by whole blocks, and not those of the first, of which the query may want
+ * only one end: rather a block too many than one too few. True: there is more to walk over. */
+static bool
+warm_on(struct warming *w, uint64_t bytes_max, int *rc)
+{
+    const struct series_query *q = w->q;
+
+    for (; *rc == 1; *rc = stored_move(&w->rows, q->reverse)) {
+        if (q->reverse ? w->rows.info.last_ts < q->start : w->rows.ts > q->end)
+            return false;
+        if (w->points > q->limit)
+            return false;
+        if (w->bytes > bytes_max)
+            return true;
+        w->points += w->points ? w->rows.info.count : 1;
+        w->bytes += w->rows.block.n;
+    }
+    return false;
+}
+
 int
 series_warm_range(struct store *s, uint8_t db, uint16_t slot, struct slice key, uint8_t type,
-                  const struct series_query *q)
+                  const struct series_query *q, uint64_t *room, struct store_hold **held)
 {
     struct series_id id = {db, slot, key, type};
-    struct series_rows rows;
-    uint64_t points = 0;
+    struct warming w = {.q = q};
     uint32_t gen;
+    bool more;
     int rc;
 
-    series_rows_open(&rows, s, &id, false, true);
-    series_rows_late_gen(&rows, &gen);
-    rc = stored_begin(&rows, q->reverse, q->start, q->end);
-    for (; rc == 1; rc = stored_move(&rows, q->reverse)) {
-        if (q->reverse ? rows.info.last_ts < q->start : rows.ts > q->end)
-            break;
-        if (points > q->limit)
-            break;
-        points += points ? rows.info.count : 1;
+    series_rows_open_holding(&w.rows, s, &id);
+    series_rows_late_gen(&w.rows, &gen);
+    rc = stored_begin(&w.rows, q->reverse, q->start, q->end);
+    more = warm_on(&w, *room, &rc);
+    series_rows_detach(&w.rows, held);
+    *room -= MIN(w.bytes, *room);
+    if (more) {
+        series_rows_open(&w.rows, s, &id, false, true);
+        rc = stored_begin(&w.rows, q->reverse, q->start, q->end);
+        w.points = 0;
+        warm_on(&w, UINT64_MAX, &rc);
+        series_rows_close(&w.rows);
     }
-    series_rows_close(&rows);
     return rc == -EIO ? rc : 0;
 }

@@ -12,20 +12,46 @@ block_name(struct series_rows *r, int64_t ts)
     return (struct slice){r->name, row_block(r->name, id->db, id->slot, id->key, id->type, ts)};
 }
 
-void
-series_rows_open(struct series_rows *r, struct store *s, const struct series_id *id,
-                 bool cached_only, bool fill_cache)
+/* The bounds lie in r->name until it is used for something else. */
+static void
+prepare(struct series_rows *r, const struct series_id *id, struct slice *ret_from,
+        struct slice *ret_to)
 {
     size_t room = row_key_room(id->key);
     char *upper;
-    struct slice from, to;
 
     *r = (struct series_rows){.id = *id, .name = malloc(2 * room)};
     ASSERT(r->name);
     upper = r->name + room;
-    from = (struct slice){r->name, row_key_lower(r->name, id->db, id->slot, id->key)};
-    to = (struct slice){upper, row_key_upper(upper, id->db, id->slot, id->key)};
+    *ret_from = (struct slice){r->name, row_key_lower(r->name, id->db, id->slot, id->key)};
+    *ret_to = (struct slice){upper, row_key_upper(upper, id->db, id->slot, id->key)};
+}
+
+void
+series_rows_open(struct series_rows *r, struct store *s, const struct series_id *id,
+                 bool cached_only, bool fill_cache)
+{
+    struct slice from, to;
+
+    prepare(r, id, &from, &to);
     r->it = store_iter_open(s, from, to, cached_only, fill_cache);
+}
+
+void
+series_rows_open_holding(struct series_rows *r, struct store *s, const struct series_id *id)
+{
+    struct slice from, to;
+
+    prepare(r, id, &from, &to);
+    r->it = store_iter_open_holding(s, from, to);
+}
+
+void
+series_rows_detach(struct series_rows *r, struct store_hold **held)
+{
+    store_hold_iter(held, r->it);
+    r->it = NULL;
+    series_rows_close(r);
 }
 
 void

@@ -34,6 +34,10 @@ row_key_room(struct slice key)
 
 void series_rows_open(struct series_rows *r, struct store *s, const struct series_id *id,
                       bool cached_only, bool fill_cache);
+/* Blocking; the rows it passes stay in the block cache (store_iter_open_holding) until what
+ * series_rows_detach hands over is released. */
+void series_rows_open_holding(struct series_rows *r, struct store *s, const struct series_id *id);
+void series_rows_detach(struct series_rows *r, struct store_hold **held);
 void series_rows_close(struct series_rows *r);
 
 /* Each moves to a block row: 1 = on it; 0 = there is none; -EAGAIN, -EIO; -EBADMSG: it is damaged.

@@ -71,13 +71,17 @@ int series_delete_plan(const struct series_place *at, const struct series *s, in
 /* Of a query that met -EAGAIN: what must be fetched, deletions considered. */
 void series_query_fetch(const struct series *s, struct series_query *q);
 
-/* Helper: brings every row into the block cache that series_read of this query may touch. 0 or
- * -EIO. */
+/* Bytes of rows that are held in the block cache for one request; what is more has to find room. */
+#define SERIES_HELD_BYTES_MAX (64 * MIB)
+
+/* Helper: brings every row into the block cache that series_read of this query may touch; they stay
+ * until what is added to *held is released, on any thread. Takes them off *room, the bytes that may
+ * be held. 0 or -EIO. */
 int series_warm_range(struct store *s, uint8_t db, uint16_t slot, struct slice key, uint8_t type,
-                      const struct series_query *q);
+                      const struct series_query *q, uint64_t *room, struct store_hold **held);
 /* Helper: the same for what series_load of this main row needs. */
 int series_warm_open(struct store *s, uint8_t db, uint16_t slot, struct slice key,
-                     struct slice main_row);
+                     struct slice main_row, struct store_hold **held);
 
 /* Rebuilds the part of a series key that is in memory from its main row (head included) and each
  * type's open row. The key must not be part of a checkpoint under way.

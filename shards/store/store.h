@@ -74,6 +74,9 @@ int store_get(struct store *s, struct slice key, struct store_value *ret_v,
 struct store_iter;
 struct store_iter *store_iter_open(struct store *s, struct slice lower, struct slice upper,
                                    bool cached_only, bool fill_cache);
+/* Blocks. Whatever this one passes stays in the block cache while it is open, beyond the cache's
+ * limit if need be: a block as large as the value in it may be more than the cache takes in. */
+struct store_iter *store_iter_open_holding(struct store *s, struct slice lower, struct slice upper);
 void store_iter_close(struct store_iter **it);
 /* Positions: at the first row >= key; at the last row <= key; first; last. */
 void store_iter_seek(struct store_iter *it, struct slice key);
@@ -88,6 +91,15 @@ bool store_iter_valid(const struct store_iter *it);
 int store_iter_status(const struct store_iter *it, struct store_error *err);
 struct slice store_iter_key(const struct store_iter *it);
 struct slice store_iter_value(const struct store_iter *it);
+
+/* What is to stay in the block cache for a while: iterators that were opened holding, and values.
+ * NULL is an empty one. */
+struct store_hold;
+void store_hold_iter(struct store_hold **h, struct store_iter *it);
+void store_hold_value(struct store_hold **h, struct store_value v);
+/* Moves all that `from` holds. */
+void store_hold_join(struct store_hold **h, struct store_hold **from);
+void store_hold_release(struct store_hold **h);
 
 /* A set of puts and deletes that becomes visible at once and is on disk when commit returns 0.
  * Later operations on the same key win. Memory is bounded by the caller's slices. */

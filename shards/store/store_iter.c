@@ -38,9 +38,8 @@ enter(struct store *s, bool cached_only)
     return -EIO;
 }
 
-struct store_iter *
-store_iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_only,
-                bool fill_cache)
+static struct store_iter *
+iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_only)
 {
     struct store_iter *it = calloc(1, sizeof(*it) + lower.n + upper.n);
 
@@ -51,11 +50,38 @@ store_iter_open(struct store *s, struct slice lower, struct slice upper, bool ca
         return it;
     it->how = rocksdb_readoptions_create();
     set_bounds(it, lower, upper);
-    rocksdb_readoptions_set_fill_cache(it->how, fill_cache);
     if (cached_only)
         rocksdb_readoptions_set_read_tier(it->how, STORE_READ_TIER_CACHE);
-    it->it = rocksdb_create_iterator(s->db, it->how);
     return it;
+}
+
+static struct store_iter *
+iter_begin(struct store_iter *it)
+{
+    if (!it->error)
+        it->it = rocksdb_create_iterator(it->s->db, it->how);
+    return it;
+}
+
+struct store_iter *
+store_iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_only,
+                bool fill_cache)
+{
+    struct store_iter *it = iter_open(s, lower, upper, cached_only);
+
+    if (!it->error)
+        rocksdb_readoptions_set_fill_cache(it->how, fill_cache);
+    return iter_begin(it);
+}
+
+struct store_iter *
+store_iter_open_holding(struct store *s, struct slice lower, struct slice upper)
+{
+    struct store_iter *it = iter_open(s, lower, upper, false);
+
+    if (!it->error)
+        rocksdb_readoptions_set_pin_data(it->how, 1);
+    return iter_begin(it);
 }
 
 void

@@ -2,7 +2,7 @@
 and only what cannot be served at all is refused."""
 import threading
 
-from pinstripe import eq, key_slot, keys_on, until
+from pinstripe import eq, key_core, key_slot, keys_on, until
 from resp import info
 
 MIB = 1 << 20
@@ -260,3 +260,85 @@ def test_only_what_no_checkpoint_makes_room_for_is_refused(t):
         eq(c("SET", here, "w"), "OK")
         s.restart()
         eq(s.client()("MGET", here, there), [b"w", b"v"])
+
+
+# --- a cache that cannot hold what is read ----------------------------------------------------------------
+
+
+def beside_large_values(t, cores):
+    """Series whose rows share blocks of the store with values larger than the block cache."""
+    s = t.server(cores=cores, store_block_cache_bytes="1mb", journal_batch_bytes="4mb",
+                 journal_segment_bytes="16mb")
+    c = s.client(timeout=60)
+    # In one slot, in this order in the store; some of the series have rows of a few bytes.
+    names = ["{t}%02d" % i for i in range(12)]
+    series, strings = names[::2], names[1::2]
+    s.points = {k: [(i, float(n) if n % 2 else t.random.random()) for i in range(12000)]
+                for n, k in enumerate(series)}
+    for k, points in s.points.items():
+        assert set(c.pipe_many([("TSDB_SET", k, ts, v) for ts, v in points])) == {"OK"}
+    s.strings = {k: t.random.randbytes(3 * MIB) for k in strings}
+    for k, v in s.strings.items():
+        eq(c("SET", k, v), "OK")
+    s.restart()
+    return s
+
+
+def points_of(reply):
+    return [(p[0], float(p[1])) for p in reply]
+
+
+def test_series_are_read_whatever_stands_beside_them_in_the_store(t):
+    s = beside_large_values(t, 1)
+    c = s.client(timeout=60)
+    for k, points in s.points.items():
+        eq(points_of(c.ok("TSDB_GET", k, 5000, 5100)), points[5000:5101])
+        eq(points_of(c.ok("TSDB_GET", k, "-", "+")), points)
+        eq(points_of(c.ok("TSDB_GET", k, "-", "+", "REV")), points[::-1])
+        eq(c.ok("TSDB_SET", k, 3, 0.5), "OK")
+        points[3] = (3, 0.5)
+        eq(points_of(c.ok("TSDB_GET", k, "-", 10)), points[:11])
+    for k, v in s.strings.items():
+        assert c.ok("GET", k) == v
+        eq(c.ok("APPEND", k, "x"), len(v) + 1)
+    s.restart()
+    c = s.client(timeout=60)
+    for k, points in s.points.items():
+        eq(c.ok("COPY", k, k + "copy"), 1)
+        eq(c.ok("RENAME", k, k + "new"), "OK")
+        for name in (k + "copy", k + "new"):
+            eq(points_of(c.ok("TSDB_GET", name, "-", "+")), points)
+
+
+def test_transactions_read_series_whatever_stands_beside_them_in_the_store(t):
+    s = beside_large_values(t, 2)
+    c = s.client(timeout=60)
+    other = next(k for k in ("o%d" % i for i in range(9)) if key_core(k, 2) != key_core("{t}", 2))
+    asked = list(s.points)[:3]
+    c.pipe([("MULTI",), ("SET", other, 1)] + [("TSDB_GET", k, "-", "+") for k in asked])
+    got = c.ok("EXEC")
+    eq(got[0], "OK")
+    for k, reply in zip(asked, got[1:]):
+        eq(points_of(reply), s.points[k])
+    for k in asked:
+        eq(c.ok("RENAME", k, other + k.replace("{t}", "")), "OK")
+        eq(points_of(c.ok("TSDB_GET", other + k.replace("{t}", ""), "-", "+")), s.points[k])
+
+
+def test_a_series_of_many_data_types_is_renamed_and_copied_from_the_store(t):
+    s = t.server(appendfsync="everysec")
+    c = s.client()
+    values = [[t.random.random() for _ in range(12000)] for _ in range(12)]
+    for n, some in enumerate(values):
+        points = [("TSDB_SET", "k", 100 * i, v, "%02x" % n) for i, v in enumerate(some)]
+        assert set(c.pipe_many(points)) == {"OK"}
+    s.restart()
+    c = s.client()
+    eq(c.ok("COPY", "k", "copy"), 1)
+    s.restart()
+    c = s.client()
+    eq(c.ok("RENAME", "k", "new"), "OK")
+    for n, some in enumerate(values):
+        for name in ("copy", "new"):
+            got = c.ok("TSDB_GET", name, "-", "+", 12000, "TYPE", "%02x" % n)
+            eq(points_of(got), [(100 * i, v) for i, v in enumerate(some)])

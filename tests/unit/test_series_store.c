@@ -238,6 +238,8 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
 Test(series_store, a_read_of_what_is_not_cached_says_so_and_warming_helps)
 {
     struct series_query q = {.start = 0, .end = 40000, .limit = UINT64_MAX};
+    struct store_hold *held = NULL;
+    uint64_t room = SERIES_HELD_BYTES_MAX;
     struct store_fixture f;
     struct bench b;
     uint32_t n = 0, round;
@@ -256,18 +258,20 @@ Test(series_store, a_read_of_what_is_not_cached_says_so_and_warming_helps)
         series_key_destroy(b.a, &b.k);
         row = (struct slice){b.row, b.row_n};
         cr_assert_eq(series_load(f.s, true, 0, key_slot(KEY), KEY, row, b.a, &b.k), -EAGAIN);
-        cr_assert_eq(series_warm_open(f.s, 0, key_slot(KEY), KEY, row), 0);
+        cr_assert_eq(series_warm_open(f.s, 0, key_slot(KEY), KEY, row, &held), 0);
         cr_assert_eq(series_load(f.s, true, 0, key_slot(KEY), KEY, row, b.a, &b.k), 0);
+        store_hold_release(&held);
         b.s = series_find(b.k, TYPE);
         q.reverse = round & 1;
         q.limit = round & 2 ? 300 : UINT64_MAX;
         n = 0;
         cr_assert_eq(series_read(f.s, true, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &n),
                      -EAGAIN);
-        cr_assert_eq(series_warm_range(f.s, 0, key_slot(KEY), KEY, TYPE, &q), 0);
+        cr_assert_eq(series_warm_range(f.s, 0, key_slot(KEY), KEY, TYPE, &q, &room, &held), 0);
         n = 0;
         cr_assert_eq(series_read(f.s, true, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &n), 0);
         cr_assert_eq(n, round & 2 ? 300 : 4001);
+        store_hold_release(&held);
         bench_fini(&b);
         fixture_fini(&f);
     }

@@ -209,6 +209,64 @@ Test(store, big_values_come_back_whole)
 }
 
 static void
+expect_cached(struct store_fixture *f, const char *key, int rc)
+{
+    struct store_value v;
+
+    cr_assert_eq(store_get_cached(f->s, slice_of(key), &v), rc, "%s", key);
+    if (rc == 1)
+        store_value_put(&v);
+}
+
+/* A small row that shares its block with a value larger than the cache. */
+Test(store, a_block_that_is_held_stays_in_a_cache_too_small_for_it)
+{
+    char *big = calloc(1, BIG_BYTES);
+    struct store_hold *held = NULL, *more = NULL;
+    struct store_fixture f;
+    struct store_batch *b;
+    struct store_value v;
+    struct store_iter *it;
+
+    fixture_init(&f);
+    fixture_put(&f, "another", "x");
+    b = store_batch_create(f.s);
+    store_batch_put(b, SLICE("k1"), SLICE("small"));
+    store_batch_put(b, SLICE("k2"), (struct slice){big, BIG_BYTES});
+    cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
+    store_batch_destroy(&b);
+    store_close(&f.s);
+    store_env_destroy(&f.env);
+    f.env = fixture_env(1 * MIB);
+    fixture_open(&f);
+    for (int round = 0; round < 2; round++) {
+        cr_assert_eq(store_get(f.s, SLICE("k1"), &v, &f.err), 1);
+        store_value_put(&v);
+        expect_cached(&f, "k1", -EAGAIN);
+        if (round == 0) {
+            it = store_iter_open_holding(f.s, SLICE("k1"), SLICE("k3"));
+            store_iter_first(it);
+            store_iter_next(it);
+            cr_assert(store_iter_valid(it));
+            store_iter_next(it);
+            store_hold_iter(&more, it);
+        } else {
+            cr_assert_eq(store_get(f.s, SLICE("k1"), &v, &f.err), 1);
+            store_hold_value(&more, v);
+        }
+        store_hold_join(&held, &more);
+        cr_assert_null(more);
+        expect_cached(&f, "k1", 1);
+        expect_cached(&f, "k2", 1);
+        store_hold_release(&held);
+        cr_assert_null(held);
+        expect_cached(&f, "k1", -EAGAIN);
+    }
+    fixture_fini(&f);
+    free(big);
+}
+
+static void
 expect_walk(struct store_iter *it, bool forward, const char *keys)
 {
     for (; *keys; keys++) {
