@@ -20,14 +20,15 @@ wrong_arity(struct ctx *c)
 
 /* --- labels ----------------------------------------------------------------------------------- */
 
-/* Does an option begin here, so that a list of labels ends? */
+/* Does an option begin here, so that a list of labels ends? ALIGN does not end it, in RedisTimeSeries
+ * neither. */
 static bool
 is_keyword(struct slice s)
 {
     static const char *const words[] = {
-        "latest",  "filter_by_ts", "filter_by_value", "withlabels", "selected_labels",
-        "count",   "align",        "aggregation",     "filter",     "buckettimestamp",
-        "empty",   "groupby",      "reduce",          "excludeempty",
+        "latest", "filter_by_ts",    "filter_by_value", "withlabels", "selected_labels", "count",
+        "filter", "buckettimestamp", "aggregation",     "empty",      "groupby",         "reduce",
+        "excludeempty",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -193,12 +193,17 @@ def close(got, want):
 
 
 def test_a_transaction_sees_what_it_did(t):
-    s = t.server(cores=2)
-    c = s.client(proto=3)
-    fill(t, c, 300)
-    c.ok("SAVE")
-    s.restart()
-    c = s.client(proto=3)
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client(proto=3)
+        fill(t, c, 300)
+        c.ok("SAVE")
+        s.restart()
+        transaction(s.client(proto=3))
+        s.stop()
+
+
+def transaction(c):
     queries = [("TS.MGET", "WITHLABELS", "FILTER", "area=a1"),
                ("TS.MRANGE", "-", "+", "AGGREGATION", "sum", 500, "FILTER", "area=(a0,a1)"),
                ("TS.MREVRANGE", "-", "+", "FILTER", "area=(a0,a1)", "GROUPBY", "area", "REDUCE", "max")]
