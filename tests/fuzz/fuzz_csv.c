@@ -41,8 +41,8 @@ check_line(const char *text, size_t n, char delimiter)
 static void
 check_cell(struct slice cell)
 {
-    static const char *const maps[] = {"00/scale=1000", "00/hex", "00/HEX", "00/text", "00/float",
-                                       "00"};
+    static const char *const maps[] = {"00/scale=1000", "00/hex",   "00/HEX",
+                                       "00/text",       "00/float", "00"};
     struct columns *cs = malloc(sizeof(*cs));
     char room[CELL_PUT_MAX], error[256], text[RESP_DOUBLE_TEXT_MAX];
     struct slice number;

@@ -1,5 +1,5 @@
-/* Line protocol: a series comes apart and together again, the key of each field of a good line comes apart into its two parts again, and the
- * value that is written is read as the same. */
+/* Line protocol: a series comes apart and together again, the key of each field of a good line
+ * comes apart into its two parts again, and the value that is written is read as the same. */
 #include "net/number.h"
 #include "tools/lib/influx.h"
 

@@ -83,7 +83,8 @@ set_columns(struct csv_writer *w, const struct format *f)
     int rc;
 
     if (text == NULL) {
-        snprintf(d->error, sizeof(d->error), "--format csv needs --columns, as in --columns time,00");
+        snprintf(d->error, sizeof(d->error),
+                 "--format csv needs --columns, as in --columns time,00");
         return -EINVAL;
     }
     rc = columns_parse(&w->columns, text, d->error, sizeof(d->error));

@@ -93,8 +93,7 @@ add_unescaped(struct labels *l, struct slice name, struct slice value)
     influx_unescape(&text, name);
     name_n = text.n;
     influx_unescape(&text, value);
-    labels_add(l, (struct slice){text.p, name_n},
-               (struct slice){text.p + name_n, text.n - name_n});
+    labels_add(l, (struct slice){text.p, name_n}, (struct slice){text.p + name_n, text.n - name_n});
     buf_fini(&text);
 }
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES (64 * KIB)
-#define ENTRIES_OF_LINE 2  /* its labels and its points; a line may begin in a window almost full */
+#define ENTRIES_OF_LINE 2  /* labels, points: a line may begin when the window is almost full */
 #define OVERHEAD_REPLIES 3 /* of a transaction: MULTI, SET, EXEC */
 
 static void lane_error(void *arg, uint64_t reply, uint64_t element, const char *text);

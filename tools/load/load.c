@@ -121,6 +121,15 @@ load_begin_points(struct load *ld, int64_t ts)
 }
 
 int
+load_check_strict(struct load *ld)
+{
+    if (likely(!ld->o.strict || report_refusals(&ld->report) == 0))
+        return 0;
+    snprintf(ld->error, sizeof(ld->error), "stopped at the first refusal (--strict)");
+    return -EBADMSG;
+}
+
+int
 load_end_line(struct load *ld)
 {
     int rc;
@@ -132,10 +141,8 @@ load_end_line(struct load *ld)
         snprintf(ld->error, sizeof(ld->error), "stopped by a signal");
         rc = -EINTR;
     }
-    if (rc == 0 && unlikely(ld->o.strict && report_refusals(&ld->report))) {
-        snprintf(ld->error, sizeof(ld->error), "stopped at the first refusal (--strict)");
-        rc = -EBADMSG;
-    }
+    if (rc == 0)
+        rc = load_check_strict(ld);
     if (unlikely(++ld->lines_seen % LOOK_EVERY_LINES == 0))
         show_progress(ld, clock_now_ns());
     return rc;

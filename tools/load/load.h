@@ -28,7 +28,7 @@ struct load {
     bool with_position;
     uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
     uint64_t line;                      /* the one being worked on */
-    uint64_t lines_seen, series_seen; /* series: of --from-redis, which has no lines */
+    uint64_t lines_seen, series_seen;   /* series: of --from-redis, which has no lines */
     /* over all files */
     uint64_t points_before, bytes_read;
     volatile const int *stop; /* a signal came */
@@ -47,6 +47,8 @@ __attribute__((format(printf, 2, 3))) int load_bad_line(struct load *ld, const c
 void load_send_labels(struct load *ld, struct slice key);
 /* Before the points of a line: waits until they are due. 0 or a negative errno with ld->error. */
 int load_begin_points(struct load *ld, int64_t ts);
+/* 0, or -EBADMSG with ld->error set when something was refused and --strict says to stop. */
+int load_check_strict(struct load *ld);
 /* Behind each line that was dealt with, bad ones too. 0 or a negative errno with ld->error set;
  * -EINTR when a signal came. */
 int load_end_line(struct load *ld);

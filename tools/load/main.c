@@ -239,6 +239,7 @@ load_opened(struct load *ld)
         rc = -EIO;
     }
     ld->points_before += sink_points_done(&ld->sink);
+    labels_fini(&ld->labels);
     sink_close(&ld->sink);
     if (ld->with_position)
         position_close(&ld->position);
@@ -259,7 +260,6 @@ load_file(struct load *ld, const char *path)
         rc = load_opened(ld);
     ld->bytes_before += ld->in.file_bytes;
     ld->bytes_read += ld->in.file_at;
-    labels_fini(&ld->labels);
     input_close(&ld->in);
     return rc;
 }
@@ -318,8 +318,8 @@ run(struct load *ld, const char **files, unsigned n)
         (struct client_target){ld->o.host, (unsigned)ld->o.port, ld->o.user, ld->o.password};
     ld->stop = &stop_signal;
     rc = load_all(ld, files, n);
-    if (rc == 0 && ld->o.strict && report_refusals(&ld->report))
-        rc = -EBADMSG;
+    if (rc == 0)
+        rc = load_check_strict(ld);
     if (rc < 0)
         report_say(&ld->report, "%s", ld->error);
     if (rc < 0 && rc != -EINVAL && ld->with_position)

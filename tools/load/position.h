@@ -49,11 +49,11 @@ struct position {
 
 /* Takes the name for this process, waits for an earlier load under it to be gone, and reads what is
  * there, or writes the first record. `lanes` is how many to use when nothing is there; p->lanes is
- * how many to use. The wait is at most wait_seconds. `first` is the beginning of the file, up to POSITION_FIRST_BYTES. 0, or a
- * negative errno with p->error set. position_close is due in any case. */
+ * how many to use. The wait is at most wait_seconds. `first` is the beginning of the file, up to
+ * POSITION_FIRST_BYTES. 0, or a negative errno with p->error set. position_close is due in any
+ * case. */
 int position_open(struct position *p, const struct client_target *t, const char *name,
-                  unsigned lanes, uint64_t options_hash, struct slice first,
-                  uint64_t wait_seconds);
+                  unsigned lanes, uint64_t options_hash, struct slice first, uint64_t wait_seconds);
 void position_close(struct position *p);
 /* For the sink: the key and the text of a lane's position after p->now. */
 void position_of_lane(void *position, unsigned lane, struct slice *ret_key,

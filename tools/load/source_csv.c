@@ -1,185 +1,10 @@
 /* CSV of any shape, by a column map. A line is understood as a whole before any of its points is
  * sent: a bad line gives none. */
-#include "tools/load/load.h"
+#include "tools/load/source_csv_priv.h"
 
 #include "net/number.h"
-#include "tools/lib/columns.h"
-#include "tools/lib/csv.h"
-#include "tools/lib/formats.h"
 
 #include <stdlib.h>
-
-#define CELL_ROOM 40 /* what cell_read writes: a 53-bit number with a point */
-#define KEY_BYTES_MAX 65535
-
-struct csv_source {
-    struct load *ld;
-    struct columns columns;
-    struct keyname keyname;
-    struct time_format time;
-    const struct column *time_column, *key_column, *quality_column, *type_column;
-    unsigned time_columns;
-    char delimiter;
-    bool header;
-    int64_t time_start;
-    /* the line */
-    struct slice fields[CSV_FIELDS_MAX];
-    int n;
-    int64_t ts;
-    uint8_t quality, type;
-    struct slice values[COLUMNS_MAX]; /* of value columns; p NULL: the cell is empty */
-    char rooms[COLUMNS_MAX][CELL_ROOM];
-    char time_text[TIME_TEXT_MAX];
-    char key[KEY_BYTES_MAX + COLUMN_SUFFIX_MAX];
-    size_t key_n;
-};
-
-/* --- setting up ----------------------------------------------------------------------------------
- */
-
-static int
-count_fields(struct load *ld, char delimiter, unsigned *ret)
-{
-    struct slice first;
-    unsigned n = 1;
-    int rc = input_peek(&ld->in, POSITION_FIRST_BYTES, &first);
-
-    if (rc < 0) {
-        snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
-        return rc;
-    }
-    for (size_t i = 0; i < first.n && first.p[i] != '\n'; i++)
-        n += first.p[i] == delimiter;
-    *ret = n;
-    return 0;
-}
-
-static int
-find_format(struct csv_source *s, const struct format **ret)
-{
-    struct load *ld = s->ld;
-    unsigned fields;
-    int rc;
-
-    if (strcmp(ld->o.format, "lean") != 0) {
-        *ret = format_find(ld->o.format);
-        if (*ret)
-            return 0;
-        snprintf(ld->error, sizeof(ld->error), "--format '%s' is none, see --help", ld->o.format);
-        return -EINVAL;
-    }
-    rc = count_fields(ld, s->delimiter, &fields);
-    if (rc < 0)
-        return rc;
-    *ret = format_of_lean(&ld->facts, fields);
-    if (*ret)
-        return 0;
-    snprintf(ld->error, sizeof(ld->error),
-             "%s: a name with trade or quote and 6, 8 or 3 columns are a file of Lean; else give "
-             "--format lean-trade, lean-quote or lean-forex",
-             ld->in.path);
-    return -EINVAL;
-}
-
-static int
-set_time(struct csv_source *s, const struct format *f)
-{
-    struct load *ld = s->ld;
-    const char *text = ld->o.time ? ld->o.time : f->time ? f->time : time_unit_name(ld->unit);
-    bool local = strcmp(ld->o.timezone, "UTC") != 0;
-    const char *day = ld->o.date ? ld->o.date : ld->facts.date;
-
-    if (time_format_init(&s->time, text, ld->unit, local) < 0) {
-        snprintf(ld->error, sizeof(ld->error), "--time '%s' is no format, see --help", text);
-        return -EINVAL;
-    }
-    s->time.truncate = ld->o.truncate_times;
-    if (s->time.kind == TIME_OF_DAY && time_format_day(&s->time, slice_of(day)) < 0) {
-        snprintf(ld->error, sizeof(ld->error),
-                 "%s: times since midnight need a --date YYYYMMDD, or one in the file's name",
-                 ld->in.path);
-        return -EINVAL;
-    }
-    if (s->time_column == NULL && ld->o.time_start == NULL) {
-        snprintf(ld->error, sizeof(ld->error),
-                 "--columns has no time column (else give --time-start and --time-step)");
-        return -EINVAL;
-    }
-    if (ld->o.time_start && !parse_int(slice_of(ld->o.time_start), &s->time_start)) {
-        snprintf(ld->error, sizeof(ld->error), "--time-start '%s' is no whole number",
-                 ld->o.time_start);
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int
-set_key(struct csv_source *s, const struct format *f)
-{
-    struct load *ld = s->ld;
-    const char *text = ld->o.key ? ld->o.key : f->key ? f->key : s->key_column ? "{key}" : "{file}";
-    int rc = keyname_init(&s->keyname, text, &ld->facts, ld->error, sizeof(ld->error));
-
-    if (rc == 0 && s->keyname.has_key != (s->key_column != NULL)) {
-        snprintf(ld->error, sizeof(ld->error), "--key '%s' has %s", text,
-                 s->key_column ? "no {key}, but --columns has a key column"
-                               : "{key}, but --columns has no key column");
-        rc = -EINVAL;
-    }
-    if (rc == 0 && labels_name_key(&ld->labels) && s->key_column == NULL) {
-        snprintf(ld->error, sizeof(ld->error), "--labels has {key}, but --columns no key column");
-        rc = -EINVAL;
-    }
-    return rc;
-}
-
-static int
-set_columns(struct csv_source *s, const struct format *f)
-{
-    struct load *ld = s->ld;
-    const char *text = ld->o.columns ? ld->o.columns : f->columns;
-    int rc;
-
-    if (text == NULL) {
-        snprintf(ld->error, sizeof(ld->error), "--format csv needs --columns, as in --columns time,00 or, by the names of a "
-                 "header, --columns timestamp=time,price=00");
-        return -EINVAL;
-    }
-    rc = columns_parse(&s->columns, text, ld->error, sizeof(ld->error));
-    if (rc < 0)
-        return rc;
-    s->time_column = columns_find(&s->columns, COLUMN_TIME);
-    s->key_column = columns_find(&s->columns, COLUMN_KEY);
-    s->quality_column = columns_find(&s->columns, COLUMN_QUALITY);
-    s->type_column = columns_find(&s->columns, COLUMN_TYPE);
-    for (unsigned i = 0; i < s->columns.n; i++)
-        s->time_columns += s->columns.c[i].role == COLUMN_TIME;
-    s->header = ld->o.header ? strcmp(ld->o.header, "yes") == 0
-                             : s->columns.named || (f->header && !ld->o.columns);
-    if (s->columns.named && !s->header) {
-        snprintf(ld->error, sizeof(ld->error), "--columns with names needs a header line");
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int
-set_up(struct csv_source *s)
-{
-    const struct format *f;
-    const char *delimiter = s->ld->o.delimiter;
-    int rc;
-
-    s->delimiter = delimiter == NULL ? ',' : strlen(delimiter) > 1 ? '\t' : *delimiter;
-    rc = find_format(s, &f);
-    if (rc == 0)
-        rc = set_columns(s, f);
-    if (rc == 0)
-        rc = set_time(s, f);
-    if (rc == 0)
-        rc = set_key(s, f);
-    return rc;
-}
 
 /* --- a line --------------------------------------------------------------------------------------
  */
@@ -325,8 +150,7 @@ send_labels(struct csv_source *s)
         key = key_of_column(s, &s->columns.c[i]);
         if (!sink_wants_labels(&ld->sink, key))
             continue;
-        labels_set(&ld->labels,
-                   s->key_column ? s->fields[s->key_column->at] : (struct slice){0});
+        labels_set(&ld->labels, s->key_column ? s->fields[s->key_column->at] : (struct slice){0});
         load_send_labels(ld, key);
     }
 }
@@ -422,7 +246,7 @@ source_csv(struct load *ld)
 
     ASSERT(s);
     s->ld = ld;
-    rc = set_up(s);
+    rc = csv_source_set_up(s);
     if (rc == 0)
         rc = take_all(s);
     free(s);

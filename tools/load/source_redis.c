@@ -1,8 +1,8 @@
 /* The series of a running RedisTimeSeries (or of another Pinstripe), by SCAN and TS.RANGE in pages.
  *
- * A page begins at the last time of the page before and passes over what was taken of it: a Pinstripe
- * under KEEP has several points of one time. Labels come along: the series is created with them, or given them if it is there. Every
- * point counts as a line. */
+ * A page begins at the last time of the page before and passes over what was taken of it: a
+ * Pinstripe under KEEP has several points of one time. Labels come along: the series is created
+ * with them, or given them if it is there. Every point counts as a line. */
 #include "tools/load/load.h"
 
 #include "net/number.h"
