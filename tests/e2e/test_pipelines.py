@@ -134,7 +134,8 @@ class Talk:
         self.want = [model.ask(*c) for c in commands]
         self.data = b"".join(encode(*c) for c in commands)
         self.sent = self.got = 0
-        self.reader = Reader(self.nothing)
+        self.reader = Reader(None)
+        self.reader.more = self.nothing
         client.sock.setblocking(False)
 
     def nothing(self):
@@ -149,6 +150,8 @@ class Talk:
             pass
 
     def receive(self):
+        del self.reader.buf[:self.reader.pos]
+        self.reader.pos = 0
         try:
             self.reader.buf += self.client.receive()
         except BlockingIOError:
@@ -170,6 +173,11 @@ class Talk:
                                  % (n, shorten(reply), shorten(self.want[n]), before))
         self.got += 1
 
+    def where(self):
+        return "%d of %d after %d of %d bytes, next is that of\n%s" % (
+            self.got, len(self.want), self.sent, len(self.data),
+            "\n".join(shorten(c) for c in self.commands[self.got:self.got + 10]))
+
     def over(self):
         return self.got == len(self.want) and self.sent == len(self.data)
 
@@ -187,7 +195,7 @@ def converse(talks, r, seconds=100):
             sockets[sock].receive()
         open_talks = [talk for talk in open_talks if not talk.over()]
         assert time.monotonic() < end, "replies are missing: " + ", ".join(
-            "%d of %d" % (talk.got, len(talk.want)) for talk in open_talks)
+            talk.where() for talk in open_talks)
 
 
 def random_pipelines(t, cores, seeds, connections, commands):
