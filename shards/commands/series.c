@@ -1,6 +1,7 @@
 /* TSDB_SET: one point. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/series_args.h"
+#include "shards/commands/ts_rule.h"
 
 #include "shards/engine/core.h"
 
@@ -46,6 +47,10 @@ cmd_tsdb_set(struct ctx *c)
     e = key_find_type(c, &k, ENTRY_SERIES, &ok);
     if (!ok)
         return;
+    if (unlikely(series_is_too_old(e, type, ts))) {
+        series_reply_too_old(c, ts);
+        return;
+    }
     if (unlikely(policy == DUPLICATE_BLOCK)) {
         if (!series_point_exists(c, &k, e, type, ts, &ok) || c->probe)
             return;
@@ -55,7 +60,7 @@ cmd_tsdb_set(struct ctx *c)
         }
         policy = DUPLICATE_LAST; /* nothing is there: it adds */
     }
-    if (unlikely(c->probe))
+    if (unlikely(!ts_write_ready(c, &k, e, type, ts) || c->probe))
         return;
-    reply_result(c, key_add_point(c, &k, e, type, ts, value, quality, policy), ts);
+    reply_result(c, ts_write_point(c, &k, e, type, ts, value, quality, policy), ts);
 }

@@ -44,6 +44,10 @@ bool series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t 
 void series_query_failed(struct ctx *c, int rc);
 /* A reply would hold more than `most` points. */
 void series_query_too_many(struct ctx *c, uint32_t most);
+/* Is a point of this time older than the retention of the series (e may be NULL) allows? */
+bool series_is_too_old(const struct entry *e, uint8_t type, int64_t ts);
+/* Refuses such a point; always false. */
+bool series_reply_too_old(struct ctx *c, int64_t ts);
 /* Refuses a point under duplicate-policy BLOCK. */
 void series_reply_blocked(struct ctx *c, int64_t ts);
 

@@ -2,6 +2,7 @@
  * internal command BATCH_WRITE. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/series_args.h"
+#include "shards/commands/ts_rule.h"
 
 #include "shards/engine/session.h"
 
@@ -137,6 +138,11 @@ batch_check(struct ctx *c)
         if (!ok)
             return false;
         memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+        if (unlikely(series_is_too_old(e, 0, ts)))
+            return series_reply_too_old(c, ts);
+        if (!ts_write_ready(c, &k, e, 0, ts) ||
+            (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
+            return false;
         if (!block)
             continue;
         if (!series_point_exists(c, &k, e, 0, ts, &exists))
@@ -159,6 +165,7 @@ cmd_batch_write(struct ctx *c)
         return;
     if (policy == DUPLICATE_BLOCK)
         policy = DUPLICATE_LAST; /* nothing is there: each adds */
+    c->reads_through = true;
     for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
         struct key k = key_open(c, c->argv[i]);
         struct entry *e = key_peek(c, &k);
@@ -168,7 +175,7 @@ cmd_batch_write(struct ctx *c)
 
         memcpy(&value, c->argv[i + 1].p, sizeof(value));
         memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
-        r = key_add_point(c, &k, e, 0, ts, value, 0, policy);
+        r = ts_write_point(c, &k, e, 0, ts, value, 0, policy);
         written += r != SERIES_BLOCKED && r != SERIES_CROWDED && r != SERIES_NEED_STORED;
     }
     if (slice_is(c->argv[0], "queued"))

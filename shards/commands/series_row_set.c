@@ -2,7 +2,7 @@
  * is written: what a policy would refuse is found out by reading what is there. The points are
  * records of one journal batch, so a crash leaves all or none too. */
 #include "shards/commands/handlers.h"
-#include "shards/commands/ts.h"
+#include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 
 #include <math.h>
@@ -118,6 +118,12 @@ check_row(struct ctx *c, struct key *k, const struct entry *e, const struct row 
 {
     bool missing = false;
 
+    for (uint32_t i = 0; i < r->n; i++)
+        if (unlikely(series_is_too_old(e, r->fields[i].f->type, r->ts)))
+            return series_reply_too_old(c, r->ts);
+    for (uint32_t i = 0; i < r->n; i++)
+        if (!ts_write_ready(c, k, e, r->fields[i].f->type, r->ts))
+            return false;
     if (e == NULL || never_refuses(policy))
         return true;
     for (uint32_t i = 0; i < r->n; i++) {
@@ -147,7 +153,7 @@ cmd_tsdb_row(struct ctx *c)
     if (policy == DUPLICATE_BLOCK)
         policy = DUPLICATE_LAST; /* nothing is there: it adds */
     for (uint32_t i = 0; i < r.n; i++) {
-        key_add_point(c, &k, e, r.fields[i].f->type, r.ts, r.fields[i].value, 0, policy);
+        ts_write_point(c, &k, e, r.fields[i].f->type, r.ts, r.fields[i].value, 0, policy);
         e = e ? e : key_peek(c, &k);
     }
     resp_ok(c->out);

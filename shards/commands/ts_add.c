@@ -1,6 +1,7 @@
 /* TS.ADD, TS.MADD, TS.INCRBY, TS.DECRBY: points into series, and TS.GET: the newest one out. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts.h"
+#include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 #include "shards/engine/prefetch.h"
 
@@ -108,7 +109,7 @@ increment(struct ctx *c, double sign)
         return;
     }
     p.value = last.value + sign * by;
-    if (!ts_check_point(c, &p, DUPLICATE_LAST))
+    if (!ts_check_point(c, &p, DUPLICATE_LAST) || unlikely(c->probe))
         return;
     if (p.e == NULL)
         p.e = key_create_series(c, &p.key, &m);
@@ -171,7 +172,8 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
         p->e = key_find(c, &p->key);
         if (p->e == NULL || p->e->type != ENTRY_SERIES)
             p->error = ERR_TS_NOT_SERIES;
-        else if (!ts_check_point(c, p, SERIES_POLICY_UNSET))
+        else if (!ts_check_point(c, p, SERIES_POLICY_UNSET) ||
+                 (ts_has_rules(p->e) && !ts_rules_all_ready(c, &p->key, p->e)))
             return false;
     }
     return true;
@@ -191,6 +193,7 @@ cmd_ts_madd(struct ctx *c)
     if (!madd_check(c, points, n) || unlikely(c->probe))
         return;
     resp_array(c->out, n);
+    c->reads_through = true;
     for (uint32_t i = 0; i < n; i++) {
         struct ts_point *p = &points[i];
 
@@ -210,6 +213,7 @@ cmd_ts_get(struct ctx *c)
     struct sample last;
     struct entry *e;
     uint8_t quality;
+    int rc;
 
     if (c->argc > 3) {
         ctx_error(c, "ERR wrong number of arguments for 'ts.get' command");
@@ -218,8 +222,19 @@ cmd_ts_get(struct ctx *c)
     e = ts_find(c, &k);
     if (e == NULL)
         return;
+    if (c->argc == 3 && !slice_is(c->argv[2], "latest")) {
+        ctx_error(c, "ERR TSDB: wrong 3rd argument");
+        return;
+    }
+    rc = c->argc == 3 ? ts_rule_latest(c, &k, e, &last) : 0;
+    if (rc == -EAGAIN || c->probe)
+        return;
     s = ts_series(e);
-    if (s && series_last(s, &last, &quality))
+    if (rc < 0)
+        ctx_error(c, ERR_TS_STORED);
+    else if (rc == 1)
+        ts_reply_sample(c, &last);
+    else if (s && series_last(s, &last, &quality))
         ts_reply_sample(c, &last);
     else
         resp_array(c->out, 0);

@@ -1,6 +1,8 @@
 /* What the TS.* commands share. See ts.h. */
 #include "shards/commands/ts.h"
 
+#include "shards/commands/ts_rule.h"
+
 #include "shards/engine/core.h"
 #include "shards/store/row.h"
 
@@ -27,20 +29,14 @@ ts_find(struct ctx *c, struct key *k)
 int64_t
 ts_visible_from(const struct series_meta *m, const struct series *s)
 {
-    struct sample last;
-    uint8_t quality;
-
-    if (m->retention == 0 || s == NULL || !series_last(s, &last, &quality) ||
-        last.ts < INT64_MIN + m->retention)
-        return INT64_MIN;
-    return last.ts - m->retention;
+    return series_kept_from(s, m->retention);
 }
 
 int
 ts_read(struct ctx *c, const struct key *k, const struct series *s, const struct series_query *q,
         series_emit_fn emit, void *arg)
 {
-    int rc = series_read(series_visible_store(k), true, k->db, key_slot(k->name), k->name, s, q, emit, arg);
+    int rc = series_read(series_visible_store(k), !c->reads_through, k->db, key_slot(k->name), k->name, s, q, emit, arg);
 
     if (rc == -EAGAIN) {
         struct series_query f = *q;
@@ -151,8 +147,9 @@ policy_of(const struct ctx *c, const struct series_meta *m, uint8_t on_duplicate
                                             : (uint8_t)c->core->config.ts_duplicate_policy;
 }
 
-bool
-ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
+/* What becomes of the point, its rules not looked at. */
+static bool
+check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
 {
     const struct series_key *sk = p->e ? entry_series(p->e) : NULL;
     const struct series *s = sk ? series_find(sk, TS_TYPE) : NULL;
@@ -186,12 +183,22 @@ ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
     return check_meeting(c, p, s);
 }
 
+bool
+ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
+{
+    if (!check_point(c, p, on_duplicate))
+        return false;
+    if (likely(!ts_has_rules(p->e)) || p->error || p->ignored || c->reads_through)
+        return true;
+    return ts_rules_add_ready(c, &p->key, p->e, p->ts);
+}
+
 void
 ts_add_point(struct ctx *c, struct ts_point *p)
 {
     if (p->error || p->ignored)
         return;
-    switch (key_add_point(c, &p->key, p->e, TS_TYPE, p->ts, p->value, 0, p->policy)) {
+    switch (ts_write_point(c, &p->key, p->e, TS_TYPE, p->ts, p->value, 0, p->policy)) {
     case SERIES_BLOCKED:
     case SERIES_NEED_STORED:
         p->error = ERR_TS_UPSERT;
@@ -211,6 +218,31 @@ ts_reply_point(struct ctx *c, const struct ts_point *p)
         ctx_error(c, p->error);
     else
         resp_int(c->out, p->answer);
+}
+
+static enum series_result
+write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, double value,
+                 uint8_t quality, enum duplicate_policy policy)
+{
+    const struct series *s = ts_series(e);
+    struct sample last = {0};
+    enum series_result r;
+    uint8_t q;
+    bool had = s && series_last(s, &last, &q);
+
+    r = key_add_point(c, k, e, TS_TYPE, ts, value, quality, policy);
+    if (r == SERIES_ADDED || r == SERIES_REPLACED || r == SERIES_LATE)
+        ts_rules_added(c, k, e, had, last.ts, ts);
+    return r;
+}
+
+enum series_result
+ts_write_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
+               double value, uint8_t quality, enum duplicate_policy policy)
+{
+    if (unlikely(ts_has_rules(e)) && type == TS_TYPE)
+        return write_with_rules(c, k, e, ts, value, quality, policy);
+    return key_add_point(c, k, e, type, ts, value, quality, policy);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */

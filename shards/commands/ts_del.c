@@ -1,7 +1,8 @@
 /* TS.DEL: points between two times go. */
 #include "shards/commands/handlers.h"
-#include "shards/commands/ts.h"
+#include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
+#include "shards/series/aggregate.h"
 
 static int
 count_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
@@ -33,6 +34,38 @@ parse_bound(struct ctx *c, uint32_t i, char open, int64_t open_value, const char
     return false;
 }
 
+static int
+delete_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to)
+{
+    struct sample last = {0};
+    uint8_t quality;
+    int rc;
+
+    series_last(ts_series(e), &last, &quality);
+    if (ts_has_rules(e) && !ts_rules_delete_ready(c, k, e, from, to))
+        return -EAGAIN;
+    rc = key_delete_points(c, k, e, TS_TYPE, from, to);
+    if (rc == 0 && !c->probe && ts_has_rules(e))
+        ts_rules_deleted(c, k, e, last.ts, from, to);
+    return rc;
+}
+
+/* RedisTimeSeries refuses what its rules could not compute anew. */
+static bool
+rules_allow(struct ctx *c, const struct entry *e, int64_t from)
+{
+    const struct series_meta *m = series_key_meta(entry_series(e));
+    int64_t kept_from = ts_visible_from(m, ts_series(e));
+
+    for (uint32_t i = 0; i < m->rules_n; i++)
+        if (bucket_start(from, m->rules[i].bucket, m->rules[i].align) < kept_from) {
+            ctx_error(c, "ERR TSDB: When a series has compactions, deleting samples or compaction "
+                         "buckets beyond the series retention period is not possible");
+            return false;
+        }
+    return true;
+}
+
 /* Counts also what retention hides, as RedisTimeSeries does. */
 static int
 delete_range(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to,
@@ -48,7 +81,7 @@ delete_range(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_
     rc = ts_read(c, k, s, &q, count_emit, ret_n);
     if (rc < 0 || *ret_n == 0)
         return rc;
-    return key_delete_points(c, k, e, TS_TYPE, from, to);
+    return delete_with_rules(c, k, e, from, to);
 }
 
 void
@@ -64,7 +97,7 @@ cmd_ts_del(struct ctx *c)
         !parse_bound(c, 3, '+', INT64_MAX, "ERR TSDB: wrong toTimestamp", &to))
         return;
     e = ts_find(c, &k);
-    if (e == NULL)
+    if (e == NULL || !rules_allow(c, e, from))
         return;
     rc = delete_range(c, &k, e, from, to, &n);
     if (rc == 0 && !c->probe)

@@ -2,6 +2,7 @@
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts.h"
 #include "shards/engine/core.h"
+#include "shards/series/aggregate.h"
 
 /* What is counted of the points that retention leaves visible. */
 struct totals {
@@ -76,6 +77,28 @@ put_source(struct ctx *c, const struct series_meta *m)
 }
 
 static void
+put_rules(struct ctx *c, const struct series_meta *m)
+{
+    put_field(c, "rules");
+    if (c->proto >= 3)
+        resp_map(c->out, c->proto, m->rules_n);
+    else
+        resp_array(c->out, m->rules_n);
+    for (uint32_t i = 0; i < m->rules_n; i++) {
+        const struct series_rule *r = &m->rules[i];
+
+        if (c->proto < 3)
+            resp_array(c->out, 4);
+        resp_bulk(c->out, r->to);
+        if (c->proto >= 3)
+            resp_array(c->out, 3);
+        resp_int(c->out, r->bucket);
+        resp_simple(c->out, aggregate_name((enum aggregate)r->aggregator, true));
+        resp_int(c->out, r->align);
+    }
+}
+
+static void
 reply_info(struct ctx *c, const struct key *k, struct entry *e, const struct totals *t)
 {
     const struct series_key *sk = entry_series(e);
@@ -99,8 +122,7 @@ reply_info(struct ctx *c, const struct key *k, struct entry *e, const struct tot
     put_policy(c, m->policy);
     put_labels(c, m);
     put_source(c, m);
-    put_field(c, "rules");
-    resp_map(c->out, c->proto, 0);
+    put_rules(c, m);
     put_int(c, "ignoreMaxTimeDiff", m->ignore_time);
     put_field(c, "ignoreMaxValDiff");
     resp_double(c->out, c->proto, m->ignore_value);

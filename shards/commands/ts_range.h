@@ -28,6 +28,7 @@ struct ts_range {
     int64_t bucket, align;
     enum bucket_stamp stamp;
     bool empty;
+    bool expired_too; /* what retention hides is read as well */
 };
 
 /* The options that stand anywhere behind the two times at argument `at`. `series` lists of functions

@@ -1,5 +1,6 @@
 /* Reading one series into rows. See ts_range.h. */
 #include "shards/commands/ts_range.h"
+#include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@ struct range_reader {
     int64_t visible;
     struct series_table *out;
     struct bucketer *b; /* NULL: points as they are */
+    bool has_latest;    /* `latest` stands behind all points of the series */
+    struct sample latest;
 };
 
 /* --- filters ---------------------------------------------------------------------------------- */
@@ -235,7 +238,15 @@ find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *re
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int
-read_points(struct range_reader *x)
+read_latest(struct range_reader *x)
+{
+    if (!x->has_latest || x->latest.ts < x->from || x->latest.ts > x->to)
+        return 0;
+    return emit(x, &x->latest, NULL, 1);
+}
+
+static int
+read_written(struct range_reader *x)
 {
     struct series_query q = {.start = x->from, .end = x->to, .limit = UINT64_MAX,
                              .reverse = x->r->reverse, .block = emit_block,
@@ -248,6 +259,18 @@ read_points(struct range_reader *x)
     if (q.start > q.end)
         return 0;
     return ts_read(x->c, x->k, x->s, &q, emit, x);
+}
+
+static int
+read_points(struct range_reader *x)
+{
+    int rc = x->r->reverse ? read_latest(x) : 0;
+
+    if (rc == 0 && x->s)
+        rc = read_written(x);
+    if (rc == 0 && !x->r->reverse && x->out->n < x->r->count)
+        rc = read_latest(x);
+    return MIN(rc, 0);
 }
 
 static struct aggregation
@@ -280,6 +303,16 @@ read_buckets(struct range_reader *x, uint32_t i)
     return rc;
 }
 
+/* The open bucket of a rule counts only where the range goes on behind what was written. */
+static bool
+ends_behind(const struct ts_range *r, const struct series *s)
+{
+    struct sample last;
+    uint8_t quality;
+
+    return s == NULL || !series_last(s, &last, &quality) || r->to > last.ts;
+}
+
 int
 ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const struct ts_range *r,
               uint32_t i, struct series_table *out)
@@ -288,9 +321,16 @@ ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const s
     struct range_reader x = {.c = c, .k = k, .s = series_find(sk, r->type), .r = r, .out = out};
 
     ASSERT(out->cols == ts_range_cols(r, i) && out->n == 0);
-    if (x.s == NULL)
+    if (r->latest && r->type == TS_TYPE && ends_behind(r, x.s)) {
+        int rc = ts_rule_latest(c, k, e, &x.latest);
+
+        if (rc < 0)
+            return rc;
+        x.has_latest = rc == 1;
+    }
+    if (x.s == NULL && !x.has_latest)
         return 0;
-    x.visible = ts_visible_from(series_key_meta(sk), x.s);
+    x.visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_meta(sk), x.s);
     x.from = MAX(r->from, x.visible);
     x.to = r->to;
     if (r->times_n > 0) {

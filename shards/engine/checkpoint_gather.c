@@ -58,7 +58,10 @@ capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct bu
     it->flushes_n = sk->n;
     it->flushes = scratch_alloc(&c->memory, MAX(sk->n, 1u) * sizeof(*it->flushes));
     for (uint32_t i = 0; i < sk->n; i++) {
-        series_flush_begin(sk->types[i], &sh->series_limits, as_of, &it->flushes[i]);
+        int64_t kept_from = series_kept_from(sk->types[i], series_key_meta(sk)->retention);
+
+        series_expire(sh->arena, sk, sk->types[i], kept_from);
+        series_flush_begin(sk->types[i], &sh->series_limits, as_of, kept_from, &it->flushes[i]);
         c->bytes += it->flushes[i].open.n * sizeof(struct sample);
     }
     series_row_write(row, sk, as_of);

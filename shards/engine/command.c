@@ -1,5 +1,7 @@
 #include "shards/engine/command.h"
 
+#include "shards/engine/shard.h"
+
 #include "shards/engine/core.h"
 
 #include <pthread.h>
@@ -120,6 +122,14 @@ ctx_need_range(struct ctx *c, const struct need *need)
     copy->next = c->need.next;
     c->need.next = copy;
     c->need.next_n++;
+}
+
+bool
+ctx_has_shard(const struct ctx *c, uint32_t core)
+{
+    if (c->sh)
+        return c->sh->id == core;
+    return c->leased == NULL || (c->leased[core / 64] >> core % 64 & 1);
 }
 
 bool

@@ -26,6 +26,8 @@ enum need_kind {
     NEED_COUNT, /* which keys the store has, of those nobody looked up yet */
     NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
                  * `limit` rows are reached, or (listed) the first row behind it */
+    NEED_SHARD, /* to touch `sh` as well, which the keys of the request do not name: it is run again as
+                 * a transaction */
 };
 #define NEED_KEYS_MAX 1024 /* keys, or ranges of series, that are fetched together */
 struct need {
@@ -64,6 +66,10 @@ struct ctx {
     bool hold;
     uint32_t hold_seq;
     uint32_t attempts;       /* how often it was fetched for and run again */
+    const uint64_t *leased;  /* where sh is NULL: the shards of the transaction, a bit each */
+    /* What is missing from the cache is read at once, from the disk if need be: it was seen to be
+     * there, has left since, and half of the command is done. */
+    bool reads_through;
     struct need need;
 };
 
@@ -164,6 +170,8 @@ ctx_error(struct ctx *c, const char *text)
 {
     resp_error(c->out, text);
 }
+/* May the request touch the shard of this core? */
+bool ctx_has_shard(const struct ctx *c, uint32_t core);
 /* Notes a NEED_RANGE; a handler may go on and note those of its other keys, so that all are fetched
  * at once (NEED_KEYS_MAX of them, the rest the next time). */
 void ctx_need_range(struct ctx *c, const struct need *need);

@@ -188,6 +188,8 @@ exec_run(struct ctx *c)
     if (likely(c->need.kind == NEED_NOTHING))
         return EXEC_DONE;
     buf_cut(c->out, before);
+    if (c->need.kind == NEED_SHARD)
+        return EXEC_SHARDS;
     if (c->attempts < attempts_max(c))
         return EXEC_NEED;
     resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
@@ -220,6 +222,7 @@ exec_wait(struct ctx *c, enum exec_result result, struct exec_waiter *w)
     case EXEC_NEED:
         load_start(c->sh->core, &c->need, w);
         break;
+    case EXEC_SHARDS:
     case EXEC_DONE:
         ASSERT(!"nothing to wait for");
     }

@@ -21,6 +21,7 @@ enum exec_result {
     EXEC_WAIT_JOURNAL, /* the open batch is full */
     EXEC_WAIT_MEMORY,  /* over maxmemory, a checkpoint will make clean entries */
     EXEC_NEED,         /* ctx->need says what a helper must fetch */
+    EXEC_SHARDS,       /* it has to be run as a transaction: other shards take part */
 };
 
 struct exec_waiter {
@@ -68,6 +69,8 @@ ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct sli
     c->argc = argc;
     c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
     c->attempts = 0;
+    c->leased = NULL;
+    c->reads_through = false;
     c->need.kind = NEED_NOTHING;
 }
 

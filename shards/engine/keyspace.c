@@ -437,11 +437,11 @@ key_delete_points(struct ctx *c, struct key *k, struct entry *e, uint8_t type, i
     struct series *s = series_find(sk, type);
     struct series_place at = {.store = sh->db[k->db].hidden ? NULL : sh->store, .key = k->name,
                               .slot = key_slot(k->name), .db = k->db,
-                              .cached_only = !sh->recovering};
+                              .cached_only = !sh->recovering && !c->reads_through};
     struct series_deletion d;
     int rc;
 
-    if (!sh->recovering && series_dead_ranges(s) >= SERIES_DEAD_MAX) {
+    if (at.cached_only && series_dead_ranges(s) >= SERIES_DEAD_MAX) {
         checkpoint_request(sh);
         return -EBUSY;
     }

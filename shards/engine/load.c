@@ -185,6 +185,7 @@ load_work(struct offload_job *job)
             rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start,
                       (uint32_t)l->need.end, l->need.limit);
         break;
+    case NEED_SHARD:
     case NEED_NOTHING:
         break;
     }

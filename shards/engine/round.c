@@ -1,6 +1,7 @@
 #include "shards/engine/round.h"
 
 #include "shards/engine/prefetch.h"
+#include "shards/engine/txn.h"
 
 #include <stdlib.h>
 
@@ -211,6 +212,7 @@ round_remote_to(struct round *r, uint32_t target)
     m->proto = s->proto;
     m->client_id = s->id;
     m->requests_n = 0;
+    m->at = 0;
     r->remotes[target] = m;
     r->pending++;
     return m;
@@ -248,22 +250,31 @@ round_remote(struct round *r, uint32_t core, const struct command *cmd, uint8_t 
 static void
 remote_reply(struct remote *m)
 {
-    metrics_add(&m->runner->metrics, commands_remote_run, m->requests_n);
+    if (m->at == m->requests.n)
+        metrics_add(&m->runner->metrics, commands_remote_run, m->requests_n);
     mesh_reply(m->runner->node->mesh, &m->msg);
+}
+
+static void
+remote_replied(struct remote *m, size_t before)
+{
+    uint32_t len = (uint32_t)(m->replies.n - before);
+
+    buf_append(&m->lens, &len, sizeof(len));
 }
 
 /* The journal failed: what the replies say will never be durable. */
 static void
 remote_fail(struct remote *m)
 {
-    uint32_t *lens = (uint32_t *)m->lens.p;
-
     buf_cut(&m->replies, 0);
+    buf_cut(&m->lens, 0);
+    m->at = m->requests.n;
     for (uint32_t i = 0; i < m->requests_n; i++) {
         size_t before = m->replies.n;
 
         resp_error(&m->replies, ERR_NOT_DURABLE);
-        lens[i] = (uint32_t)(m->replies.n - before);
+        remote_replied(m, before);
     }
 }
 
@@ -368,12 +379,13 @@ remote_continue(struct remote *m)
         size_t before = m->replies.n;
         enum exec_result r;
         struct ctx c;
-        uint32_t len;
 
         if (m->at >= m->ahead && shard_available(sh))
             m->ahead = remote_prefetch(m, sh);
         remote_ctx(m, rc, &c);
         r = remote_one(m, rc, &c);
+        if (r == EXEC_SHARDS)
+            break; /* the sender makes a transaction of it and sends the rest again */
         if (r != EXEC_DONE) {
             m->attempts += r == EXEC_NEED;
             m->waiter.again = remote_again;
@@ -382,8 +394,7 @@ remote_continue(struct remote *m)
         }
         remote_count(m, &c);
         m->attempts = 0;
-        len = (uint32_t)(m->replies.n - before);
-        buf_append(&m->lens, &len, sizeof(len));
+        remote_replied(m, before);
         m->at += rc->bytes;
     }
     if (remote_must_wait(m)) {
@@ -400,7 +411,7 @@ remote_run(struct mesh_msg *msg)
     struct remote *m = container_of(msg, struct remote, msg);
 
     m->runner = &m->sender->node->cores[m->target];
-    m->at = m->ahead = 0;
+    m->ahead = m->at;
     m->hold = m->wrote = false;
     m->attempts = 0;
     remote_continue(m);
@@ -540,14 +551,14 @@ round_complete(struct round *r)
         conn_touch(conn);
     }
     round_destroy(r);
+    session_after_round(s);
     session_resume(s);
     conn_put(conn);
 }
 
 static void
-remote_done(struct mesh_msg *msg)
+remote_over(struct remote *m)
 {
-    struct remote *m = container_of(msg, struct remote, msg);
     struct round *r = m->round;
 
     m->reply_at = 0;
@@ -555,4 +566,47 @@ remote_done(struct mesh_msg *msg)
     ASSERT(r->pending > 0);
     if (--r->pending == 0)
         round_complete(r);
+}
+
+/* The transaction of the request at m->at is over. */
+static void
+remote_widened(void *arg, struct buf *reply)
+{
+    struct remote *m = arg;
+    size_t before = m->replies.n;
+
+    buf_move(&m->replies, reply, 0, reply->n);
+    remote_replied(m, before);
+    m->at += ((const struct remote_command *)(m->requests.p + m->at))->bytes;
+    if (m->at < m->requests.n)
+        remote_send(m);
+    else
+        remote_over(m);
+}
+
+/* The request at m->at takes more shards than its core has: it is run from here, as a transaction. */
+static void
+remote_widen(struct remote *m)
+{
+    const struct remote_command *rc = (const void *)(m->requests.p + m->at);
+    struct slice *argv = malloc(rc->argc * sizeof(*argv));
+
+    const char *lens = (const char *)(rc + 1), *bytes = lens + rc->argc * sizeof(uint32_t);
+
+    ASSERT(argv);
+    for (uint32_t i = 0; i < rc->argc; i++, bytes += argv[i - 1].n)
+        argv[i] = (struct slice){bytes, get_le32(lens + 4 * i)};
+    txn_start_for(m->round->session, rc->cmd, argv, rc->argc, rc->db, remote_widened, m);
+    free(argv);
+}
+
+static void
+remote_done(struct mesh_msg *msg)
+{
+    struct remote *m = container_of(msg, struct remote, msg);
+
+    if (unlikely(m->at < m->requests.n))
+        remote_widen(m);
+    else
+        remote_over(m);
 }

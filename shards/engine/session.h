@@ -74,6 +74,8 @@ struct session {
     struct queued_command *parked;
     struct exec_waiter waiter;
     uint32_t attempts;
+    bool wants_alone;          /* what just ran needs a transaction, once the round is over */
+    bool again_after_round;    /* so does what is parked */
     bool hold;                 /* replies of this run wait for hold_seq */
     uint32_t hold_seq;
     bool blocked;              /* a command will answer later */
@@ -97,6 +99,8 @@ struct buf *session_out(struct session *s);
  * the reply appended to conn.out. */
 void session_block(struct session *s);
 void session_continue(struct session *s);
+/* The round is over: what is parked and waited for that runs again. */
+void session_after_round(struct session *s);
 /* Reads on unless something else still keeps the client waiting. */
 void session_resume(struct session *s);
 /* The session by client id on this core, NULL when it is gone. */

@@ -94,6 +94,11 @@ session_forget_parked(struct session *s)
     s->attempts = 0;
 }
 
+static void start_wider(struct session *s, const struct command *cmd, const struct slice *argv,
+                        uint32_t argc);
+
+/* True: it is done, or goes on as a transaction. False: it is parked, or (wants_alone) has to be
+ * looked at again. */
 static bool
 run_local(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
           uint64_t hash, bool hash_known)
@@ -114,6 +119,14 @@ run_local(struct session *s, const struct command *cmd, struct slice *argv, uint
         session_replied(s, before);
         return true;
     }
+    if (r == EXEC_SHARDS) {
+        s->wants_alone = s->round != NULL;
+        if (s->wants_alone)
+            s->stop_run = true;
+        else
+            start_wider(s, cmd, argv, argc);
+        return !s->wants_alone;
+    }
     s->attempts += r == EXEC_NEED;
     session_park(s, &c, r);
     return false;
@@ -133,8 +146,22 @@ session_again(struct exec_waiter *w)
         session_resume(s);
         if (s->round && !s->round_sent && !s->parked && !s->conn.closing)
             round_send(s);
+    } else if (s->wants_alone) {
+        s->wants_alone = false;
+        s->again_after_round = true;
+        round_send(s);
+        return; /* it stays parked, and keeps its hold on the connection */
     }
     conn_put(&s->conn);
+}
+
+void
+session_after_round(struct session *s)
+{
+    if (!s->again_after_round)
+        return;
+    s->again_after_round = false;
+    session_again(&s->waiter);
 }
 
 /* --- routing ------------------------------------------------------------------------------------- */
@@ -159,6 +186,15 @@ owners_add(void *arg, uint32_t index)
         o->several = true;
     o->any = true;
     o->set[owner / 64] |= 1ull << (owner % 64);
+}
+
+static void
+start_wider(struct session *s, const struct command *cmd, const struct slice *argv, uint32_t argc)
+{
+    struct owners o = {.s = s, .argv = argv};
+
+    command_keys(cmd, argv, argc, owners_add, &o);
+    txn_start_command(s, cmd, argv, argc, o.set);
 }
 
 static void
@@ -266,7 +302,12 @@ session_route(struct session *s, const struct command *cmd, struct slice *argv, 
         return false;
     switch (cmd->route) {
     case ROUTE_KEYS:
-        return route_keys(s, cmd, argv, argc, hash, owner);
+        if (!route_keys(s, cmd, argv, argc, hash, owner))
+            return false;
+        if (likely(!s->wants_alone))
+            return true;
+        s->wants_alone = false;
+        return false;
     case ROUTE_ALL:
         if (!(cmd->flags & CMD_GATHERS))
             return route_all(s, cmd, argv, argc);

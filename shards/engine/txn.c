@@ -13,26 +13,17 @@
 static struct txn *
 txn_create(struct session *s, const uint64_t *set)
 {
-    uint32_t n = 0;
-    struct txn *t;
+    struct txn *t = calloc(1, sizeof(*t) + s->core->ncores * sizeof(t->parts[0]));
 
-    for (unsigned i = 0; i < MESH_CORES_MAX / 64; i++)
-        n += (uint32_t)__builtin_popcountll(set[i]);
-    t = calloc(1, sizeof(*t) + n * sizeof(t->parts[0]));
     ASSERT(t);
     t->session = s;
     t->core = s->core;
     t->core->txns++;
-    t->db = s->db;
-    memcpy(t->shards, set, sizeof(t->shards));
-    for (uint32_t i = 0; i < s->core->ncores; i++) {
-        if (!(set[i / 64] & 1ull << (i % 64)))
-            continue;
-        t->parts[t->parts_n].txn = t;
-        t->parts[t->parts_n].sh = core_shard(s->core, i);
-        t->parts_n++;
-    }
-    if (n > 1)
+    t->db = t->first_db = s->db;
+    for (uint32_t i = 0; i < s->core->ncores; i++)
+        if (set[i / 64] & 1ull << (i % 64))
+            txn_add_part(t, i);
+    if (t->parts_n > 1)
         metrics_inc(&s->core->metrics, txn_cross_core);
     return t;
 }
@@ -63,6 +54,26 @@ set_add(void *arg, uint32_t index)
     uint32_t owner = shard_slot_owner(key_slot(o->q->argv[index]), o->ncores);
 
     o->set[owner / 64] |= 1ull << (owner % 64);
+}
+
+void
+txn_start_for(struct session *s, const struct command *cmd, const struct slice *argv, uint32_t argc,
+              uint8_t db, txn_answer_fn answer, void *arg)
+{
+    uint64_t set[MESH_CORES_MAX / 64] = {0};
+    struct queued_command *q = queued_command_create(cmd, argv, argc);
+    struct set_of o = {q, s->core->ncores, set};
+    struct txn *t;
+
+    command_keys(cmd, q->argv, argc, set_add, &o);
+    t = txn_create(s, set);
+    t->commands = q;
+    t->db = t->first_db = db;
+    t->writes = (cmd->flags & CMD_WRITE) != 0;
+    t->grows = (cmd->flags & CMD_DENYOOM) != 0;
+    t->answer = answer;
+    t->answer_arg = arg;
+    txn_lease_next(t);
 }
 
 /* The shards of everything queued and everything watched, this core's own when there is none; and
@@ -118,7 +129,7 @@ txn_ctx(struct txn *t, struct queued_command *q)
     return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
                         .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
                         .proto = s->proto, .in_exec = t->exec, .keys_known = true,
-                        .attempts = t->attempts,
+                        .attempts = t->attempts, .leased = t->shards,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 
@@ -210,7 +221,7 @@ txn_begin_reply(struct txn *t)
         resp_array(&t->reply, t->queue_n);
         metrics_inc(&t->core->metrics, txn_exec);
     }
-    t->db = t->session->db;
+    t->db = t->first_db;
 }
 
 /* May what was run up to `last` be run again? */

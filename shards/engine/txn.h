@@ -22,6 +22,11 @@ struct txn;
 /* One command over the shards in `set` (a bit a core). The session is paused until it is answered. */
 void txn_start_command(struct session *s, const struct command *cmd, const struct slice *argv,
                        uint32_t argc, const uint64_t *set);
+/* The same for a command of the session that another core was to run, in database db: the reply goes
+ * to `answer`, which takes it out of the buffer. The session is not touched, and must not go. */
+typedef void (*txn_answer_fn)(void *arg, struct buf *reply);
+void txn_start_for(struct session *s, const struct command *cmd, const struct slice *argv,
+                   uint32_t argc, uint8_t db, txn_answer_fn answer, void *arg);
 /* EXEC of the session's queue. Answers, or pauses the session and answers later. */
 void txn_exec(struct session *s);
 

@@ -33,13 +33,17 @@ txn_answer(struct txn *t)
 {
     struct session *s = t->session;
 
+    t->session = NULL;
+    if (t->answer) {
+        t->answer(t->answer_arg, &t->reply);
+        return;
+    }
     if (!s->conn.closing)
         buf_move(&s->conn.out, &t->reply, 0, t->reply.n);
     if (txn_is_local(t) && session_must_hold(s, t->parts[0].seq)) {
         s->hold = true;
         s->hold_seq = t->parts[0].seq;
     }
-    t->session = NULL;
     session_continue(s);
 }
 

@@ -47,6 +47,11 @@ gate_ranges(struct txn *t, struct queued_command *q)
     buf_cut(&t->reply, before);
     if (c.need.kind == NEED_NOTHING)
         return true;
+    if (c.need.kind == NEED_SHARD) {
+        t->wanted[c.need.sh->id / 64] |= 1ull << (c.need.sh->id % 64);
+        t->widens = true;
+        return false;
+    }
     for (const struct need *need = &c.need; need; need = next_need(need))
         txn_part_note_need(txn_part_of(t, need->sh), need);
     return false;
@@ -138,7 +143,7 @@ txn_gates(struct txn *t)
     if (!open)
         return false;
     open = gate_journals(t);
-    t->db = t->session->db;
+    t->db = t->first_db;
     for (struct queued_command *q = t->commands; q; q = q->next) {
         struct key_gate g = {t, q, true};
 

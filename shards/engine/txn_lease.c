@@ -181,11 +181,37 @@ txn_part_forget_need(struct txn_part *p)
     p->over_memory = false;
 }
 
+void
+txn_add_part(struct txn *t, uint32_t core)
+{
+    uint32_t at = t->parts_n;
+
+    while (at > 0 && t->parts[at - 1].sh->id > core)
+        at--;
+    memmove(&t->parts[at + 1], &t->parts[at], (t->parts_n - at) * sizeof(t->parts[0]));
+    t->parts[at] = (struct txn_part){.txn = t, .sh = core_shard(t->core, core)};
+    t->parts_n++;
+    t->shards[core / 64] |= 1ull << (core % 64);
+}
+
+static void
+txn_widen(struct txn *t)
+{
+    if (t->parts_n == 1)
+        metrics_inc(&t->core->metrics, txn_cross_core);
+    for (uint32_t i = 0; i < t->core->ncores; i++)
+        if ((t->wanted[i / 64] & ~t->shards[i / 64]) >> (i % 64) & 1)
+            txn_add_part(t, i);
+    t->widens = false;
+}
+
 static void
 retreat_over(struct txn *t)
 {
     for (uint32_t i = 0; i < t->parts_n; i++)
         txn_part_forget_need(&t->parts[i]);
+    if (t->widens)
+        txn_widen(t);
     t->leased_n = 0;
     txn_lease_next(t);
 }

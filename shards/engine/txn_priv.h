@@ -42,15 +42,19 @@ struct txn {
     bool grows, refused_memory;      /* a command of it is CMD_DENYOOM */
     bool changed;                    /* it was not refused */
     bool owes_answer;                /* it waits for the journals */
-    uint8_t db;
+    bool widens;                     /* a command needs shards that are only in `wanted` */
+    uint8_t db, first_db;
     uint32_t queue_n; /* commands of an EXEC */
     uint32_t parts_n, leased_n;
     uint32_t pending;                /* replies and notices until ... */
     void (*next)(struct txn *t);
     uint32_t attempts;
     uint64_t shards[SHARD_SET_WORDS]; /* the participants */
+    uint64_t wanted[SHARD_SET_WORDS];
+    txn_answer_fn answer; /* NULL: the reply is the session's next one */
+    void *answer_arg;
     struct buf reply;
-    struct txn_part parts[];
+    struct txn_part parts[]; /* ascending; room for every core */
 };
 
 /* txn.c: every shard is leased. */
@@ -60,6 +64,8 @@ struct ctx txn_ctx(struct txn *t, struct queued_command *q);
 
 /* txn_lease.c: leases the next shard; txn_try when there is none left. */
 void txn_lease_next(struct txn *t);
+/* A shard more takes part. Nothing may be leased or under way. */
+void txn_add_part(struct txn *t, uint32_t core);
 /* Gives everything back, waits for the obstacles that were noted, and starts over. */
 void txn_retreat(struct txn *t);
 struct txn_part *txn_part_of(struct txn *t, const struct shard *sh);

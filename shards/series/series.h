@@ -98,13 +98,14 @@ struct series {
     struct series_aside *aside;   /* NULL: nothing */
     struct series_frozen *frozen; /* NULL: no checkpoint under way */
     int64_t stored_open_ts;       /* first ts of the open chunk's row in the store */
+    int64_t stored_until;         /* last ts of the first stored block, INT64_MIN = not known */
     uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
     uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
     uint8_t type;                 /* data type 00..ff */
     bool has_stored_open;         /* stored_open_ts is one */
     bool has_stored_blocks;       /* the store may hold blocks before mem_first */
 };
-static_assert(sizeof(struct series) <= 80, "a size class");
+static_assert(sizeof(struct series) <= 96, "a size class");
 
 /* The first data type stands behind the key in the same allocation: a write of the usual key, which
  * has one, meets two cache lines on its way to the points. */
@@ -212,6 +213,15 @@ uint32_t series_dead_ranges(const struct series *s);
 /* Late points that do. */
 uint32_t series_late_points(const struct series *s);
 
+/* --- retention -------------------------------------------------------------------------------- */
+
+/* The oldest time that is kept where points older than the newest by more than `retention` go;
+ * INT64_MIN = every time is. `s` may be NULL. */
+int64_t series_kept_from(const struct series *s, int64_t retention);
+/* Drops what memory has of points before `kept_from`: whole chunks, and late points. No checkpoint
+ * may be under way. */
+void series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from);
+
 /* --- checkpoint: copy out (owner), write (helper), take over (owner) -------------------------- */
 
 /* What one checkpoint takes of one series. Sealed points and late points are lent (frozen in the
@@ -224,6 +234,8 @@ struct series_flush {
     const struct late_point *late; /* lent, sorted by ts */
     struct range_list dead;        /* lent; cuts stored points before late ones are merged */
     struct series_chunk open;      /* copy, malloc'd; n is 0 only in a series without points */
+    int64_t kept_from;             /* stored blocks that end before go; INT64_MIN = none */
+    int64_t stored_until;          /* set by series_flush_write: series.stored_until */
     int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
     uint64_t as_of_lsn;
     uint64_t dropped; /* set by series_flush_write: points that no block can hold */
@@ -232,9 +244,10 @@ struct series_flush {
     bool has_stale_open;
     bool has_stored_blocks;
 };
-/* No other checkpoint of the series may be under way. */
+/* No other checkpoint of the series may be under way. Stored blocks that end before `kept_from`
+ * are dropped (INT64_MIN: none is). */
 void series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
-                        struct series_flush *ret_f);
+                        int64_t kept_from, struct series_flush *ret_f);
 /* After the checkpoint is on disk (ok): the series forgets the frozen chunks and late points.
  * Failed: they are its own again. */
 void series_flush_done(struct arena *a, struct series_key *k, struct series *s,

@@ -55,9 +55,37 @@ freeze(struct series *s, const struct series_limits *lim)
     return z;
 }
 
+int64_t
+series_kept_from(const struct series *s, int64_t retention)
+{
+    struct sample last;
+    uint8_t quality;
+
+    if (retention == 0 || s == NULL || !series_last(s, &last, &quality) ||
+        last.ts < INT64_MIN + retention)
+        return INT64_MIN;
+    return last.ts - retention;
+}
+
+void
+series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from)
+{
+    struct time_range gone = {INT64_MIN, kept_from - 1};
+    uint32_t n = 0;
+
+    ASSERT(!s->frozen);
+    if (kept_from == INT64_MIN)
+        return;
+    while (n < s->sealed_n && s->sealed[n].p[s->sealed[n].n - 1].ts < kept_from)
+        n++;
+    sealed_cut(a, k, s, 0, n, gone);
+    if (s->aside)
+        late_cut(&s->aside->late, gone);
+}
+
 void
 series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
-                   struct series_flush *ret_f)
+                   int64_t kept_from, struct series_flush *ret_f)
 {
     s->frozen = freeze(s, lim);
     *ret_f = (struct series_flush){
@@ -69,6 +97,8 @@ series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t a
         .open = chunk_copy(&s->open),
         .stale_open_ts = s->stored_open_ts,
         .as_of_lsn = as_of_lsn,
+        .kept_from = s->stored_until < kept_from ? kept_from : INT64_MIN,
+        .stored_until = s->stored_until,
         .block_points_max = lim->block_points_max,
         .type = s->type,
         .has_stale_open = s->has_stored_open,
@@ -123,6 +153,7 @@ take_over(struct arena *a, struct series_key *k, struct series *s, struct series
     drop_empty_aside(a, k, s);
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
+    s->stored_until = f->stored_until;
     s->as_of_lsn = f->as_of_lsn;
 }
 

@@ -141,7 +141,7 @@ series_new(struct arena *a, struct series_key *k, uint32_t at, uint8_t type)
 {
     struct series *s = k->n == 0 ? k->first : series_alloc(a, k, sizeof(*s));
 
-    *s = (struct series){.type = type};
+    *s = (struct series){.type = type, .stored_until = INT64_MIN};
     types_reserve(a, k);
     memmove(k->types + at + 1, k->types + at, (k->n - at) * sizeof(*k->types));
     k->types[at] = s;

@@ -19,6 +19,7 @@ struct writer {
     const struct late_point *late, *late_end;
     const struct time_range *dead, *dead_end;
     int64_t dead_from; /* of the first range, what is left of it */
+    struct range_list gone; /* deleted and expired; malloc'd */
 };
 
 static struct slice
@@ -134,9 +135,7 @@ pass(struct writer *w, uint32_t late_n, bool last, int64_t next)
 static int
 rewrite(struct writer *w, int64_t row_ts, struct samples *base, uint32_t n)
 {
-    struct range_list dead = w->f->dead;
-
-    samples_cut_ranges(base, &dead);
+    samples_cut_ranges(base, &w->gone);
     /* Where its first time changes a part of it may get this one back. */
     if (base->n == 0 || base->p[0].ts != row_ts || (n && w->late->ts < row_ts))
         store_batch_delete(w->batch, block_name(w, row_ts));
@@ -164,7 +163,7 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
         return late_left(w) ? put_merged(w, &base, w->late, late_left(w)) : 0;
     row_ts = rows->ts;
     row_last = rows->info.last_ts;
-    touched = ranges_meet(&w->f->dead, row_ts, row_last);
+    touched = ranges_meet(&w->gone, row_ts, row_last);
     /* Whether a late point is its own is only known behind it. */
     if (touched || late_left(w))
         rc = series_rows_decode(rows, &base);
@@ -181,30 +180,81 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
     return rc < 0 ? fail(w, rc, row_ts) : more;
 }
 
-/* n late points, and all deletions; `end`: the block there, and those behind it, are no stored ones
- * but copies of the open chunk. */
+/* Whole blocks that have expired: the last time of the last one, INT64_MIN = none has; and where the
+ * first one ends that has not. 0 or a negative errno. */
+static int
+find_expired(struct writer *w, struct series_rows *rows, int64_t end, int64_t *ret_ts)
+{
+    const int64_t kept_from = w->f->kept_from;
+    int64_t last = INT64_MIN;
+    int rc = kept_from == INT64_MIN ? 0 : series_rows_first(rows);
+
+    for (; rc == 1 && rows->ts < end && rows->info.last_ts < kept_from;
+         rc = series_rows_next(rows))
+        last = rows->info.last_ts;
+    if (rc < 0)
+        return fail(w, rc, kept_from);
+    if (rc == 1)
+        w->f->stored_until = rows->ts < end ? rows->info.last_ts : INT64_MIN;
+    *ret_ts = last;
+    return 0;
+}
+
+/* Deletions, and everything up to `expired`. */
+static void
+gather_gone(struct writer *w, int64_t expired)
+{
+    const struct range_list *dead = &w->f->dead;
+    struct range_list gone = {malloc((dead->n + 1) * sizeof(*dead->p)), 0, 0};
+    uint32_t i;
+
+    ASSERT(gone.p);
+    if (expired != INT64_MIN)
+        gone.p[gone.n++] = (struct time_range){INT64_MIN, expired};
+    for (i = 0; i < dead->n; i++)
+        if (expired == INT64_MIN || dead->p[i].from > expired)
+            gone.p[gone.n++] = dead->p[i];
+        else
+            gone.p[0].to = MAX(gone.p[0].to, dead->p[i].to);
+    w->gone = gone;
+}
+
+static int
+write_to_rows(struct writer *w, struct series_rows *rows)
+{
+    const struct series_flush *f = w->f;
+    int64_t expired = INT64_MIN, end = f->has_stale_open ? f->stale_open_ts : INT64_MAX;
+    int rc = find_expired(w, rows, end, &expired);
+
+    gather_gone(w, expired);
+    w->dead = w->gone.p;
+    w->dead_end = w->gone.p + w->gone.n;
+    w->dead_from = w->gone.n ? w->gone.p->from : INT64_MAX;
+    for (rc = rc < 0 ? rc : 1; rc == 1 && (late_left(w) || w->dead < w->dead_end);)
+        rc = do_row(w, rows, end);
+    return MIN(rc, 0);
+}
+
+/* n late points, deletions and retention. Blocks from the stale open one on are no stored ones but
+ * copies of the open chunk. */
 static int
 write_stored(struct writer *w, uint32_t n)
 {
     const struct series_flush *f = w->f;
     struct samples nothing = {0};
     struct series_rows rows;
-    int rc = 1;
+    int rc;
 
     w->late = f->late;
     w->late_end = f->late + n;
     if (!f->has_stored_blocks)
         return n ? put_merged(w, &nothing, f->late, n) : 0;
-    w->dead = f->dead.p;
-    w->dead_end = f->dead.p + f->dead.n;
-    w->dead_from = f->dead.n ? f->dead.p->from : INT64_MAX;
-    if (n == 0 && f->dead.n == 0)
+    if (n == 0 && f->dead.n == 0 && f->kept_from == INT64_MIN)
         return 0;
     series_rows_open(&rows, w->s, &w->id, false, false);
-    while (rc == 1 && (late_left(w) || w->dead < w->dead_end))
-        rc = do_row(w, &rows, f->has_stale_open ? f->stale_open_ts : INT64_MAX);
+    rc = write_to_rows(w, &rows);
     series_rows_close(&rows);
-    return MIN(rc, 0);
+    return rc;
 }
 
 /* --- chunks ----------------------------------------------------------------------------------- */
@@ -323,8 +373,8 @@ first_of(const struct series_flush *f)
 }
 
 /* Blocks that earlier checkpoints wrote quickly become cold ones. Late points up to `late_ts` go
- * into the blocks around theirs at the same time: those are left alone. Deletions may have changed
- * any block: then a later checkpoint joins. */
+ * into the blocks around theirs at the same time: those are left alone. Deletions and retention may
+ * have changed any block: then a later checkpoint joins. */
 static int
 join_stored(struct writer *w, int64_t late_ts)
 {
@@ -337,7 +387,7 @@ join_stored(struct writer *w, int64_t late_ts)
     uint32_t i;
     int rc;
 
-    if (!f->has_stored_blocks || f->sealed_n == 0 || f->dead.n > 0)
+    if (!f->has_stored_blocks || f->sealed_n == 0 || w->gone.n > 0)
         return 0;
     rc = series_tail_read(w->s, &w->id, &q, &tail);
     if (rc < 0 || tail.rows == 0)
@@ -371,6 +421,7 @@ series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t 
     if (rc == 0)
         write_open(w);
     buf_fini(&w->row);
+    free(w->gone.p);
     free(w->name);
     free(w);
     return rc;

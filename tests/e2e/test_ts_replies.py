@@ -24,7 +24,7 @@ SHOWN = 3  # differences of a command that a failure prints
 EQUAL = {
     "FLUSHALL", "SET", "GET", "TYPE",
     "TS.CREATE", "TS.ALTER",
-    "TS.INCRBY",
+    "TS.ADD", "TS.MADD", "TS.INCRBY", "TS.DECRBY", "TS.GET", "TS.CREATERULE", "TS.DELETERULE",
     "TS.QUERYINDEX",
 }
 # (script, number of the command in it): heading of docs/TIMESERIES.md

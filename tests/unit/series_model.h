@@ -330,7 +330,7 @@ flush_begin(struct bench *b)
 {
     struct buf row = {0};
 
-    series_flush_begin(b->s, &b->lim, ++b->lsn, &b->flush);
+    series_flush_begin(b->s, &b->lim, ++b->lsn, INT64_MIN, &b->flush);
     row_head_write(&row, 1, 0);
     series_row_write(&row, b->k, b->lsn);
     cr_assert_leq(row.n, sizeof(b->new_row));

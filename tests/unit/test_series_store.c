@@ -205,7 +205,7 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
         for (i = 0; i < 100 + t; i++)
             series_add(b.a, b.k, b.k->types[t], &b.lim, i * 10, t, 0, DUPLICATE_LAST);
     for (t = 0; t < 3; t++)
-        series_flush_begin(b.k->types[t], &b.lim, 5, &flush[t]);
+        series_flush_begin(b.k->types[t], &b.lim, 5, INT64_MIN, &flush[t]);
     row_head_write(&row, 1, 77);
     series_row_write(&row, b.k, 5);
     batch = store_batch_create(f.s);

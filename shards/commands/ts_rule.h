@@ -1,0 +1,59 @@
+/* Compaction rules: aggregates of the buckets of one series become points of another.
+ *
+ * A rule keeps no running state. When a point of a later bucket arrives the bucket before it is
+ * computed from the points of the source, by the code that answers TS.RANGE, and written to the
+ * destination; a late point or a deletion computes the buckets anew that it falls into. The open
+ * bucket is not in the destination; LATEST computes it.
+ *
+ * All of it is part of the write to the source: one group in the journals, whatever cores the two
+ * keys are of. What it takes is looked for before anything is changed (..._ready), so that a
+ * command can wait for it; the rules of a destination (chains) included. */
+#ifndef SHARDS_COMMANDS_TS_RULE_H
+#define SHARDS_COMMANDS_TS_RULE_H
+
+#include "shards/commands/ts.h"
+
+#define TS_RULE_CHAIN_MAX 16 /* rules from the first source to the last destination */
+
+static inline bool
+ts_has_rules(const struct entry *e)
+{
+    const struct series_key *sk = e ? entry_series(e) : NULL;
+
+    return unlikely(sk && sk->meta) && sk->meta->rules_n > 0;
+}
+
+/* Is everything at hand that the rules will take once a point of this time is added, or points
+ * between two times are deleted? False: ctx->need is set. */
+bool ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts);
+bool ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t from,
+                           int64_t to);
+/* For a command that adds several points: the destinations of all its rules, whatever it does to
+ * them. False: ctx->need is set. */
+bool ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e);
+/* It was done; `last` is the newest time there was before, had: there was one. */
+void ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int64_t last,
+                    int64_t ts);
+void ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t last, int64_t from,
+                      int64_t to);
+
+/* key_add_point, and what follows from it for the rules of the series. */
+enum series_result ts_write_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
+                                  int64_t ts, double value, uint8_t quality,
+                                  enum duplicate_policy policy);
+/* Before it, as ts_rules_add_ready: for any series and data type, e may be NULL. */
+static inline bool
+ts_write_ready(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts)
+{
+    return likely(!ts_has_rules(e)) || type != TS_TYPE || ts_rules_add_ready(c, k, e, ts);
+}
+
+/* A key of a rule by name, of whichever core; *ret_e NULL = it is absent or no series. False:
+ * ctx->need is set. */
+bool ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry **ret_e);
+/* The open bucket of the rule that writes this series, as a point: 1, 0 = there is none, -EAGAIN
+ * with ctx->need set, or another error of reading. */
+int ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
+                   struct sample *ret_sample);
+
+#endif

@@ -1,0 +1,238 @@
+/* TS.CREATERULE, TS.DELETERULE. */
+#include "shards/commands/handlers.h"
+#include "shards/commands/ts_rule.h"
+#include "shards/engine/core.h"
+#include "shards/series/aggregate.h"
+
+static bool
+refuse(struct ctx *c, const char *error)
+{
+    ctx_error(c, error);
+    return false;
+}
+
+static bool
+parse_rule(struct ctx *c, struct series_rule *r)
+{
+    bool strict = c->core->config.ts_compat == CONFIG_TS_STRICT;
+    enum aggregate fn;
+
+    *r = (struct series_rule){.to = c->argv[2], .after = INT64_MIN};
+    if (!slice_is(c->argv[3], "aggregation"))
+        return refuse(c, "ERR TSDB: Couldn't parse AGGREGATION");
+    if (memchr(c->argv[4].p, ',', c->argv[4].n))
+        return refuse(c, "ERR TSDB: CREATERULE requires exactly one aggregation type");
+    if (!aggregate_parse(c->argv[4], &fn) || (strict && aggregate_is_extension(fn)))
+        return refuse(c, "ERR TSDB: Unknown aggregation type");
+    r->aggregator = (uint8_t)fn;
+    if (!parse_int(c->argv[5], &r->bucket) || r->bucket < 0)
+        return refuse(c, "ERR TSDB: Couldn't parse AGGREGATION");
+    if (r->bucket == 0)
+        return refuse(c, "ERR TSDB: bucketDuration must be greater than zero");
+    if (c->argc == 7 && (!parse_int(c->argv[6], &r->align) || r->align < 0))
+        return refuse(c, "ERR TSDB: Couldn't parse alignTimestamp");
+    if (slice_equal(c->argv[1], c->argv[2]))
+        return refuse(c, "ERR TSDB: the source key and destination key should be different");
+    return true;
+}
+
+static const struct series_meta *
+meta_of(const struct entry *e)
+{
+    return series_key_meta(entry_series(e));
+}
+
+/* A reference to a source is void when that has no such rule (any more). False: ctx->need is set. */
+static bool
+has_live_source(struct ctx *c, const struct key *k, const struct entry *e, bool *ret)
+{
+    struct entry *from;
+    struct key from_key;
+
+    *ret = false;
+    if (!meta_of(e)->has_source)
+        return true;
+    if (!ts_rule_peer(c, meta_of(e)->source, &from_key, &from))
+        return false;
+    *ret = from && series_meta_rule(meta_of(from), k->name) >= 0;
+    return true;
+}
+
+/* Is there a rule whose destination is? */
+static bool
+has_live_rule(struct ctx *c, const struct key *k, const struct entry *e, bool *ret)
+{
+    const struct series_meta *m = meta_of(e);
+
+    *ret = false;
+    for (uint32_t i = 0; i < m->rules_n && !*ret; i++) {
+        struct entry *to;
+        struct key to_key;
+
+        if (!ts_rule_peer(c, m->rules[i].to, &to_key, &to))
+            return false;
+        *ret = to && meta_of(to)->has_source && slice_equal(meta_of(to)->source, k->name);
+    }
+    return true;
+}
+
+/* Chains go from a source to the source of that, and so on: never back to where they began. */
+static bool
+chain_ok(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to)
+{
+    struct key at = *k;
+    const struct entry *on = e;
+    uint32_t links = 1;
+    bool live;
+
+    for (;;) {
+        struct entry *from;
+
+        if (slice_equal(at.name, to->name))
+            return refuse(c, "ERR TSDB: the rules would go round in a circle");
+        if (++links > TS_RULE_CHAIN_MAX)
+            return refuse(c, "ERR TSDB: more than 16 rules one behind the other");
+        if (!has_live_source(c, &at, on, &live))
+            return false;
+        if (!live)
+            return true;
+        if (!ts_rule_peer(c, meta_of(on)->source, &at, &from))
+            return false;
+        on = from;
+    }
+}
+
+/* False: refused, or ctx->need is set. */
+static bool
+may_link(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to_key,
+         const struct entry *to)
+{
+    bool strict = c->core->config.ts_compat == CONFIG_TS_STRICT, live;
+
+    if (!has_live_source(c, k, e, &live))
+        return false;
+    if (live && strict)
+        return refuse(c, "ERR TSDB: the source key already has a source rule");
+    if (!has_live_rule(c, to_key, to, &live))
+        return false;
+    if (live && strict)
+        return refuse(c, "ERR TSDB: the destination key already has a dst rule");
+    if (!has_live_source(c, to_key, to, &live))
+        return false;
+    if (live)
+        return refuse(c, "ERR TSDB: the destination key already has a src rule");
+    return chain_ok(c, k, e, to_key);
+}
+
+/* Rules without those to keys that are gone or are others' now; -1: ctx->need is set. */
+static int
+live_rules(struct ctx *c, const struct key *k, const struct series_meta *m,
+           struct series_rule *ret_rules)
+{
+    int n = 0;
+
+    for (uint32_t i = 0; i < m->rules_n; i++) {
+        struct entry *to;
+        struct key to_key;
+
+        if (!ts_rule_peer(c, m->rules[i].to, &to_key, &to))
+            return -1;
+        if (to && meta_of(to)->has_source && slice_equal(meta_of(to)->source, k->name))
+            ret_rules[n++] = m->rules[i];
+    }
+    return n;
+}
+
+static void
+link_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, struct entry *to,
+            const struct series_rule *rules, uint32_t n)
+{
+    struct series_meta from = *meta_of(e), dest = *meta_of(to);
+
+    from.rules = rules;
+    from.rules_n = n;
+    dest.has_source = true;
+    dest.source = k->name;
+    if (series_meta_size(&from) > SERIES_META_BYTES_MAX ||
+        series_meta_size(&dest) > SERIES_META_BYTES_MAX) {
+        resp_errorf(c->out, "ERR TSDB: labels and rules of a series can take at most %d bytes",
+                    (int)SERIES_META_BYTES_MAX);
+        return;
+    }
+    key_set_series_meta(c, k, e, &from);
+    key_set_series_meta(c, to_key, to, &dest);
+    resp_ok(c->out);
+}
+
+void
+cmd_ts_createrule(struct ctx *c)
+{
+    struct key k, to_key;
+    struct series_rule r, *rules;
+    struct entry *e, *to;
+    struct sample last;
+    uint8_t quality;
+    int n;
+
+    if (c->argc > 7) {
+        ctx_error(c, "ERR wrong number of arguments for 'ts.createrule' command");
+        return;
+    }
+    if (!parse_rule(c, &r))
+        return;
+    k = key_open(c, c->argv[1]);
+    to_key = key_open(c, c->argv[2]);
+    if ((e = ts_find(c, &k)) == NULL || (to = ts_find(c, &to_key)) == NULL)
+        return;
+    if (!may_link(c, &k, e, &to_key, to))
+        return;
+    rules = scratch_alloc(&c->core->scratch, (meta_of(e)->rules_n + 1) * sizeof(r));
+    n = live_rules(c, &k, meta_of(e), rules);
+    if (n < 0 || c->probe)
+        return;
+    if (n == SERIES_RULES_MAX) {
+        resp_errorf(c->out, "ERR TSDB: a series can have at most %d rules", SERIES_RULES_MAX);
+        return;
+    }
+    if (ts_series(e) && series_last(ts_series(e), &last, &quality))
+        r.after = last.ts;
+    rules[n] = r;
+    link_series(c, &k, e, &to_key, to, rules, (uint32_t)n + 1);
+}
+
+static void
+unlink_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, struct entry *to,
+              uint32_t at)
+{
+    struct series_meta from = *meta_of(e), dest = *meta_of(to);
+    struct series_rule *rules = scratch_alloc(&c->core->scratch, from.rules_n * sizeof(*rules));
+
+    for (uint32_t i = 0, n = 0; i < from.rules_n; i++)
+        if (i != at)
+            rules[n++] = from.rules[i];
+    from.rules = rules;
+    from.rules_n--;
+    key_set_series_meta(c, k, e, &from);
+    if (dest.has_source && slice_equal(dest.source, k->name)) {
+        dest.has_source = false;
+        key_set_series_meta(c, to_key, to, &dest);
+    }
+    resp_ok(c->out);
+}
+
+void
+cmd_ts_deleterule(struct ctx *c)
+{
+    struct key k = key_open(c, c->argv[1]), to_key = key_open(c, c->argv[2]);
+    struct entry *e = ts_find(c, &k), *to;
+    int at;
+
+    if (e == NULL)
+        return;
+    to = key_find(c, &to_key);
+    at = series_meta_rule(meta_of(e), c->argv[2]);
+    if (at < 0 || to == NULL || to->type != ENTRY_SERIES)
+        ctx_error(c, "ERR TSDB: compaction rule does not exist");
+    else
+        unlink_series(c, &k, e, &to_key, to, (uint32_t)at);
+}

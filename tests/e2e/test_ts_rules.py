@@ -1,0 +1,221 @@
+"""Compaction rules and retention."""
+import threading
+
+from pinstripe import eq, holds, keys_on, until
+from resp import Client, Error
+
+MB = "AGGREGATION"
+
+
+def points(c, key, *args):
+    return [(p[0], float(p[1])) for p in c.ok("TS.RANGE", key, "-", "+", *args)]
+
+
+def closed(c, source, fn, bucket):
+    """What a rule that was there from the beginning has written."""
+    return points(c, source, MB, fn, bucket)[:-1]
+
+
+def keys(cores):
+    """Source, two destinations: on every core one."""
+    if cores == 1:
+        return "s", "d0", "d1"
+    return keys_on(1, 2, 1, "s")[0], keys_on(0, 2, 1, "d")[0], keys_on(1, 2, 2, "e")[1]
+
+
+def make(c, cores):
+    s, d0, d1 = keys(cores)
+    for key in (s, d0, d1):
+        eq(c("TS.CREATE", key, "DUPLICATE_POLICY", "LAST"), "OK")
+    eq(c("TS.CREATERULE", s, d0, MB, "sum", 10), "OK")
+    eq(c("TS.CREATERULE", s, d1, MB, "max", 7), "OK")
+    return s, d0, d1
+
+
+def check(c, s, d0, d1):
+    eq(points(c, d0), closed(c, s, "sum", 10), "sums")
+    eq(points(c, d1), closed(c, s, "max", 7), "maxima")
+    whole = points(c, s, MB, "sum", 10)
+    eq(points(c, d0, "LATEST"), whole)
+    eq(c.ok("TS.GET", d0, "LATEST")[0], whole[-1][0])
+    eq([p[0] for p in c.ok("TS.REVRANGE", d0, "-", "+", "LATEST")], [p[0] for p in whole][::-1])
+
+
+def test_buckets_are_written_when_they_are_over(t):
+    for cores in (1, 2):
+        c = t.server(cores=cores).client(proto=2)
+        s, d0, d1 = make(c, cores)
+        eq(c("TS.ADD", s, 1, 1), 1)
+        eq(c("TS.ADD", s, 5, 2), 5)
+        eq(points(c, d0), [])
+        eq(points(c, d0, "LATEST"), [(0, 3.0)])
+        eq(c("TS.ADD", s, 12, 3), 12)
+        eq(points(c, d0), [(0, 3.0)])
+        check(c, s, d0, d1)
+        eq(c("TS.MADD", s, 25, 1, s, 33, 2, s, 4, 10, s, 12, 5), [25, 33, 4, 12])
+        check(c, s, d0, d1)
+        eq(c("TS.INCRBY", s, 1, "TIMESTAMP", 47), 47)
+        eq(c("TSDB_SET", s, 58, 4), "OK")
+        for ts in (61, 69, 72):
+            eq(c("BATCH_SET", s, 1, ts), "QUEUED")
+        eq(c("BATCH_FLUSH"), 3)
+        check(c, s, d0, d1)
+        eq(c("MULTI"), "OK")
+        for ts in (80, 91, 103, 85):
+            eq(c("TS.ADD", s, ts, ts), "QUEUED")
+        eq(c("EXEC"), [80, 91, 103, 85])
+        check(c, s, d0, d1)
+        eq(c("TS.DEL", s, 4, 28), 4)
+        check(c, s, d0, d1)
+        eq(c("TS.DEL", s, 33, 33), 1)
+        check(c, s, d0, d1)
+        eq(c("TS.DELETERULE", s, d1), "OK")
+        before = points(c, d1)
+        eq(c("TS.ADD", s, 200, 1), 200)
+        eq(points(c, d1), before)
+        eq(points(c, d0), closed(c, s, "sum", 10))
+
+
+def test_pipelines_keep_their_order_when_rules_reach_another_core(t):
+    server = t.server(cores=2, core_ports="yes")
+    s, d0, d1 = keys(2)
+    c = server.core_client(0, proto=2)
+    make(c, 2)
+    for core in (0, 1):
+        c = server.core_client(core, proto=2)
+        want, commands = [], []
+        for i in range(600):
+            ts = core * 10000 + i * 3
+            commands += [("TS.ADD", s, ts, 1), ("SET", "n%d" % i, i), ("GET", "n%d" % i)]
+            want += [ts, "OK", str(i).encode()]
+        eq(c.pipe(commands), want)
+    check(c, s, d0, d1)
+
+
+def test_random_writes_and_deletions_leave_what_the_rules_say(t):
+    r = t.random
+    for cores in (1, 2):
+        server = t.server(cores=cores)
+        c = server.client(proto=2)
+        s, d0, d1 = make(c, cores)
+        now = 0
+        for n in range(3):
+            for _ in range(150):
+                now += r.randrange(6)
+                ts = now if r.random() < 0.8 else r.randrange(now + 1)
+                assert not isinstance(c("TS.ADD", s, ts, r.randrange(100)), Error)
+            newest = c("TS.GET", s)[0]
+            if n == 1:
+                eq(c("SAVE"), "OK")
+            for _ in range(6):
+                at = r.randrange(max(newest - 60, 1))
+                c.ok("TS.DEL", s, at, min(at + r.randrange(40), newest - 15))
+            check(c, s, d0, d1)
+            server.kill9()
+            server.start()
+            c = server.client(proto=2)
+            check(c, s, d0, d1)
+
+
+class Adder(threading.Thread):
+    """Points one after the other, until the server is gone."""
+
+    def __init__(self, port, key, first):
+        super().__init__(daemon=True)
+        self.client, self.key, self.answered, self.first = Client(port), key, first - 1, first
+        self.start()
+
+    def run(self):
+        try:
+            for i in range(self.first, self.first + 1000000, 20):
+                self.client.pipe([("TS.ADD", self.key, i + k, 1) for k in range(20)])
+                self.answered = i + 19
+        except (ConnectionError, OSError):
+            pass
+
+
+def test_source_and_destinations_agree_after_kill9(t):
+    server = t.server(cores=2, checkpoint_journal_bytes="1mb", checkpoint_dirty_bytes="65536")
+    c = server.client(proto=2)
+    s, d0, d1 = make(c, 2)
+    first = 0
+    for _ in range(3):
+        adder = Adder(server.port, s, first)
+        until(lambda: adder.answered > first + 300)
+        server.kill9()
+        adder.join(60)
+        server.start()
+        c = server.client(proto=2)
+        newest = c.ok("TS.GET", s)[0]
+        assert newest >= adder.answered, "%d answered, %d there" % (adder.answered, newest)
+        check(c, s, d0, d1)
+        first = newest + 1
+
+
+def test_what_rules_refuse(t):
+    c = t.server(ts_compat="strict").client(proto=2)
+    for key in "abcd":
+        c("TS.CREATE", key)
+    for args, text in (
+            (("a", "none", MB, "avg", 5), "the key does not exist"),
+            (("a", "a", MB, "avg", 5), "should be different"),
+            (("a", "b", MB, "nope", 5), "Unknown aggregation type"),
+            (("a", "b", MB, "p50", 5), "Unknown aggregation type"),
+            (("a", "b", MB, "avg,max", 5), "requires exactly one aggregation type"),
+            (("a", "b", MB, "avg", 0), "bucketDuration must be greater than zero"),
+            (("a", "b", MB, "avg", 5, "x"), "Couldn't parse alignTimestamp")):
+        holds(str(c("TS.CREATERULE", *args)), text)
+    eq(c("TS.CREATERULE", "a", "b", MB, "avg", 5), "OK")
+    holds(str(c("TS.CREATERULE", "c", "b", MB, "avg", 5)), "the destination key already has a src rule")
+    holds(str(c("TS.CREATERULE", "b", "c", MB, "avg", 5)), "the source key already has a source rule")
+    holds(str(c("TS.CREATERULE", "c", "a", MB, "avg", 5)), "the destination key already has a dst rule")
+    holds(str(c("TS.DELETERULE", "a", "c")), "compaction rule does not exist")
+    c("DEL", "b")  # the rule is void, also when the key comes again
+    c("TS.CREATE", "b")
+    c("TS.ADD", "a", 1, 1)
+    c("TS.ADD", "a", 10, 1)
+    eq(points(c, "b"), [])
+    eq(c("TS.CREATERULE", "c", "b", MB, "avg", 5), "OK")
+
+
+def test_chains_of_rules(t):
+    for cores in (1, 2):
+        c = t.server(cores=cores, ts_compat="extended").client(proto=2)
+        for i in range(5):
+            c("TS.CREATE", "k%d" % i)
+        for i in range(3):
+            eq(c("TS.CREATERULE", "k%d" % i, "k%d" % (i + 1), MB, "sum", 10 ** (i + 1)), "OK")
+        holds(str(c("TS.CREATERULE", "k3", "k0", MB, "sum", 5)), "in a circle")
+        for i in range(0, 2500, 5):
+            eq(c("TS.ADD", "k0", i, 1), i)
+        eq(points(c, "k1"), closed(c, "k0", "sum", 10))
+        eq(points(c, "k2"), closed(c, "k1", "sum", 100))
+        eq(points(c, "k3"), [(0, 200.0), (1000, 200.0)])
+        eq(c("TS.ADD", "k0", 3, 100), 3)  # late: all the way down
+        eq(points(c, "k3"), [(0, 300.0), (1000, 200.0)])
+
+
+def test_retention_hides_refuses_and_drops(t):
+    server = t.server()
+    c = server.client(proto=2)
+    c("TS.CREATE", "k", "RETENTION", 1000)
+    for i in range(0, 20000, 1000):
+        eq(set(c.pipe([("TSDB_SET", "k", ts, 1) for ts in range(i, i + 1000)])), {"OK"})
+        if i == 10000:
+            eq(c("SAVE"), "OK")
+    eq([p[0] for p in c("TSDB_GET", "k", "-", "+")], list(range(18999, 20000)))
+    eq([p[0] for p in c("TS.RANGE", "k", "-", "+")], list(range(18999, 20000)))
+    holds(str(c("TSDB_SET", "k", 18998, 1)), "TSDB_SET: timestamp 18998 is older than the retention")
+    eq(c("TSDB_SET", "k", 18999, 2), "OK")
+    eq(c("BATCH_SET", "k", 1, 5), "QUEUED")
+    holds(str(c("BATCH_FLUSH")), "timestamp 5 is older than the retention")
+    eq(c("TSDB_SET", "k", 5, 1, "01"), "OK")  # another data type has a newest point of its own
+    for _ in range(2):
+        eq(c("TSDB_SET", "k", c("TS.GET", "k")[0] + 1, 1), "OK")
+        eq(c("SAVE"), "OK")
+    c("TS.ALTER", "k", "RETENTION", 0)  # shows what the disk has
+    for _ in range(2):
+        left = len(c("TS.RANGE", "k", "-", "+"))
+        assert 1001 <= left < 10000, "%d points are left" % left
+        server.restart()
+        c = server.client(proto=2)
