@@ -13,6 +13,7 @@
 
 #include "shards/commands/ts.h"
 
+#define TS_BACKFILL_MAX 100000 /* buckets that BACKFILL writes */
 #define TS_RULE_CHAIN_MAX 16 /* rules from the first source to the last destination */
 
 static inline bool

@@ -1,5 +1,6 @@
 /* TS.CREATERULE, TS.DELETERULE. */
 #include "shards/commands/handlers.h"
+#include "shards/commands/ts_range.h"
 #include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 #include "shards/series/aggregate.h"
@@ -11,8 +12,16 @@ refuse(struct ctx *c, const char *error)
     return false;
 }
 
+/* BACKFILL, as the last argument. */
 static bool
-parse_rule(struct ctx *c, struct series_rule *r)
+takes_backfill(const struct ctx *c)
+{
+    return c->core->config.ts_compat != CONFIG_TS_STRICT && c->argc > 6 &&
+           slice_is(c->argv[c->argc - 1], "backfill");
+}
+
+static bool
+parse_rule(struct ctx *c, struct series_rule *r, uint32_t argc)
 {
     bool strict = c->core->config.ts_compat == CONFIG_TS_STRICT;
     enum aggregate fn;
@@ -29,7 +38,7 @@ parse_rule(struct ctx *c, struct series_rule *r)
         return refuse(c, "ERR TSDB: Couldn't parse AGGREGATION");
     if (r->bucket == 0)
         return refuse(c, "ERR TSDB: bucketDuration must be greater than zero");
-    if (c->argc == 7 && (!parse_int(c->argv[6], &r->align) || r->align < 0))
+    if (argc == 7 && (!parse_int(c->argv[6], &r->align) || r->align < 0))
         return refuse(c, "ERR TSDB: Couldn't parse alignTimestamp");
     if (slice_equal(c->argv[1], c->argv[2]))
         return refuse(c, "ERR TSDB: the source key and destination key should be different");
@@ -143,7 +152,41 @@ live_rules(struct ctx *c, const struct key *k, const struct series_meta *m,
     return n;
 }
 
+/* Every bucket of the source that is over, as the rule would have written it. 0; -EAGAIN: ctx->need is
+ * set; or an error of ts_range_read. */
+static int
+read_backfill(struct ctx *c, const struct key *k, const struct entry *e,
+              const struct series_rule *r, struct series_table *t)
+{
+    struct ts_columns col = {.fn = {r->aggregator}, .n = 1};
+    struct ts_range q = {.from = INT64_MIN, .type = TS_TYPE, .count = TS_BACKFILL_MAX + 1,
+                         .columns = &col, .columns_n = 1, .bucket = r->bucket, .align = r->align};
+    struct sample last;
+    uint8_t quality;
+    int64_t open;
+
+    if (ts_series(e) == NULL || !series_last(ts_series(e), &last, &quality))
+        return 0;
+    open = bucket_start(last.ts, r->bucket, r->align);
+    if (open == INT64_MIN)
+        return 0;
+    q.to = open - 1;
+    return ts_range_read(c, k, e, &q, 0, t);
+}
+
 static void
+write_backfill(struct ctx *c, const struct key *k, struct entry *e, const struct series_table *t)
+{
+    c->reads_through = true;
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct ts_point p = {.key = *k, .e = e, .ts = t->ts[i], .value = t->v[i]};
+
+        if (ts_check_point(c, &p, DUPLICATE_LAST))
+            ts_add_point(c, &p);
+    }
+}
+
+static bool
 link_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, struct entry *to,
             const struct series_rule *rules, uint32_t n)
 {
@@ -157,11 +200,30 @@ link_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, s
         series_meta_size(&dest) > SERIES_META_BYTES_MAX) {
         resp_errorf(c->out, "ERR TSDB: labels and rules of a series can take at most %d bytes",
                     (int)SERIES_META_BYTES_MAX);
-        return;
+        return false;
     }
     key_set_series_meta(c, k, e, &from);
     key_set_series_meta(c, to_key, to, &dest);
     resp_ok(c->out);
+    return true;
+}
+
+/* False: refused, or ctx->need is set. */
+static bool
+backfill_ready(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to_key,
+               const struct entry *to, const struct series_rule *r, struct series_table *t)
+{
+    int rc = read_backfill(c, k, e, r, t);
+
+    if (rc == -EAGAIN)
+        return false;
+    if (rc < 0)
+        return refuse(c, ts_range_error(rc));
+    if (t->n > TS_BACKFILL_MAX) {
+        resp_errorf(c->out, "ERR TSDB: BACKFILL of more than %d buckets", TS_BACKFILL_MAX);
+        return false;
+    }
+    return ts_rules_all_ready(c, to_key, to);
 }
 
 void
@@ -169,16 +231,18 @@ cmd_ts_createrule(struct ctx *c)
 {
     struct key k, to_key;
     struct series_rule r, *rules;
+    struct series_table t = {.cols = 1};
+    bool backfill = takes_backfill(c);
     struct entry *e, *to;
     struct sample last;
     uint8_t quality;
     int n;
 
-    if (c->argc > 7) {
+    if (c->argc - backfill > 7) {
         ctx_error(c, "ERR wrong number of arguments for 'ts.createrule' command");
         return;
     }
-    if (!parse_rule(c, &r))
+    if (!parse_rule(c, &r, c->argc - backfill))
         return;
     k = key_open(c, c->argv[1]);
     to_key = key_open(c, c->argv[2]);
@@ -188,16 +252,23 @@ cmd_ts_createrule(struct ctx *c)
         return;
     rules = scratch_alloc(&c->core->scratch, (meta_of(e)->rules_n + 1) * sizeof(r));
     n = live_rules(c, &k, meta_of(e), rules);
-    if (n < 0 || c->probe)
+    if (n < 0)
         return;
+    if (backfill && !backfill_ready(c, &k, e, &to_key, to, &r, &t))
+        goto end;
+    if (c->probe)
+        goto end;
     if (n == SERIES_RULES_MAX) {
         resp_errorf(c->out, "ERR TSDB: a series can have at most %d rules", SERIES_RULES_MAX);
-        return;
+        goto end;
     }
-    if (ts_series(e) && series_last(ts_series(e), &last, &quality))
+    if (!backfill && ts_series(e) && series_last(ts_series(e), &last, &quality))
         r.after = last.ts;
     rules[n] = r;
-    link_series(c, &k, e, &to_key, to, rules, (uint32_t)n + 1);
+    if (link_series(c, &k, e, &to_key, to, rules, (uint32_t)n + 1) && backfill)
+        write_backfill(c, &to_key, to, &t);
+end:
+    series_table_fini(&t);
 }
 
 static void

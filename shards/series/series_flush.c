@@ -70,12 +70,13 @@ series_kept_from(const struct series *s, int64_t retention)
 void
 series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from)
 {
-    struct time_range gone = {INT64_MIN, kept_from - 1};
+    struct time_range gone = {INT64_MIN, kept_from};
     uint32_t n = 0;
 
     ASSERT(!s->frozen);
     if (kept_from == INT64_MIN)
         return;
+    gone.to--;
     while (n < s->sealed_n && s->sealed[n].p[s->sealed[n].n - 1].ts < kept_from)
         n++;
     sealed_cut(a, k, s, 0, n, gone);

@@ -117,6 +117,36 @@ def test_random_writes_and_deletions_leave_what_the_rules_say(t):
             check(c, s, d0, d1)
 
 
+def fields(reply):
+    return {reply[i].decode() if isinstance(reply[i], bytes) else reply[i]: reply[i + 1]
+            for i in range(0, len(reply), 2)}
+
+
+def test_info_tells_of_rules_and_chunks(t):
+    for cores in (1, 2):
+        c = t.server(cores=cores).client(proto=2)
+        s, d0, d1 = make(c, cores)
+        eq(fields(c("TS.INFO", s))["rules"], [[d0.encode(), 10, "SUM", 0], [d1.encode(), 7, "MAX", 0]])
+        eq(fields(c("TS.INFO", d0))["sourceKey"], s.encode())
+        c("DEL", d1)
+        eq(fields(c("TS.INFO", s))["rules"], [[d0.encode(), 10, "SUM", 0]])
+        c.pipe([("TS.ADD", s, i, 1) for i in range(500)])
+        eq(c("SAVE"), "OK")
+        for i in range(500, 60000, 500):
+            c.pipe([("TS.ADD", s, k, 1) for k in range(i, i + 500)])
+        eq(c("SAVE"), "OK")
+        info = fields(c("TS.INFO", s, "DEBUG"))
+        chunks = [fields(chunk) for chunk in info["Chunks"]]
+        eq(info["keySelfName"], s.encode())
+        eq((info["totalSamples"], info["chunkCount"]), (60000, len(chunks)))
+        assert len(chunks) > 2
+        eq(sum(chunk["samples"] for chunk in chunks), 60000)
+        eq((chunks[0]["startTimestamp"], chunks[-1]["endTimestamp"]), (0, 59999))
+        assert all(chunk["size"] > 0 for chunk in chunks)
+        c("DEL", s)
+        eq(fields(c("TS.INFO", d0))["sourceKey"], None)
+
+
 class Adder(threading.Thread):
     """Points one after the other, until the server is gone."""
 
@@ -193,6 +223,36 @@ def test_chains_of_rules(t):
         eq(points(c, "k3"), [(0, 200.0), (1000, 200.0)])
         eq(c("TS.ADD", "k0", 3, 100), 3)  # late: all the way down
         eq(points(c, "k3"), [(0, 300.0), (1000, 200.0)])
+
+
+def test_backfill_writes_what_is_over(t):
+    for cores in (1, 2):
+        server = t.server(cores=cores)
+        c = server.client(proto=2)
+        s, d0, d1 = keys(cores)
+        for key in (s, d0, d1):
+            c("TS.CREATE", key)
+        c.pipe_many([("TS.ADD", s, i, i % 7) for i in range(5003)])
+        eq(c("SAVE"), "OK")
+        eq(c("TS.CREATERULE", d0, d1, MB, "max", 100), "OK")
+        eq(c("TS.CREATERULE", s, d0, MB, "sum", 10, 5, "BACKFILL"), "OK")
+        whole = points(c, s, "ALIGN", 5, MB, "sum", 10)
+        eq(points(c, d0), whole[:-1])
+        eq(points(c, d0, "LATEST"), whole)
+        eq(points(c, d1), closed(c, d0, "max", 100))
+        server.kill9()
+        server.start()
+        c = server.client(proto=2)
+        eq(points(c, d0), whole[:-1])
+        c("TS.CREATE", "many")
+        c("TS.CREATE", "wide")
+        for i in range(0, 100002, 2000):
+            c.pipe([("TS.ADD", "many", k, 1) for k in range(i, i + 2000)])
+        eq(str(c("TS.CREATERULE", "many", "wide", MB, "sum", 1, "BACKFILL")),
+           "ERR TSDB: BACKFILL of more than 100000 buckets")
+        c("CONFIG", "SET", "ts-compat", "strict")
+        holds(str(c("TS.CREATERULE", "many", "wide", MB, "sum", 1, "BACKFILL")),
+              "Couldn't parse alignTimestamp")
 
 
 def test_retention_hides_refuses_and_drops(t):

@@ -134,6 +134,7 @@ struct bench {
     char new_row[256];
     size_t new_row_n;
     uint64_t lsn;
+    int64_t retention;
 };
 
 static inline void
@@ -328,9 +329,11 @@ assert_same(struct bench *b, const char *what)
 static inline void
 flush_begin(struct bench *b)
 {
+    int64_t kept_from = series_kept_from(b->s, b->retention);
     struct buf row = {0};
 
-    series_flush_begin(b->s, &b->lim, ++b->lsn, INT64_MIN, &b->flush);
+    series_expire(b->a, b->k, b->s, kept_from);
+    series_flush_begin(b->s, &b->lim, ++b->lsn, kept_from, &b->flush);
     row_head_write(&row, 1, 0);
     series_row_write(&row, b->k, b->lsn);
     cr_assert_leq(row.n, sizeof(b->new_row));

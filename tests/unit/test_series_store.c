@@ -1,4 +1,5 @@
 /* Series in memory and in the store: checkpoints, readers, loading. */
+#include "shards/series/series_rows.h"
 #include "tests/unit/series_model.h"
 
 /* One random step of a life with checkpoints. */
@@ -125,6 +126,77 @@ Test(series_store, deletions_equal_the_model_for_every_policy, .timeout = 110)
         bench_fini(&b);
         fixture_fini(&f);
     }
+}
+
+/* What retention leaves visible is the model's; no stored block is over as a whole. */
+static void
+assert_kept(struct bench *b, bool settled)
+{
+    int64_t kept_from = series_kept_from(b->s, b->retention);
+    struct series_query q = {.start = kept_from, .end = INT64_MAX, .limit = UINT64_MAX};
+    struct series_id id = {0, key_slot(KEY), KEY, TYPE};
+    struct series_rows rows;
+    int rc;
+
+    assert_query(b, &q, "kept");
+    q.reverse = true;
+    assert_query(b, &q, "kept, backward");
+    if (!settled)
+        return;
+    series_rows_open(&rows, b->f->s, &id, false, false);
+    for (rc = series_rows_first(&rows); rc == 1; rc = series_rows_next(&rows))
+        cr_assert_geq(rows.info.last_ts, kept_from);
+    cr_assert_eq(rc, 0);
+    series_rows_close(&rows);
+}
+
+static void
+live_with_retention(struct bench *b, int64_t *now)
+{
+    int64_t at;
+
+    for (uint64_t n = rnd(150); n > 0; n--) {
+        at = rnd(4) ? (*now += (int64_t)rnd(12)) : *now - (int64_t)rnd(900);
+        if (at >= series_kept_from(b->s, b->retention))
+            bench_add(b, at, (double)rnd(100), 0, DUPLICATE_LAST);
+    }
+    if (rnd(3) == 0) {
+        at = *now - 30 - (int64_t)rnd(900);
+        bench_delete(b, at, at + (int64_t)rnd(25));
+    }
+    assert_kept(b, false);
+    if (!b->flushing && rnd(3) == 0)
+        flush_begin(b);
+    else if (b->flushing && !b->written && rnd(4))
+        flush_write(b);
+    else if (b->flushing && rnd(2))
+        flush_done(b);
+}
+
+Test(series_store, checkpoints_drop_whole_blocks_that_are_over, .timeout = 110)
+{
+    struct store_fixture f;
+    struct bench b;
+    int64_t now = 0;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    b.retention = 1000;
+    for (uint32_t i = 0; i < 600; i++) {
+        live_with_retention(&b, &now);
+        if (i % 30 != 29)
+            continue;
+        if (b.flushing)
+            flush_done(&b);
+        flush_whole(&b);
+        assert_kept(&b, true);
+        reload(&b);
+        assert_kept(&b, true);
+    }
+    if (b.flushing)
+        flush_done(&b);
+    bench_fini(&b);
+    fixture_fini(&f);
 }
 
 Test(series_store, late_points_before_everything_extend_the_first_block)
