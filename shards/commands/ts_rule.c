@@ -391,12 +391,13 @@ delete_buckets(struct ctx *c, const struct key *k, const struct entry *e,
         return;
     }
     if (last == first)
-        to = has_first ? from - 1 : from;
+        to = from;
     else if (has_last)
         to = time_of(r, last) - 1;
     if (has_first && last > first)
         from = end_of(r, first) + 1;
-    delete_points(c, &dest_key, dest, from, to);
+    if (last > first || !has_first)
+        delete_points(c, &dest_key, dest, from, to);
     if (has_first)
         upsert(c, &dest_key, dest, r, first, first_value);
     if (has_last)
