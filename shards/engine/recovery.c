@@ -301,23 +301,76 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
 
 /* --- labels -------------------------------------------------------------------------------------- */
 
-static int
-load_labels_row(struct shard *sh, struct slice key, struct slice value, struct journal_error *err)
+/* Rows read ahead: what the index looks at for one of them comes from memory while others are read. */
+#define LABEL_ROWS_AHEAD 32
+
+struct label_rows {
+    struct buf bytes; /* each its key, then its value */
+    struct {
+        size_t at;
+        uint32_t key_n, value_n;
+    } rows[LABEL_ROWS_AHEAD];
+    uint32_t n;
+};
+
+static void
+label_rows_add(struct label_rows *r, struct slice key, struct slice value)
 {
-    struct row_parts parts;
+    r->rows[r->n].at = r->bytes.n;
+    r->rows[r->n].key_n = (uint32_t)key.n;
+    r->rows[r->n++].value_n = (uint32_t)value.n;
+    buf_append(&r->bytes, key.p, key.n);
+    buf_append(&r->bytes, value.p, value.n);
+}
+
+/* NULL: not a row of ours. */
+static struct labels *
+labels_of_row(struct shard *sh, struct slice row, struct row_parts *ret_parts)
+{
     struct shard_db *db;
 
-    if (!row_parse(key, &parts) || parts.db >= SHARD_DBS)
-        return 0;
-    db = &sh->db[parts.db];
+    if (!row_parse(row, ret_parts) || ret_parts->db >= SHARD_DBS)
+        return NULL;
+    db = &sh->db[ret_parts->db];
     if (db->labels == NULL)
         db->labels = labels_create(sh->arena);
-    if (labels_load(db->labels, parts.key, head_hash(parts.key), value))
+    return db->labels;
+}
+
+static int
+load_labels_row(struct shard *sh, struct slice row, struct slice value, struct journal_error *err)
+{
+    struct row_parts parts;
+    struct labels *x = labels_of_row(sh, row, &parts);
+
+    if (x == NULL || labels_load(x, parts.key, head_hash(parts.key), value))
         return 0;
     snprintf(err->text, sizeof(err->text),
              "core %u: the row with the labels of key '%.*s' is damaged, or of a newer version",
              sh->id, (int)MIN(parts.key.n, 64), parts.key.p);
     return -EBADMSG;
+}
+
+static int
+load_label_rows(struct shard *sh, struct label_rows *r, struct journal_error *err)
+{
+    int rc = 0;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < r->n && rc == 0; i++) {
+            struct slice row = {r->bytes.p + r->rows[i].at, r->rows[i].key_n};
+            struct slice value = {row.p + row.n, r->rows[i].value_n};
+            struct row_parts parts;
+            struct labels *x = pass == 0 ? labels_of_row(sh, row, &parts) : NULL;
+
+            if (x)
+                labels_prefetch(x, head_hash(parts.key), value);
+            else if (pass == 1)
+                rc = load_labels_row(sh, row, value, err);
+        }
+    r->n = 0;
+    r->bytes.n = 0;
+    return rc;
 }
 
 /* The index as of the checkpoint, from the rows that tell nothing but labels. */
@@ -329,12 +382,19 @@ load_labels(struct shard *sh, struct journal_error *err)
     struct slice to = {upper, row_labels_lower(upper, SHARD_DBS)};
     struct store_iter *it = store_iter_open(sh->store, from, to, false, false);
     struct store_error why = {.text = ""};
+    struct label_rows ahead = {.n = 0};
     int rc = 0;
 
-    for (store_iter_first(it); rc == 0 && store_iter_valid(it); store_iter_next(it))
-        rc = load_labels_row(sh, store_iter_key(it), store_iter_value(it), err);
+    for (store_iter_first(it); rc == 0 && store_iter_valid(it); store_iter_next(it)) {
+        label_rows_add(&ahead, store_iter_key(it), store_iter_value(it));
+        if (ahead.n == LABEL_ROWS_AHEAD)
+            rc = load_label_rows(sh, &ahead, err);
+    }
+    if (rc == 0)
+        rc = load_label_rows(sh, &ahead, err);
     if (rc == 0 && (rc = store_iter_status(it, &why)) < 0)
         snprintf(err->text, sizeof(err->text), "core %u: %.150s", sh->id, why.text);
+    buf_fini(&ahead.bytes);
     store_iter_close(&it);
     return rc;
 }

@@ -146,6 +146,16 @@ pair_find(const struct labels *x, uint32_t name, struct slice value)
 }
 
 static void
+pair_prefetch(const struct labels *x, const struct series_label *l)
+{
+    uint32_t name = name_find(x, l->name);
+    char bytes[4 + SERIES_LABEL_BYTES_MAX];
+
+    if (name != LABEL_NONE)
+        head_prefetch(&x->pairs, head_hash(pair_key(bytes, name, l->value)));
+}
+
+static void
 pair_link(struct labels *x, struct label_pair *p, uint32_t id)
 {
     struct label_name *name = id_at(&x->name, p->name);
@@ -530,6 +540,19 @@ label_row_parse(struct slice row, struct series_label *ret_l, uint32_t *ret_n)
             return false;
     *ret_n = (uint32_t)n;
     return c.p == c.end;
+}
+
+void
+labels_prefetch(const struct labels *x, uint64_t hash, struct slice row)
+{
+    struct series_label l[SERIES_LABELS_MAX];
+    uint32_t n;
+
+    head_prefetch(&x->series, hash);
+    if (!label_row_parse(row, l, &n))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        pair_prefetch(x, &l[i]);
 }
 
 bool

@@ -73,6 +73,8 @@ void labels_each_value(const struct labels *x, struct slice name,
 bool labels_capture(struct labels *x, struct slice key, uint64_t hash, struct buf *ret_row);
 /* The checkpoint is over; ok: the row is on disk. */
 void labels_settle(struct labels *x, struct slice key, uint64_t hash, bool ok);
+/* At the start: brings into the cache what labels_load of this row will look at. */
+void labels_prefetch(const struct labels *x, uint64_t hash, struct slice row);
 /* At the start: a row of the store. False: it is damaged. */
 bool labels_load(struct labels *x, struct slice key, uint64_t hash, struct slice row);
 
