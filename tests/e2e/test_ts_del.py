@@ -78,7 +78,7 @@ def test_deletions_survive_kills_at_once_and_during_checkpoints(t):
             c = s.client(proto=2)
             saver = None
             for m in models:
-                m.add(c, t.random.randrange(2500))
+                m.add(c, t.random.randrange(1, 2500))
             if n % 3 == 1:
                 eq(c("SAVE"), "OK")
             if n % 3 == 2:  # it lasts until the kill

@@ -669,3 +669,58 @@ Test(series_store, joining_and_late_points_do_not_meet)
     bench_fini(&b);
     fixture_fini(&f);
 }
+
+/* Cuts the last bytes off the newest small block before the open chunk; returns its time. */
+static int64_t
+damage_tail(struct bench *b, struct store_fixture *f)
+{
+    struct store_iter *it =
+        store_iter_open(f->s, (struct slice){NULL, 0}, (struct slice){NULL, 0}, false, true);
+    struct store_batch *batch = store_batch_create(f->s);
+    int64_t found = INT64_MIN;
+    struct row_parts parts;
+
+    for (store_iter_last(it); store_iter_valid(it); store_iter_prev(it)) {
+        cr_assert(row_parse(store_iter_key(it), &parts));
+        if (parts.kind != ROW_BLOCK || parts.ts >= series_mem_first(b->s))
+            continue;
+        struct slice value = store_iter_value(it);
+        store_batch_put(batch, store_iter_key(it), (struct slice){value.p, value.n - 3});
+        found = parts.ts;
+        break;
+    }
+    store_iter_close(&it);
+    cr_assert_eq(store_batch_commit(batch, &f->err), 0);
+    store_batch_destroy(&batch);
+    return found;
+}
+
+/* Joining is not worth a checkpoint: what cannot be joined stays for readers to complain about. */
+Test(series_store, a_damaged_block_is_not_joined_and_stops_no_checkpoint)
+{
+    struct store_fixture f;
+    struct bench b;
+    struct block_rows before, after;
+    int64_t now = 0;
+    unsigned round, i;
+
+    fixture_init(&f);
+    bench_init(&b, &f);
+    for (round = 0; round < 8; round++) {
+        for (i = 0; i < 16; i++)
+            bench_add(&b, now += 10, (double)(rnd(100)) / 10, 0, DUPLICATE_LAST);
+        flush_whole(&b);
+    }
+    before = count_rows(&b, &f);
+    cr_assert_gt(damage_tail(&b, &f), INT64_MIN);
+    for (round = 0; round < 4; round++) {
+        for (i = 0; i < 16; i++)
+            bench_add(&b, now += 10, (double)(rnd(100)) / 10, 0, DUPLICATE_LAST);
+        flush_whole(&b);
+    }
+    after = count_rows(&b, &f);
+    cr_assert_eq(after.points, b.m.n, "the damaged row is still there");
+    cr_assert_gt(after.rows, before.rows);
+    bench_fini(&b);
+    fixture_fini(&f);
+}
