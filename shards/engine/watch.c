@@ -7,10 +7,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define WATCH_BUCKETS 1024
+#define CLIENT_BUCKETS 1024
+#define KEY_BUCKETS_FIRST 1024 /* doubles with the watched keys; a power of two */
 
 struct watched {
     struct list by_key;    /* in its bucket */
+    uint64_t hash;
     struct list by_client; /* in its watcher */
     struct watcher *watcher;
     uint8_t db;
@@ -26,15 +28,22 @@ struct watcher {
 };
 
 struct watch_table {
-    struct list keys[WATCH_BUCKETS];
-    struct list clients[WATCH_BUCKETS];
+    struct list *keys;
+    uint64_t key_buckets, keys_n;
+    struct list clients[CLIENT_BUCKETS];
     uint64_t watchers;
 };
 
-static struct list *
-key_bucket(struct watch_table *t, uint8_t db, struct slice key)
+static uint64_t
+key_hash(uint8_t db, struct slice key)
 {
-    return &t->keys[XXH3_64bits_withSeed(key.p, key.n, db) % WATCH_BUCKETS];
+    return XXH3_64bits_withSeed(key.p, key.n, db);
+}
+
+static struct list *
+key_bucket(struct watch_table *t, uint64_t hash)
+{
+    return &t->keys[hash & (t->key_buckets - 1)];
 }
 
 static struct watcher *
@@ -42,7 +51,7 @@ watcher_find(const struct watch_table *t, uint64_t client)
 {
     if (t == NULL)
         return NULL;
-    list_each(it, &t->clients[client % WATCH_BUCKETS])
+    list_each(it, &t->clients[client % CLIENT_BUCKETS])
     {
         struct watcher *w = list_entry(it, struct watcher, node);
 
@@ -52,18 +61,43 @@ watcher_find(const struct watch_table *t, uint64_t client)
     return NULL;
 }
 
+static struct list *
+key_buckets_create(uint64_t n)
+{
+    struct list *buckets = malloc(n * sizeof(*buckets));
+
+    ASSERT(buckets);
+    for (uint64_t i = 0; i < n; i++)
+        list_init(&buckets[i]);
+    return buckets;
+}
+
 static struct watch_table *
 watch_table_create(void)
 {
-    struct watch_table *t = malloc(sizeof(*t));
+    struct watch_table *t = calloc(1, sizeof(*t));
 
     ASSERT(t);
-    t->watchers = 0;
-    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
-        list_init(&t->keys[i]);
+    t->key_buckets = KEY_BUCKETS_FIRST;
+    t->keys = key_buckets_create(t->key_buckets);
+    for (unsigned i = 0; i < CLIENT_BUCKETS; i++)
         list_init(&t->clients[i]);
-    }
     return t;
+}
+
+/* Twice as many buckets. All at once: a watched key is as old as a transaction, so there are few. */
+static void
+watch_table_grow(struct watch_table *t)
+{
+    struct list *old = t->keys, *node;
+    uint64_t n = t->key_buckets;
+
+    t->key_buckets = 2 * n;
+    t->keys = key_buckets_create(t->key_buckets);
+    for (uint64_t i = 0; i < n; i++)
+        while ((node = list_pop_front(&old[i])))
+            list_push_back(key_bucket(t, list_entry(node, struct watched, by_key)->hash), node);
+    free(old);
 }
 
 static struct watcher *
@@ -74,25 +108,26 @@ watcher_create(struct watch_table *t, uint64_t client)
     ASSERT(w);
     w->client = client;
     list_init(&w->keys);
-    list_push_back(&t->clients[client % WATCH_BUCKETS], &w->node);
+    list_push_back(&t->clients[client % CLIENT_BUCKETS], &w->node);
     t->watchers++;
     return w;
 }
 
 static bool
-watched_is(const struct watched *k, uint8_t db, struct slice key)
+watched_is(const struct watched *k, uint64_t hash, uint8_t db, struct slice key)
 {
-    return k->db == db && slice_equal((struct slice){k->key, k->key_n}, key);
+    return k->hash == hash && k->db == db && slice_equal((struct slice){k->key, k->key_n}, key);
 }
 
 static bool
-watcher_has(struct watch_table *t, const struct watcher *w, uint8_t db, struct slice key)
+watcher_has(struct watch_table *t, const struct watcher *w, uint64_t hash, uint8_t db,
+            struct slice key)
 {
-    list_each(it, key_bucket(t, db, key))
+    list_each(it, key_bucket(t, hash))
     {
         const struct watched *k = list_entry(it, struct watched, by_key);
 
-        if (k->watcher == w && watched_is(k, db, key))
+        if (k->watcher == w && watched_is(k, hash, db, key))
             return true;
     }
     return false;
@@ -101,6 +136,7 @@ watcher_has(struct watch_table *t, const struct watcher *w, uint8_t db, struct s
 void
 watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key)
 {
+    uint64_t hash = key_hash(db, key);
     struct watcher *w;
     struct watched *k;
 
@@ -109,16 +145,19 @@ watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice key)
     w = watcher_find(*t, client);
     if (w == NULL)
         w = watcher_create(*t, client);
-    if (watcher_has(*t, w, db, key))
+    if (watcher_has(*t, w, hash, db, key))
         return;
+    if ((*t)->keys_n++ == (*t)->key_buckets)
+        watch_table_grow(*t);
     k = malloc(sizeof(*k) + key.n);
     ASSERT(k);
     k->watcher = w;
+    k->hash = hash;
     k->db = db;
     k->key_n = (uint32_t)key.n;
     memcpy(k->key, key.p, key.n);
     list_push_back(&w->keys, &k->by_client);
-    list_push_back(key_bucket(*t, db, key), &k->by_key);
+    list_push_back(key_bucket(*t, hash), &k->by_key);
 }
 
 static void
@@ -131,6 +170,7 @@ watcher_destroy(struct watch_table *t, struct watcher *w)
 
         list_remove(&k->by_key);
         free(k);
+        t->keys_n--;
     }
     list_remove(&w->node);
     free(w);
@@ -152,11 +192,13 @@ watch_remove(struct watch_table **t, uint64_t client)
 void
 watch_touch(struct watch_table *t, uint8_t db, struct slice key)
 {
-    list_each(it, key_bucket(t, db, key))
+    uint64_t hash = key_hash(db, key);
+
+    list_each(it, key_bucket(t, hash))
     {
         struct watched *k = list_entry(it, struct watched, by_key);
 
-        if (watched_is(k, db, key))
+        if (watched_is(k, hash, db, key))
             k->watcher->touched = true;
     }
 }
@@ -165,7 +207,7 @@ void
 watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
                void *arg)
 {
-    for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+    for (uint64_t i = 0; i < t->key_buckets; i++)
         list_each(it, &t->keys[i])
         {
             struct watched *k = list_entry(it, struct watched, by_key);
@@ -204,12 +246,13 @@ watch_table_destroy(struct watch_table **t)
 {
     if (*t == NULL)
         return;
-    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+    for (unsigned i = 0; i < CLIENT_BUCKETS; i++) {
         struct list *node;
 
         while ((node = (*t)->clients[i].next) != &(*t)->clients[i])
             watcher_destroy(*t, list_entry(node, struct watcher, node));
     }
+    free((*t)->keys);
     free(*t);
     *t = NULL;
 }

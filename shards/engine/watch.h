@@ -1,7 +1,6 @@
 /* WATCH: which clients watch which keys of one shard. A client's watches on a shard are one
- * watcher; a change of any of its keys marks it, and EXEC asks for the mark. Tables of a fixed size, whose
- * chains grow with the watches of the shard; nobody pays while nobody watches (the table is NULL
- * then).
+ * watcher; a change of any of its keys marks it, and EXEC asks for the mark. The table of keys
+ * grows with them; nobody pays while nobody watches (it is NULL then).
  * Owner: the shard's owner. */
 #ifndef SHARDS_ENGINE_WATCH_H
 #define SHARDS_ENGINE_WATCH_H

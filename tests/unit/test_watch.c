@@ -147,3 +147,26 @@ Test(watch, a_flush_marks_who_watches_keys_that_were_there)
     cr_assert(!watch_is_touched(t, 2) && !watch_is_touched(t, 3));
     watch_table_destroy(&t);
 }
+
+Test(watch, a_table_of_many_keys_grows_and_keeps_them_all)
+{
+    struct watch_table *t = NULL;
+    char key[16];
+
+    for (unsigned i = 0; i < 20000; i++)
+        for (unsigned client = 1; client <= 2; client++) {
+            int n = snprintf(key, sizeof(key), "k%u", i + 10000 * client);
+
+            watch_add(&t, client, 0, (struct slice){key, (size_t)n});
+            watch_add(&t, client, 0, (struct slice){key, (size_t)n});
+        }
+    watch_touch(t, 0, SLICE("k10000")); /* the first key of 1; the first of 2 is k20000 */
+    cr_assert(watch_is_touched(t, 1) && !watch_is_touched(t, 2));
+    watch_remove(&t, 1);
+    watch_touch(t, 0, SLICE("k19999"));
+    cr_assert_not(watch_is_touched(t, 2), "that was watched by 1 alone");
+    watch_touch(t, 0, SLICE("k29999"));
+    cr_assert(watch_is_touched(t, 2));
+    watch_remove(&t, 2);
+    cr_assert_null(t);
+}
