@@ -1,0 +1,97 @@
+"""CLIENT KILL and CLIENT LIST over all cores: who is meant, who is left alone."""
+from pinstripe import eq, until
+from resp import Closed, Error
+
+
+def address(c, which="addr"):
+    return next(f for f in c.ok("CLIENT", "INFO").decode().split() if f.startswith(which + "="))[
+        len(which) + 1:]
+
+
+def is_closed(c):
+    try:
+        return isinstance(c("PING"), Error)
+    except (Closed, ConnectionError):
+        return True
+
+
+def listed(c, *filters):
+    """Ids of the clients in CLIENT LIST."""
+    lines = c.ok("CLIENT", "LIST", *filters).decode().splitlines()
+    return sorted(int(line.split()[0][len("id="):]) for line in lines)
+
+
+def victims(s, n=2):
+    """Connections on every core."""
+    return [s.core_client(core) for core in range(2) for _ in range(n)]
+
+
+def test_kill_by_id_and_by_address_meets_one_client_of_any_core(t):
+    s = t.server(cores=2, core_ports="yes")
+    c, others = s.core_client(0), victims(s)
+    for way in ("id", "addr", "old"):
+        for core in range(2):
+            v = s.core_client(core)
+            args = {"id": ("ID", v.ok("CLIENT", "ID")), "addr": ("ADDR", address(v)),
+                    "old": (address(v),)}[way]
+            eq(c.ok("CLIENT", "KILL", *args), "OK" if way == "old" else 1)
+            assert is_closed(v), (way, core)
+            again = c("CLIENT", "KILL", *args)
+            if way == "old":
+                eq(str(again), "ERR No such client")
+            else:
+                eq(again, 0)
+    eq([is_closed(o) for o in others], [False] * len(others))
+
+
+def test_kill_by_filters_meets_all_of_them(t):
+    s = t.server(cores=2, core_ports="yes")
+    c = s.core_client(0)
+    for filters in (("LADDR", None), ("TYPE", "normal"), ("USER", "default"),
+                    ("TYPE", "normal", "USER", "default", "SKIPME", "yes")):
+        group = victims(s)
+        if filters[0] == "LADDR":  # that of core 1: its two clients, not those of core 0
+            eq(c.ok("CLIENT", "KILL", "LADDR", address(group[2], "laddr")), 2)
+            eq([is_closed(v) for v in group], [False, False, True, True])
+            eq(c.ok("CLIENT", "KILL", "TYPE", "normal"), 2)
+        else:
+            eq(c.ok("CLIENT", "KILL", *filters), len(group))
+        until(lambda: listed(c) == [c.ok("CLIENT", "ID")], what="the others are gone")
+        assert all(is_closed(v) for v in group)
+    eq(c.ok("CLIENT", "KILL", "TYPE", "pubsub"), 0)
+    eq(c.ok("PING"), "PONG")
+
+
+def test_who_kills_itself_gets_the_answer_first(t):
+    s = t.server(cores=2, core_ports="yes")
+    for core in range(2):
+        me = s.core_client(core)
+        eq(me.ok("CLIENT", "KILL", "ID", me.ok("CLIENT", "ID")), 0)  # SKIPME is yes
+        eq(me.ok("CLIENT", "KILL", "ID", me.ok("CLIENT", "ID"), "SKIPME", "no"), 1)
+        assert is_closed(me)
+
+
+def test_a_killed_client_leaves_no_group_or_watch_behind(t):
+    s = t.server(cores=2, core_ports="yes")
+    c, v = s.core_client(0), s.core_client(1)
+    eq(v.pipe([("BATCH_SET", "series", 1, 1), ("WATCH", "k"), ("MULTI",), ("SET", "k", "never")]),
+       ["QUEUED", "OK", "OK", "QUEUED"])
+    eq(c.ok("CLIENT", "KILL", "ADDR", address(c)), 0)
+    eq(c.ok("CLIENT", "KILL", "TYPE", "normal"), 1)
+    assert is_closed(v)
+    eq(c.ok("EXISTS", "k", "series"), 0)
+    eq(c.ok("SET", "k", "now"), "OK")
+
+
+def test_lists_name_the_clients_of_all_cores(t):
+    s = t.server(cores=2, core_ports="yes")
+    c, group = s.core_client(0), victims(s)
+    ids = [v.ok("CLIENT", "ID") for v in group]
+    mine = c.ok("CLIENT", "ID")
+    eq(listed(c), sorted(ids + [mine]))
+    eq(listed(c, "TYPE", "normal"), sorted(ids + [mine]))
+    eq(listed(c, "TYPE", "pubsub"), [])
+    eq(listed(c, "ID", ids[0], ids[3], 123456789), sorted([ids[0], ids[3]]))
+    eq(len(set(ids)), len(ids))
+    eq(group[2].ok("CLIENT", "SETNAME", "bob"), "OK")
+    assert b"name=bob" in c.ok("CLIENT", "LIST", "ID", ids[2])
