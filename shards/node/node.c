@@ -1,43 +1,16 @@
 #include "shards/node/node.h"
 
-#include "core/cpu.h"
 #include "core/log.h"
-#include "shards/engine/core.h"
 #include "shards/engine/listener.h"
-#include "shards/engine/recovery.h"
+#include "shards/node/node_priv.h"
 #include "shards/node/reshard.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define PATH_BYTES 1200
-
-/* What starting one core needs, on its own thread. */
-struct starter {
-    struct core *core;
-    struct recovery_shard recovery;
-    pthread_t thread;
-    struct running *running;
-    char store_dir[PATH_BYTES];
-    struct buf error; /* why it could not start */
-    int rc;
-};
-
-/* The process while it runs. */
-struct running {
-    struct node node;
-    struct datadir dir;
-    struct cpu_set background;
-    struct cpu_set cpus;
-    struct starter *starters;
-    pthread_barrier_t recovered, listening;
-    _Atomic bool failed;
-};
 
 /* --- CPUs and limits ----------------------------------------------------------------------------- */
 
@@ -115,157 +88,7 @@ check_protected(const struct config *config, struct buf *err)
     return -EPERM;
 }
 
-/* --- starting: stores (any thread), then each core on its own -------------------------------------- */
-
-enum store_compression
-node_compression(const struct config *config)
-{
-    switch (config->store_compression) {
-    case CONFIG_COMPRESSION_NONE:
-        return STORE_COMPRESSION_NONE;
-    case CONFIG_COMPRESSION_LZ4:
-        return STORE_COMPRESSION_LZ4;
-    default:
-        return STORE_COMPRESSION_ZSTD;
-    }
-}
-
-static int
-open_store(struct starter *s)
-{
-    struct running *r = s->running;
-    struct store_options opt = {.dir = s->store_dir,
-                                .compression = node_compression(&r->node.config),
-                                .filter = checkpoint_filter};
-    struct store_error err = {""};
-    int rc;
-
-    rc = store_open(&s->core->shard.store, r->node.store_env, &opt, &err);
-    if (rc == 0)
-        rc = recovery_begin(&s->recovery, &err);
-    if (rc < 0)
-        buf_printf(&s->error, "core %u: %s", s->core->id, err.text);
-    return rc;
-}
-
-static int
-paths_of(struct starter *s)
-{
-    struct datadir *d = &s->running->dir;
-    int rc = datadir_core_path(d, d->generation, s->core->id, "store", s->store_dir, &s->error);
-
-    if (rc == 0)
-        rc = datadir_core_path(d, d->generation, s->core->id, "journal", s->recovery.dir,
-                               &s->error);
-    return rc;
-}
-
-/* Unpinned: RocksDB's threads and the helpers inherit the background CPUs from here. */
-static int
-prepare_core(struct starter *s, unsigned id)
-{
-    struct running *r = s->running;
-    const struct config *config = &r->node.config;
-    struct reactor_options opt = {
-        .id = id,
-        .cpu = cpu_set_at(&r->cpus, id),
-        .mesh = r->node.ncores > 1 ? r->node.mesh : NULL,
-        .background = &r->background,
-        .busy_poll_ns = config->busy_poll_us * 1000,
-        .io = {.sq_entries = (unsigned)config->io_uring_entries,
-               .cq_entries = (unsigned)config->io_uring_entries * 8,
-               .recv_buffers = (unsigned)config->io_recv_buffers,
-               .recv_buffer_bytes = (unsigned)config->io_recv_buffer_bytes,
-               .worker_cpus = &r->background},
-    };
-    int rc;
-
-    s->core = &r->node.cores[id];
-    s->recovery.sh = &s->core->shard;
-    core_init(s->core, &r->node, id);
-    rc = reactor_init(&s->core->reactor, &opt);
-    if (rc < 0) {
-        buf_printf(&s->error, "core %u: cannot create its threads: %s", id, strerror(-rc));
-        return rc;
-    }
-    rc = paths_of(s);
-    return rc < 0 ? rc : open_store(s);
-}
-
-static int
-attach_core(struct starter *s)
-{
-    struct core *c = s->core;
-    const char *why = "";
-    int rc = reactor_attach(&c->reactor, &why);
-
-    if (rc < 0)
-        buf_printf(&s->error, "core %u: io_uring: %s: %s", c->id, strerror(-rc), why);
-    return rc;
-}
-
-static int
-recover_core(struct starter *s)
-{
-    struct core *c = s->core;
-    struct journal_error err = {.text = ""};
-    int rc;
-
-    clock_update(&c->reactor.clock);
-    rc = recovery_replay(&s->recovery, &err);
-    if (rc == 0) {
-        recovery_end(&s->recovery);
-        rc = core_open_journal(c, s->recovery.dir, &s->recovery.tail,
-                               recovery_next_lsn(&s->recovery), &err);
-    }
-    if (rc < 0) {
-        buf_printf(&s->error, "core %u: %s%s%s", c->id, err.text, err.text[0] ? ": " : "",
-                   strerror(-rc));
-        return rc;
-    }
-    if (s->recovery.tail.torn_bytes)
-        log_warn("core %u: a torn tail of %llu bytes was cut from the journal (segment %llu, "
-                 "offset %llu): it was never acknowledged", c->id,
-                 (unsigned long long)s->recovery.tail.torn_bytes,
-                 (unsigned long long)s->recovery.tail.torn_segment,
-                 (unsigned long long)s->recovery.tail.torn_offset);
-    if (s->recovery.groups_dropped)
-        log_warn("core %u: %llu unfinished groups of writes were dropped whole", c->id,
-                 (unsigned long long)s->recovery.groups_dropped);
-    log_info("core %u: CPU %d, %s, journal %s, %llu records replayed in %.2f s", c->id,
-             c->reactor.opt.cpu, io_describe(c->reactor.io), journal_describe(&c->shard.journal),
-             (unsigned long long)s->recovery.applied, s->recovery.seconds);
-    return listener_open_all(c, &s->error);
-}
-
-static void *
-core_thread(void *arg)
-{
-    struct starter *s = arg;
-    struct running *r = s->running;
-    struct core *c = s->core;
-    char name[16];
-
-    snprintf(name, sizeof(name), "core-%u", c->id);
-    pthread_setname_np(pthread_self(), name);
-    s->rc = attach_core(s);
-    if (s->rc == 0)
-        s->rc = recover_core(s);
-    if (s->rc < 0)
-        atomic_store(&r->failed, true);
-    pthread_barrier_wait(&r->recovered);
-    if (!atomic_load(&r->failed)) {
-        core_start(c);
-        listener_start_all(c);
-        pthread_barrier_wait(&r->listening);
-        reactor_run(&c->reactor);
-    }
-    if (c->shard.journal.w)
-        journal_close(&c->shard.journal);
-    return NULL;
-}
-
-/* --- the whole ----------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
 static int
 scan_groups(struct running *r)
@@ -297,7 +120,7 @@ prepare_all(struct running *r)
 
     for (uint32_t i = 0; i < r->node.ncores && rc == 0; i++) {
         r->starters[i].running = r;
-        rc = prepare_core(&r->starters[i], i);
+        rc = starter_prepare(&r->starters[i], i);
     }
     if (rc == 0 && r->node.ncores > 1)
         rc = scan_groups(r);
@@ -373,7 +196,7 @@ run_cores(struct running *r, const sigset_t *signals, uint64_t began)
     pthread_barrier_init(&r->recovered, NULL, n + 1);
     pthread_barrier_init(&r->listening, NULL, n + 1);
     for (uint32_t i = 0; i < n; i++)
-        ASSERT(pthread_create(&r->starters[i].thread, NULL, core_thread, &r->starters[i]) == 0);
+        ASSERT(pthread_create(&r->starters[i].thread, NULL, starter_thread, &r->starters[i]) == 0);
     pthread_barrier_wait(&r->recovered);
     rc = atomic_load(&r->failed) ? -EIO : serve(r, signals, began);
     for (uint32_t i = 0; i < n; i++)
