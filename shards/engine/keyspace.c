@@ -416,6 +416,25 @@ key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64
     return r;
 }
 
+bool
+key_add_block(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
+              const struct samples *points, struct slice block)
+{
+    struct shard *sh = k->sh;
+    struct series_key *sk;
+    bool all;
+
+    if (e == NULL)
+        e = series_make(k);
+    sk = entry_series(e);
+    all = series_append(sh->arena, sk, series_get(sh->arena, sk, type), &sh->series_limits, points);
+    if (likely(!sh->recovering))
+        record_block(&sh->journal, k->db, k->name, type, block);
+    key_changed(c, k, e);
+    sh->points += points->n;
+    return all;
+}
+
 /* What of the store the deletion has to know must be fetched first. */
 static void
 need_newest_before(struct ctx *c, const struct key *k, const struct series *s, int64_t to)
@@ -538,99 +557,4 @@ keyspace_keys(const struct shard *sh, uint8_t db)
     uint64_t cold = d->hidden ? 0 : d->stored_keys - d->head.in_store;
 
     return d->head.keys + cold;
-}
-
-/* --- copying --------------------------------------------------------------------------------- */
-
-struct copy_points {
-    struct ctx *c;
-    struct key *to;
-    uint8_t type;
-};
-
-static int
-copy_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
-{
-    struct copy_points *cp = arg;
-
-    for (uint32_t i = 0; i < n; i++) {
-        struct entry *e = head_find(cp->to->head, cp->to->hash, cp->to->name);
-
-        if (e && (e->flags & ENTRY_TOMBSTONE))
-            e = NULL;
-        key_add_point(cp->c, cp->to, e, cp->type, p[i].ts, p[i].value, quality ? quality[i] : 0,
-                      DUPLICATE_KEEP);
-    }
-    return 0;
-}
-
-static int
-copy_series(struct ctx *c, struct key *from, const struct series_key *sk, struct key *to)
-{
-    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
-    struct store *store = from->sh->db[from->db].hidden ? NULL : from->sh->store;
-
-    for (uint32_t i = 0; i < sk->n; i++) {
-        struct copy_points cp = {c, to, sk->types[i]->type};
-        int rc = series_read(store, true, from->db, key_slot(from->name), from->name,
-                             sk->types[i], &all, copy_emit, &cp);
-
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-int
-key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
-               int64_t expire_ms)
-{
-    struct series_meta meta;
-    struct entry *made;
-
-    if (e->type == ENTRY_STRING) {
-        key_set_string(c, to, entry_string(e), expire_ms);
-        return 0;
-    }
-    meta = *series_key_meta(entry_series(e));
-    meta.rules_n = 0; /* those stay with the key they were made for */
-    meta.has_source = false;
-    key_create_series(c, to, &meta);
-    if (copy_series(c, from, entry_series(e), to) < 0)
-        return -EIO;
-    made = head_find(to->head, to->hash, to->name);
-    if (made && expire_ms)
-        key_set_expire(c, to, made, expire_ms);
-    return 0;
-}
-
-static int
-count_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
-{
-    return 0;
-}
-
-bool
-key_copy_ready(struct ctx *c, struct key *from, struct entry *e)
-{
-    struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
-    struct store *store = from->sh->db[from->db].hidden ? NULL : from->sh->store;
-    struct series_key *sk;
-
-    if (e->type != ENTRY_SERIES)
-        return true;
-    sk = entry_series(e);
-    for (uint32_t i = 0; i < sk->n; i++) {
-        struct series_query fetch = all;
-
-        if (series_read(store, true, from->db, key_slot(from->name), from->name, sk->types[i],
-                        &all, count_emit, NULL) != -EAGAIN)
-            continue;
-        series_query_fetch(sk->types[i], &fetch);
-        ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = from->sh, .key = from->name,
-                                         .db = from->db, .type = sk->types[i]->type,
-                                         .start = fetch.start, .end = fetch.end,
-                                         .limit = fetch.limit});
-    }
-    return c->need.kind == NEED_NOTHING;
 }

@@ -50,6 +50,10 @@ void key_set_series_meta(struct ctx *c, struct key *k, struct entry *e,
 enum series_result key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
                                  int64_t ts, double value, uint8_t quality,
                                  enum duplicate_policy policy);
+/* Adds points, sorted by time, under KEEP, as one record: `block` is what block_encode makes of them.
+ * Cheap when they come after all that is there. `e` as above. False: some were refused. */
+bool key_add_block(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
+                   const struct samples *points, struct slice block);
 /* The points of a data type that the series has between the two times, both included, go. 0;
  * -EAGAIN: ctx->need is set, nothing was changed; -EBUSY: too many deletions wait for a checkpoint,
  * which has been asked for; -EIO, -EBADMSG. With ctx->probe nothing is changed. */
@@ -65,14 +69,22 @@ uint64_t keyspace_keys(const struct shard *sh, uint8_t db);
 /* Frees heads of flushed databases, up to `budget` buckets; returns work done. */
 unsigned keyspace_release_detached(struct shard *sh, uint32_t budget);
 
-/* Gives `to` (absent, any shard of the request) the value of `from`: COPY, RENAME. The stored blocks
- * of a series must be in the block cache (ctx->need says so before anything is changed; see
- * key_copy_ready). 0 or -EIO. */
-int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
-                    int64_t expire_ms);
+/* --- copying, keyspace_copy.c --- */
 
 /* False: blocks of the series must be fetched first; ctx->need is set, the handler returns. */
 bool key_copy_ready(struct ctx *c, struct key *from, struct entry *e);
+/* Gives `to` (absent, any shard of the request) the value of `from`: COPY, RENAME. The stored blocks
+ * of a series must be in the block cache (key_copy_ready). 0 or -EIO. */
+int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
+                   int64_t expire_ms);
+
+/* Takes the points of a series, a block at a time: one data type after the other, by time. Returns 0
+ * or a negative errno, which ends it. */
+typedef int (*key_block_fn)(void *arg, uint8_t type, const struct samples *points,
+                            struct slice block);
+/* Every point of a series in encoded blocks of `block_points_max`. Stored blocks must be in the
+ * block cache. 0, -EIO, -EBADMSG, or what fn returned. */
+int key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void *arg);
 
 /* The reply shows more of the shard than single keys: it waits for everything changed there so far. */
 void ctx_hold_newest(struct ctx *c, const struct shard *sh);

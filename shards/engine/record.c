@@ -114,6 +114,16 @@ record_delete(struct journal *j, uint8_t db, struct slice key, uint8_t type, int
 }
 
 void
+record_block(struct journal *j, uint8_t db, struct slice key, uint8_t type, struct slice block)
+{
+    char *p = journal_append(j, 2 + key_size(key) + 1 + (uint32_t)block.n);
+
+    p = put_key(put_head(p, RECORD_BLOCK, db), key);
+    *p++ = (char)type;
+    put_bytes(p, block);
+}
+
+void
 record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta)
 {
     char *p = journal_append(j, 2 + key_size(key) + (uint32_t)meta.n);
@@ -218,6 +228,18 @@ parse_delete(struct slice s, struct record *r)
 }
 
 static bool
+parse_block(struct slice s, struct record *r)
+{
+    struct slice b;
+
+    if (!take_key(&s, &r->key) || !take_bytes(&s, 1, &b))
+        return false;
+    r->type = (uint8_t)b.p[0];
+    r->bytes = s;
+    return true;
+}
+
+static bool
 parse_group(struct slice s, struct record *r)
 {
     uint64_t n;
@@ -270,6 +292,9 @@ record_parse(struct slice s, struct record *ret_r)
         break;
     case RECORD_DELETE:
         ok = parse_delete(s, &r);
+        break;
+    case RECORD_BLOCK:
+        ok = parse_block(s, &r);
         break;
     case RECORD_SERIES_META:
         ok = take_key(&s, &r.key);

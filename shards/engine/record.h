@@ -8,6 +8,7 @@
  *   POINT  [key length varint][key][data type:1][quality:1][policy:1][ts:8][value:8]
  *   DELETE [key length varint][key][data type:1][from:8][to:8]: no point between the two times, both
  *          included, is left; those that come later are
+ *   BLOCK  [key length varint][key][data type:1][block ...]: the points of the block, each under KEEP
  *   FLUSH  (db 0xff = all)
  *   META   [key length varint][key][metadata of a series ...]: the key is made when absent
  *   GROUP  [n varint] n x ([shard:2][lsn:8]): first record of a cross-shard group; the shards that
@@ -28,6 +29,7 @@ enum record_op {
     RECORD_GROUP = 7,
     RECORD_SERIES_META = 8,
     RECORD_DELETE = 9,
+    RECORD_BLOCK = 10,
 };
 
 #define RECORD_DB_ALL 0xff
@@ -39,7 +41,7 @@ struct record {
     uint8_t op, db;
     struct slice key;
     int64_t expire_ms;
-    struct slice bytes; /* SET value, PATCH bytes, META metadata */
+    struct slice bytes; /* SET value, PATCH bytes, META metadata, BLOCK block */
     uint64_t offset;    /* PATCH */
     uint8_t type, quality, policy;
     int64_t ts;         /* DELETE: the first */
@@ -60,6 +62,9 @@ void record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type,
                   double value, uint8_t quality, uint8_t policy);
 void record_delete(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t from,
                    int64_t to);
+/* `block` as block_encode writes it. */
+void record_block(struct journal *j, uint8_t db, struct slice key, uint8_t type,
+                  struct slice block);
 /* `meta` as series_meta_write writes it. */
 void record_series_meta(struct journal *j, uint8_t db, struct slice key, struct slice meta);
 void record_flush(struct journal *j, uint8_t db);

@@ -203,6 +203,27 @@ apply_meta(struct ctx *c, struct key *k, const struct record *r)
 }
 
 static int
+apply_block(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
+{
+    struct samples points;
+    struct series *s;
+    struct entry *e;
+    int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
+
+    if (rc < 0)
+        return rc;
+    s = e ? series_find(entry_series(e), r->type) : NULL;
+    if (s && lsn <= s->as_of_lsn)
+        return 0;
+    rc = block_decode_samples(r->bytes, &points);
+    if (rc < 0)
+        return rc;
+    key_add_block(c, k, e, r->type, &points, r->bytes);
+    samples_fini(&points);
+    return 0;
+}
+
+static int
 apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
     struct entry *e;
@@ -229,6 +250,9 @@ apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
         break;
     case RECORD_DELETE:
         rc = apply_delete(c, k, lsn, r);
+        break;
+    case RECORD_BLOCK:
+        rc = apply_block(c, k, lsn, r);
         break;
     case RECORD_SERIES_META:
         rc = apply_meta(c, k, r);
@@ -290,7 +314,7 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
     if (rc < 0) {
         snprintf(rp->err->text, sizeof(rp->err->text), "%.100s: record %llu is about key '%.*s', %s",
                  r->dir, (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p,
-                 rc == -EBADMSG ? "whose metadata has a form this version does not know"
+                 rc == -EBADMSG ? "whose metadata or block has a form this version does not know"
                                 : "which the store cannot read");
         return rc;
     }

@@ -51,6 +51,10 @@ bool block_read_info(struct slice block, struct block_info *ret_info);
  * not wanted. False: damaged (never reads or writes out of bounds whatever the bytes are). */
 bool block_decode(struct slice block, struct sample *ret_points, uint8_t *ret_quality);
 
+/* The same into memory of its own, for samples_fini. 0 or -EBADMSG. */
+int block_decode_samples(struct slice block, struct samples *ret);
+void samples_fini(struct samples *s);
+
 /* --- vector by vector ------------------------------------------------------------------------- */
 
 #define BLOCK_VECTOR 1024

@@ -114,3 +114,29 @@ block_decode(struct slice block, struct sample *ret_points, uint8_t *ret_quality
     }
     return rc == 0;
 }
+
+int
+block_decode_samples(struct slice block, struct samples *ret)
+{
+    struct samples s = {0};
+    struct block_info info;
+
+    if (!block_read_info(block, &info))
+        return -EBADMSG;
+    s = (struct samples){malloc(info.count * sizeof(*s.p)), malloc(info.count), info.count};
+    ASSERT(s.p && s.quality);
+    if (!block_decode(block, s.p, s.quality)) {
+        samples_fini(&s);
+        return -EBADMSG;
+    }
+    *ret = s;
+    return 0;
+}
+
+void
+samples_fini(struct samples *s)
+{
+    free(s->p);
+    free(s->quality);
+    *s = (struct samples){0};
+}

@@ -281,5 +281,47 @@ series_restore_open(struct arena *a, struct series_key *k, struct series *s,
                     const struct samples *in)
 {
     ASSERT(s->open.n == 0 && s->sealed_n == 0 && in->n > 0);
-    chunk_fill(a, k, &s->open, in);
+    chunk_append(a, k, &s->open, in);
+}
+
+/* Do these points, sorted, all come after the newest one? And as a chunk grows by them it stays far
+ * from what a block can hold, whatever times they share. */
+static bool
+goes_behind(const struct series_chunk *c, const struct samples *in)
+{
+    return (c->n == 0 || in->p[0].ts > c->p[c->n - 1].ts) && c->n + in->n <= SERIES_SAME_TS_MAX;
+}
+
+static bool
+append_one_by_one(struct arena *a, struct series_key *k, struct series *s,
+                  const struct series_limits *lim, const struct samples *in)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < in->n; i++)
+        if (series_add(a, k, s, lim, in->p[i].ts, in->p[i].value, in->quality ? in->quality[i] : 0,
+                       DUPLICATE_KEEP) == SERIES_CROWDED)
+            all = false;
+    return all;
+}
+
+bool
+series_append(struct arena *a, struct series_key *k, struct series *s,
+              const struct series_limits *lim, const struct samples *in)
+{
+    bool all = true;
+
+    for (uint32_t i = 0, n; i < in->n; i += n) {
+        struct samples part = {in->p + i, in->quality ? in->quality + i : NULL, 0};
+
+        part.n = n = MIN(in->n - i, lim->block_points);
+        if (!goes_behind(&s->open, &part)) {
+            all = append_one_by_one(a, k, s, lim, &part) && all;
+            continue;
+        }
+        chunk_append(a, k, &s->open, &part);
+        if (s->open.n >= 2 * lim->block_points)
+            seal(a, k, s, lim);
+    }
+    return all;
 }

@@ -172,6 +172,10 @@ struct series *series_get(struct arena *a, struct series_key *k, uint8_t type);
 enum series_result series_add(struct arena *a, struct series_key *k, struct series *s,
                               const struct series_limits *lim, int64_t ts, double value,
                               uint8_t quality, enum duplicate_policy policy);
+/* Adds points, sorted by time, under KEEP: a few ns each when all of them come after what is there.
+ * False: some were refused (SERIES_CROWDED). */
+bool series_append(struct arena *a, struct series_key *k, struct series *s,
+                   const struct series_limits *lim, const struct samples *in);
 /* Gives an empty series an open chunk of n points read from the store. */
 void series_restore_open(struct arena *a, struct series_key *k, struct series *s,
                          const struct samples *in);

@@ -151,23 +151,23 @@ chunk_free(struct arena *a, struct series_key *k, struct series_chunk *c)
 }
 
 void
-chunk_fill(struct arena *a, struct series_key *k, struct series_chunk *c, const struct samples *in)
+chunk_append(struct arena *a, struct series_key *k, struct series_chunk *c,
+             const struct samples *in)
 {
     uint8_t any = 0;
 
-    ASSERT(c->n == 0);
-    if (c->cap < in->n)
-        chunk_reserve(a, k, c, in->n);
-    memcpy(c->p, in->p, in->n * sizeof(*c->p));
+    if (c->cap - c->n < in->n)
+        chunk_reserve(a, k, c, c->n + in->n);
+    memcpy(c->p + c->n, in->p, in->n * sizeof(*c->p));
     for (uint32_t i = 0; in->quality && i < in->n; i++)
         any |= in->quality[i];
     if (any && !c->quality)
-        c->quality = series_alloc(a, k, c->cap);
+        quality_start(a, k, c);
     if (c->quality && in->quality)
-        memcpy(c->quality, in->quality, in->n);
+        memcpy(c->quality + c->n, in->quality, in->n);
     else if (c->quality)
-        memset(c->quality, 0, in->n);
-    c->n = in->n;
+        memset(c->quality + c->n, 0, in->n);
+    c->n += in->n;
 }
 
 uint32_t

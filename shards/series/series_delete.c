@@ -144,7 +144,7 @@ series_delete(struct arena *a, struct series_key *k, struct series *s,
     if (is_stored(s))
         ranges_add(a, k, &series_aside_get(a, k, s)->dead, d->range);
     if (d->refill.n)
-        chunk_fill(a, k, &s->open, &d->refill);
+        chunk_append(a, k, &s->open, &d->refill);
 }
 
 uint32_t

@@ -28,9 +28,9 @@ uint32_t chunk_boundary(const struct series_chunk *c, uint32_t at);
 
 /* Takes the points out that the range covers. */
 void chunk_cut(struct series_chunk *c, struct time_range r);
-/* Gives an empty chunk these points. */
-void chunk_fill(struct arena *a, struct series_key *k, struct series_chunk *c,
-                const struct samples *in);
+/* Puts these points, none of which is earlier, behind those of the chunk. */
+void chunk_append(struct arena *a, struct series_key *k, struct series_chunk *c,
+                  const struct samples *in);
 /* The same of the sealed chunks [first, end); those that become empty go. Returns the new end. */
 uint32_t sealed_cut(struct arena *a, struct series_key *k, struct series *s, uint32_t first,
                     uint32_t end, struct time_range r);

@@ -45,6 +45,9 @@ write_again(struct journal *j, const struct record *r)
     case RECORD_DELETE:
         record_delete(j, r->db, r->key, r->type, r->ts, r->to);
         break;
+    case RECORD_BLOCK:
+        record_block(j, r->db, r->key, r->type, r->bytes);
+        break;
     case RECORD_SERIES_META:
         record_series_meta(j, r->db, r->key, r->bytes);
         break;

@@ -157,6 +157,21 @@ Test(record, delete_round_trip, .fini = end)
     cr_assert_not(record_parse((struct slice){backward, 20}, &r));
 }
 
+Test(record, block_round_trip, .fini = end)
+{
+    for (size_t k = 0; k < ARRAY_SIZE(lengths) && lengths[k] <= 65535; k++) {
+        struct slice key = filled(room[0], lengths[k], 'k');
+        struct slice block = filled(room[1], lengths[ARRAY_SIZE(lengths) - 1 - k], 'b');
+        struct record r;
+
+        record_block(&journal, 4, key, 0xff, block);
+        r = parse();
+        cr_assert(r.op == RECORD_BLOCK && r.db == 4 && r.type == 0xff);
+        cr_assert(slice_equal(r.key, key) && slice_equal(r.bytes, block));
+        cr_assert_not(record_parse((struct slice){"\x0a\x00\x01k", 4}, &r), "no data type");
+    }
+}
+
 Test(record, point_round_trip, .fini = end)
 {
     static const int64_t at[] = {INT64_MIN, -1, 0, 1, 1700000000000, INT64_MAX};

@@ -52,6 +52,36 @@ Test(series, keep_holds_points_of_one_time_in_order_of_arrival)
     bench_fini(&b);
 }
 
+/* Runs of sorted points of any length, now behind what is there, now into it, now of the same times:
+ * the same as one by one under KEEP. */
+Test(series, runs_of_points_are_appended_as_if_they_came_one_by_one)
+{
+    for (uint32_t round = 0; round < 60; round++) {
+        struct sample p[300];
+        uint8_t quality[300];
+        struct bench b;
+        int64_t ts = 0;
+
+        bench_init(&b, NULL);
+        for (uint32_t run = 0; run < 1 + round % 7; run++) {
+            struct samples in = {p, rnd(3) ? quality : NULL, (uint32_t)(1 + rnd(300))};
+
+            ts -= rnd(3) ? -1 : (int64_t)rnd(400);
+            for (uint32_t i = 0; i < in.n; i++) {
+                ts += (int64_t)(round % 3 ? rnd(5) : rnd(200) == 0);
+                p[i] = (struct sample){ts, (double)rnd(1000)};
+                quality[i] = rnd(4) ? 0 : (uint8_t)rnd(256);
+                model_add(&b.m, ts, p[i].value, in.quality ? quality[i] : 0, DUPLICATE_KEEP);
+            }
+            cr_assert(series_append(b.a, b.k, b.s, &b.lim, &in));
+            assert_same(&b, "appended");
+            assert_accounting(&b);
+        }
+        cr_assert(b.m.n < 500 || round % 3 == 0 || b.s->sealed_n > 0, "chunks are sealed on the way");
+        bench_fini(&b);
+    }
+}
+
 Test(series, small_series_take_little_memory)
 {
     struct bench b;
