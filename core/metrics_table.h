@@ -94,9 +94,6 @@
                                                                                                    \
     ROW(points_written, "points_written", COUNTER, "points", SERIES,                               \
         "Points added to time series.")                                                            \
-    ROW(points_dropped, "points_dropped", COUNTER, "points", SERIES,                               \
-        "Points given up by checkpoints: more of one timestamp than a block holds (2097152), "     \
-        "which only late points under KEEP can make; the log names their keys.")                   \
     ROW(points_read, "points_read", COUNTER, "points", SERIES, "Points returned or aggregated.")
 
 /* clang-format on */

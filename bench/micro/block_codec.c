@@ -231,7 +231,7 @@ bench_shape(unsigned shape)
 static void
 bench_append(const char *name, bool ticks)
 {
-    struct series_limits lim = {1024, 8192, 30000};
+    struct series_limits lim = {1024, 8192, 30000, SERIES_SAME_TS_MAX, false};
     struct series_key *k = NULL;
     struct series *s = NULL;
     struct arena *a;

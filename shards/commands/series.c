@@ -5,22 +5,33 @@
 
 #include "shards/engine/core.h"
 
-static bool
+static void
 reply_result(struct ctx *c, enum series_result r, int64_t ts)
 {
     switch (r) {
     case SERIES_BLOCKED:
     case SERIES_NEED_STORED:
         series_reply_blocked(c, ts);
-        return false;
+        break;
     case SERIES_CROWDED:
-        resp_errorf(c->out, "ERR TSDB_SET: more than %d points with timestamp %lld",
-                    SERIES_SAME_TS_MAX, (long long)ts);
-        return false;
+        series_reply_crowded(c, ts);
+        break;
     default:
         resp_ok(c->out);
-        return true;
     }
+}
+
+/* KEEP: false = it does not fit, or what tells must be fetched. */
+static bool
+finds_room(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts)
+{
+    int rc = ts_keep_room(c, k, e, type, ts, 1);
+
+    if (rc == 0 && !c->probe)
+        series_reply_crowded(c, ts);
+    else if (rc < 0)
+        series_query_failed(c, rc);
+    return rc == 1;
 }
 
 void
@@ -60,6 +71,8 @@ cmd_tsdb_set(struct ctx *c)
         }
         policy = DUPLICATE_LAST; /* nothing is there: it adds */
     }
+    if (policy == DUPLICATE_KEEP && unlikely(!finds_room(c, &k, e, type, ts)))
+        return;
     if (unlikely(!ts_write_ready(c, &k, e, type, ts) || c->probe))
         return;
     reply_result(c, ts_write_point(c, &k, e, type, ts, value, quality, policy), ts);

@@ -254,6 +254,13 @@ series_reply_blocked(struct ctx *c, int64_t ts)
 }
 
 void
+series_reply_crowded(struct ctx *c, int64_t ts)
+{
+    resp_errorf(c->out, "ERR %s: %d points have timestamp %lld, more are not kept",
+                upper_name(c).text, SERIES_SAME_TS_MAX, (long long)ts);
+}
+
+void
 series_query_too_many(struct ctx *c, uint32_t most)
 {
     resp_errorf(c->out, "ERR %s: the range holds more than %u points: give a limit",

@@ -48,6 +48,8 @@ void series_query_too_many(struct ctx *c, uint32_t most);
 bool series_is_too_old(const struct entry *e, uint8_t type, int64_t ts);
 /* Refuses such a point; always false. */
 bool series_reply_too_old(struct ctx *c, int64_t ts);
+/* Refuses a point of a time that has as many as there may be. */
+void series_reply_crowded(struct ctx *c, int64_t ts);
 /* Refuses a point under duplicate-policy BLOCK. */
 void series_reply_blocked(struct ctx *c, int64_t ts);
 

@@ -122,11 +122,40 @@ batch_meets_itself(struct ctx *c)
     return false;
 }
 
-/* Every key a series or absent, and under BLOCK no point there yet? Else the error is written. */
+/* The points of the batch with this key and time. */
+static uint32_t
+batch_meets(struct ctx *c, uint32_t i)
+{
+    uint32_t n = 0;
+
+    for (uint32_t k = 1; k + 2 < c->argc; k += 3)
+        n += slice_equal(c->argv[k], c->argv[i]) &&
+             memcmp(c->argv[k + 2].p, c->argv[i + 2].p, sizeof(int64_t)) == 0;
+    return n;
+}
+
+/* KEEP: do all of this key and time find room? */
+static bool
+batch_finds_room(struct ctx *c, uint32_t i, const struct key *k, const struct entry *e, int64_t ts)
+{
+    int rc = ts_keep_room(c, k, e, 0, ts, (c->argc - 1) / 3);
+
+    if (unlikely(rc == 0))
+        rc = ts_keep_room(c, k, e, 0, ts, batch_meets(c, i));
+    if (unlikely(rc == 0 && !c->probe))
+        series_reply_crowded(c, ts);
+    else if (unlikely(rc < 0))
+        series_query_failed(c, rc);
+    return rc == 1;
+}
+
+/* Every key a series or absent, under BLOCK no point there yet, under KEEP room for them all? Else the
+ * error is written. */
 static bool
 batch_check(struct ctx *c)
 {
     bool block = c->core->config.duplicate_policy == DUPLICATE_BLOCK;
+    bool keep = c->core->config.duplicate_policy == DUPLICATE_KEEP;
 
     for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
         struct key k = key_open(c, c->argv[i]);
@@ -142,6 +171,8 @@ batch_check(struct ctx *c)
             return series_reply_too_old(c, ts);
         if (!ts_write_ready(c, &k, e, 0, ts) ||
             (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
+            return false;
+        if (keep && !batch_finds_room(c, i, &k, e, ts))
             return false;
         if (!block)
             continue;
@@ -175,6 +206,8 @@ cmd_batch_write(struct ctx *c)
 
         memcpy(&value, c->argv[i + 1].p, sizeof(value));
         memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+        if (policy == DUPLICATE_KEEP)
+            ts_keep_room(c, &k, e, 0, ts, 1); /* there is; series_add is to know it */
         r = ts_write_point(c, &k, e, 0, ts, value, 0, policy);
         written += r != SERIES_BLOCKED && r != SERIES_CROWDED && r != SERIES_NEED_STORED;
     }

@@ -74,17 +74,37 @@ refusal(enum duplicate_policy policy, const struct met *met)
     switch (policy) {
     case DUPLICATE_BLOCK:
         return met->n > 0 ? "is there already and duplicate-policy is BLOCK" : NULL;
-    case DUPLICATE_KEEP:
-        return met->n >= SERIES_SAME_TS_MAX ? "is there 1000000 times already" : NULL;
     default:
         return met->n > 0 && isnan(met->newest) ? "is NaN there" : NULL;
     }
+}
+
+static void
+reply_refused(struct ctx *c, const struct row *r, const struct row_field *f, const char *why)
+{
+    if (!c->probe)
+        resp_errorf(c->out, "ERR TSDB_ROW: '%s' of timestamp %lld %s, nothing was written",
+                    f->f->name, (long long)r->ts, why);
 }
 
 static bool
 never_refuses(enum duplicate_policy policy)
 {
     return policy == DUPLICATE_LAST || policy == DUPLICATE_FIRST;
+}
+
+/* KEEP. Returns as check_field. */
+static int
+check_room(struct ctx *c, struct key *k, const struct entry *e, const struct row *r,
+           const struct row_field *f)
+{
+    int rc = ts_keep_room(c, k, e, f->f->type, r->ts, 1);
+
+    if (rc < 0)
+        series_query_failed(c, rc);
+    else if (rc == 0)
+        reply_refused(c, r, f, "is there 1000000 times already");
+    return rc == 0 ? -EEXIST : MIN(rc, 0);
 }
 
 /* 0; -EAGAIN: what it would meet must be fetched; another error: replied. */
@@ -106,9 +126,8 @@ check_field(struct ctx *c, struct key *k, const struct series_key *sk, const str
         return rc;
     }
     why = refusal(policy, &met);
-    if (why && !c->probe)
-        resp_errorf(c->out, "ERR TSDB_ROW: '%s' of timestamp %lld %s, nothing was written",
-                    f->f->name, (long long)r->ts, why);
+    if (why)
+        reply_refused(c, r, f, why);
     return why ? -EEXIST : 0;
 }
 
@@ -127,7 +146,9 @@ check_row(struct ctx *c, struct key *k, const struct entry *e, const struct row 
     if (e == NULL || never_refuses(policy))
         return true;
     for (uint32_t i = 0; i < r->n; i++) {
-        int rc = check_field(c, k, entry_series(e), r, &r->fields[i], policy);
+        const struct row_field *f = &r->fields[i];
+        int rc = policy == DUPLICATE_KEEP ? check_room(c, k, e, r, f)
+                                          : check_field(c, k, entry_series(e), r, f, policy);
 
         if (rc < 0 && rc != -EAGAIN)
             return false;

@@ -76,6 +76,11 @@ struct ts_point {
 /* Before anything is changed: what becomes of the point (key, e, ts and value are set)?
  * `on_duplicate` SERIES_POLICY_UNSET = the series' own. False: ctx->need is set. */
 bool ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate);
+/* Do so many more points of this time find room under KEEP (e may be NULL)? To be asked right before
+ * they are added; a command that adds several asks before the first as well, so that what has to be
+ * looked at is at hand. 1, 0 = they do not, -EAGAIN: ctx->need is set, or another error of reading. */
+int ts_keep_room(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts,
+                 uint32_t more);
 /* Adds it, unless it is in error or ignored. */
 void ts_add_point(struct ctx *c, struct ts_point *p);
 /* :timestamp or the error. */

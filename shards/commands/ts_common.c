@@ -130,6 +130,56 @@ check_meeting(struct ctx *c, struct ts_point *p, const struct series *s)
     return true;
 }
 
+static int
+crowd_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    *(uint64_t *)arg += n;
+    return 0;
+}
+
+static int
+crowd_block(void *arg, const struct block_info *info)
+{
+    *(uint64_t *)arg += info->count;
+    return SERIES_BLOCK_TAKEN;
+}
+
+int
+ts_keep_room(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts,
+             uint32_t more)
+{
+    const struct series_limits *lim = &k->sh->series_limits;
+    struct series_key *sk = e ? entry_series(e) : NULL;
+    struct series *s = sk ? series_find(sk, type) : NULL;
+    struct series_query q = {.start = ts, .end = ts, .limit = UINT64_MAX, .block = crowd_block};
+    uint64_t ahead = c->reads_through ? 0 : c->probe ? c->ahead : c->argc, there = 0;
+    enum series_room room = s ? series_room(s, lim, ts, more + ahead) : SERIES_ROOM_YES;
+    int rc;
+
+    if (likely(room == SERIES_ROOM_YES))
+        return 1;
+    if (room == SERIES_ROOM_LOOK) {
+        rc = ts_read(c, k, s, &q, crowd_emit, &there);
+        if (rc < 0)
+            return rc;
+        series_counted(k->sh->arena, sk, s, ts, there);
+    }
+    return series_room(s, lim, ts, more) == SERIES_ROOM_YES;
+}
+
+/* KEEP: is there room? */
+static bool
+check_room(struct ctx *c, struct ts_point *p)
+{
+    int rc = ts_keep_room(c, &p->key, p->e, TS_TYPE, p->ts, 1);
+
+    if (rc == -EAGAIN)
+        return false;
+    if (rc <= 0)
+        p->error = rc < 0 ? ERR_TS_STORED : ERR_TS_CROWDED;
+    return true;
+}
+
 static bool
 is_ignored(const struct ts_point *p, const struct series_meta *m, const struct sample *last)
 {
@@ -178,8 +228,10 @@ check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
             p->policy = DUPLICATE_LAST; /* nothing is there: it adds */
         return true;
     }
-    if (p->policy == DUPLICATE_LAST || p->policy == DUPLICATE_FIRST || p->policy == DUPLICATE_KEEP)
+    if (p->policy == DUPLICATE_LAST || p->policy == DUPLICATE_FIRST)
         return true;
+    if (p->policy == DUPLICATE_KEEP)
+        return check_room(c, p);
     return check_meeting(c, p, s);
 }
 

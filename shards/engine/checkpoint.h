@@ -20,7 +20,8 @@
 #define CHECKPOINT_SLICE_ENTRIES 256
 #define CHECKPOINT_SLICE_BYTES (256 * KIB)
 #define CHECKPOINT_RETRY_NS 1000000000ULL
-#define CHECKPOINT_FORMAT_VERSION 2 /* 2: rows of labels stand in the store */
+/* 2: rows of labels stand in the store; 3: main rows of version 2 */
+#define CHECKPOINT_FORMAT_VERSION 3
 
 /* Wants to know when a checkpoint that began after it asked is done. */
 struct checkpoint_waiter {

@@ -2,10 +2,8 @@
  * chunks were lent. */
 #include "shards/engine/checkpoint_priv.h"
 
-#include "core/log.h"
 #include "shards/engine/core.h"
 #include "shards/labels/labels.h"
-#include "shards/series/block.h"
 #include "shards/store/row.h"
 
 #include <stdlib.h>
@@ -19,20 +17,6 @@ series_is_orphan(const struct checkpoint *c, const struct series_key *k)
     return false;
 }
 
-/* Points that no block can hold. They were acknowledged: whoever keeps that many ticks of one
- * millisecond must hear of it. */
-static void
-report_dropped(struct checkpoint *c, const struct item *it, const struct series_flush *f)
-{
-    struct core *core = c->sh->core;
-
-    log_error("core %u: %llu points of key '%.*s' type %02x were given up: they share a timestamp with "
-              "%d others, which is all that a block holds", c->sh->id,
-              (unsigned long long)f->dropped, (int)MIN(it->key_n, 64), it->key, f->type,
-              BLOCK_POINTS_MAX);
-    metrics_add(&core->metrics, points_dropped, f->dropped);
-}
-
 static void
 settle_series(struct checkpoint *c, struct item *it)
 {
@@ -42,11 +26,8 @@ settle_series(struct checkpoint *c, struct item *it)
     for (uint32_t i = 0; i < it->flushes_n; i++) {
         struct series *s = k ? series_find(k, it->flushes[i].type) : NULL;
 
-        if (s && !orphan) {
-            if (c->rc == 0 && it->flushes[i].dropped)
-                report_dropped(c, it, &it->flushes[i]);
+        if (s && !orphan)
             series_flush_done(c->sh->arena, k, s, &it->flushes[i], c->rc == 0);
-        }
         series_flush_fini(&it->flushes[i]);
     }
 }

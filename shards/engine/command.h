@@ -66,6 +66,7 @@ struct ctx {
     bool hold;
     uint32_t hold_seq;
     uint32_t attempts;       /* how often it was fetched for and run again */
+    uint64_t ahead;          /* probe: arguments of all commands of the transaction */
     const uint64_t *leased;  /* where sh is NULL: the shards of the transaction, a bit each */
     /* What is missing from the cache is read at once, from the disk if need be: it was seen to be
      * there, has left since, and half of the command is done. */

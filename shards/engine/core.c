@@ -321,6 +321,7 @@ core_init(struct core *c, struct node *node, unsigned id)
         .block_points = (uint32_t)config->block_points,
         .block_points_max = (uint32_t)config->block_points_max,
         .block_span = (int64_t)config->block_seconds * unit,
+        .same_ts_max = SERIES_SAME_TS_MAX,
     };
     scratch_init(&c->scratch);
     list_init(&c->round_pool);

@@ -26,6 +26,7 @@ recovery_begin(struct recovery_shard *r, struct store_error *err)
     if (rc < 0)
         return rc;
     sh->recovering = true;
+    sh->series_limits.accepted = true;
     sh->checkpoint_lsn = sh->replayed_lsn = r->state.lsn;
     for (unsigned i = 0; i < SHARD_DBS; i++)
         sh->db[i].stored_keys = r->state.keys[i];
@@ -458,4 +459,5 @@ recovery_end(struct recovery_shard *r)
     r->groups = NULL;
     r->groups_n = r->groups_cap = 0;
     r->sh->recovering = false;
+    r->sh->series_limits.accepted = false;
 }

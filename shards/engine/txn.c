@@ -37,6 +37,7 @@ txn_start_command(struct session *s, const struct command *cmd, const struct sli
     t->commands = queued_command_create(cmd, argv, argc);
     t->writes = (cmd->flags & CMD_WRITE) != 0;
     t->grows = (cmd->flags & CMD_DENYOOM) != 0;
+    t->arguments = argc;
     session_block(s);
     txn_lease_next(t);
 }
@@ -71,6 +72,7 @@ txn_start_for(struct session *s, const struct command *cmd, const struct slice *
     t->db = t->first_db = db;
     t->writes = (cmd->flags & CMD_WRITE) != 0;
     t->grows = (cmd->flags & CMD_DENYOOM) != 0;
+    t->arguments = argc;
     t->answer = answer;
     t->answer_arg = arg;
     txn_lease_next(t);
@@ -113,6 +115,8 @@ txn_exec(struct session *s)
     t->grows = (flags & CMD_DENYOOM) != 0;
     t->commands = s->queue;
     t->queue_n = s->queue_n;
+    for (const struct queued_command *q = s->queue; q; q = q->next)
+        t->arguments += q->argc;
     s->queue = NULL;
     session_discard_multi(s);
     session_block(s);
@@ -129,7 +133,7 @@ txn_ctx(struct txn *t, struct queued_command *q)
     return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
                         .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
                         .proto = s->proto, .in_exec = t->exec, .keys_known = true,
-                        .attempts = t->attempts, .leased = t->shards,
+                        .attempts = t->attempts, .leased = t->shards, .ahead = t->arguments,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 

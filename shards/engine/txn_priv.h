@@ -45,6 +45,7 @@ struct txn {
     bool widens;                     /* a command needs shards that are only in `wanted` */
     uint8_t db, first_db;
     uint32_t queue_n; /* commands of an EXEC */
+    uint64_t arguments; /* of all its commands */
     uint32_t parts_n, leased_n;
     uint32_t pending;                /* replies and notices until ... */
     void (*next)(struct txn *t);

@@ -127,8 +127,9 @@ split_sealed(struct arena *a, struct series_key *k, struct series *s, uint32_t i
 
 /* A point into a chunk, wherever its time says. */
 static enum series_result
-add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c, struct sample p,
-             uint8_t quality, enum duplicate_policy policy)
+add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c,
+             const struct series_limits *lim, struct sample p, uint8_t quality,
+             enum duplicate_policy policy)
 {
     uint32_t at = samples_upper(c->p, c->n, p.ts);
     enum series_result r;
@@ -146,7 +147,7 @@ add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c, stru
                 c->quality[at - 1] = old_quality;
             return r;
         }
-        if (at >= SERIES_SAME_TS_MAX && c->p[at - SERIES_SAME_TS_MAX].ts == p.ts)
+        if (at >= lim->same_ts_max && c->p[at - lim->same_ts_max].ts == p.ts && !lim->accepted)
             return SERIES_CROWDED;
     }
     chunk_insert(a, k, c, at, p, quality);
@@ -216,20 +217,50 @@ block_late(const struct series *s, uint32_t chunk, int64_t ts)
     return ts < series_mem_first(s) && s->has_stored_blocks ? SERIES_NEED_STORED : SERIES_LATE;
 }
 
+/* KEEP among the late points. */
 static enum series_result
-add_late(struct arena *a, struct series_key *k, struct series *s, uint32_t chunk, struct sample p,
-         uint8_t quality, enum duplicate_policy policy)
+keep_late(const struct series *s, const struct series_limits *lim, int64_t ts)
+{
+    static const enum series_result results[] = {
+        [SERIES_ROOM_YES] = SERIES_LATE,
+        [SERIES_ROOM_NO] = SERIES_CROWDED,
+        [SERIES_ROOM_LOOK] = SERIES_NEED_STORED,
+    };
+
+    return lim->accepted ? SERIES_LATE : results[series_room(s, lim, ts, 1)];
+}
+
+static enum series_result
+add_late(struct arena *a, struct series_key *k, struct series *s, const struct series_limits *lim,
+         uint32_t chunk, struct sample p, uint8_t quality, enum duplicate_policy policy)
 {
     struct late_point late = {p.ts, p.value, quality, (uint8_t)policy, 0};
+    struct series_aside *aside;
 
-    if (policy == DUPLICATE_BLOCK) {
+    if (policy == DUPLICATE_KEEP) {
+        enum series_result r = keep_late(s, lim, p.ts);
+        if (r != SERIES_LATE)
+            return r;
+    } else if (policy == DUPLICATE_BLOCK) {
         enum series_result r = block_late(s, chunk, p.ts);
         if (r != SERIES_LATE)
             return r;
         late.policy = DUPLICATE_FIRST;
     }
-    late_add(a, k, &series_aside_get(a, k, s)->late, &late);
+    aside = series_aside_get(a, k, s);
+    crowd_added(aside, p.ts, policy);
+    late_add(a, k, &aside->late, &late);
     return SERIES_LATE;
+}
+
+bool
+series_is_late(const struct series *s, int64_t ts, uint32_t *ret_chunk)
+{
+    uint32_t frozen = frozen_chunks(s);
+
+    *ret_chunk = chunk_of(s, frozen, ts);
+    return *ret_chunk < frozen ||
+           (ts < series_mem_first(s) && (frozen > 0 || s->has_stored_blocks));
 }
 
 /* Anything but an append in order. */
@@ -238,18 +269,17 @@ add_out_of_order(struct arena *a, struct series_key *k, struct series *s,
                  const struct series_limits *lim, struct sample p, uint8_t quality,
                  enum duplicate_policy policy)
 {
-    uint32_t frozen = frozen_chunks(s), i = chunk_of(s, frozen, p.ts);
-    bool before_all = p.ts < series_mem_first(s);
     enum series_result r;
+    uint32_t i;
 
-    if (i < frozen || (before_all && (frozen > 0 || s->has_stored_blocks)))
-        return add_late(a, k, s, i, p, quality, policy);
+    if (series_is_late(s, p.ts, &i))
+        return add_late(a, k, s, lim, i, p, quality, policy);
     if (i < s->sealed_n) {
-        r = add_to_chunk(a, k, &s->sealed[i], p, quality, policy);
+        r = add_to_chunk(a, k, &s->sealed[i], lim, p, quality, policy);
         split_sealed(a, k, s, i, lim);
         return r;
     }
-    r = add_to_chunk(a, k, &s->open, p, quality, policy);
+    r = add_to_chunk(a, k, &s->open, lim, p, quality, policy);
     if (s->open.n >= 2 * lim->block_points)
         seal(a, k, s, lim);
     return r;
@@ -263,7 +293,7 @@ series_add(struct arena *a, struct series_key *k, struct series *s, const struct
     uint32_t n = c->n;
 
     if (unlikely(n > 0 && ts <= c->p[n - 1].ts) &&
-        !(ts == c->p[n - 1].ts && policy == DUPLICATE_KEEP && n < SERIES_SAME_TS_MAX))
+        !(ts == c->p[n - 1].ts && policy == DUPLICATE_KEEP && n < lim->same_ts_max))
         return add_out_of_order(a, k, s, lim, (struct sample){ts, value}, quality, policy);
     if (likely(n < c->cap && !quality && !c->quality)) {
         c->p[n] = (struct sample){ts, value};
@@ -298,10 +328,12 @@ append_one_by_one(struct arena *a, struct series_key *k, struct series *s,
 {
     bool all = true;
 
-    for (uint32_t i = 0; i < in->n; i++)
-        if (series_add(a, k, s, lim, in->p[i].ts, in->p[i].value, in->quality ? in->quality[i] : 0,
-                       DUPLICATE_KEEP) == SERIES_CROWDED)
-            all = false;
+    for (uint32_t i = 0; i < in->n; i++) {
+        enum series_result r = series_add(a, k, s, lim, in->p[i].ts, in->p[i].value,
+                                          in->quality ? in->quality[i] : 0, DUPLICATE_KEEP);
+
+        all = all && (r == SERIES_ADDED || r == SERIES_LATE);
+    }
     return all;
 }
 

@@ -35,12 +35,15 @@ enum duplicate_policy {
 };
 
 #define SERIES_TYPES_MAX 256
-#define SERIES_SAME_TS_MAX 1000000 /* points of one timestamp in a chunk under KEEP */
+#define SERIES_SAME_TS_MAX 1000000 /* points of one timestamp under KEEP, wherever they are */
+static_assert(SERIES_SAME_TS_MAX <= BLOCK_POINTS_MAX, "one block holds them");
 
 struct series_limits {
     uint32_t block_points;     /* seal at this many points when the span is long enough: 1024 */
     uint32_t block_points_max; /* seal in any case: 8192 */
     int64_t block_span;        /* block-seconds in the series' unit */
+    uint32_t same_ts_max;      /* SERIES_SAME_TS_MAX */
+    bool accepted; /* what is added was accepted before (replay): no time is too crowded for it */
 };
 
 struct series_chunk {
@@ -73,11 +76,19 @@ struct range_list {
     uint32_t n, cap;
 };
 
+/* How many points there are at one time that is nearly full, see series_room.c: `others`, and the
+ * late ones of that time. */
+struct series_crowd {
+    int64_t ts, others; /* others is below 0 where late points met each other */
+    bool known;
+};
+
 /* What waits for the next checkpoint beside the chunks; few series have any. Stored points are first
  * cut by `dead`, then meet `late`. */
 struct series_aside {
     struct late_list late;
     struct range_list dead;
+    struct series_crowd crowd;
 };
 
 /* What of a series is in the checkpoint under way, and must stay as it is. */
@@ -86,6 +97,7 @@ struct series_frozen {
     struct range_list dead;
     uint32_t sealed_n; /* the first so many sealed chunks */
     uint32_t late_gen; /* the main row's, once the two are in the stored blocks */
+    uint32_t run_max;  /* bound of series.run_max once it is stored */
     int64_t open_ts;   /* first ts of the open chunk's copy; INT64_MAX = it has none */
     struct series_limits limits;
 };
@@ -101,6 +113,7 @@ struct series {
     int64_t stored_until;         /* last ts of the first stored block, INT64_MIN = not known */
     uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
     uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
+    uint32_t run_max;             /* no time has more points in the stored blocks */
     uint8_t type;                 /* data type 00..ff */
     bool has_stored_open;         /* stored_open_ts is one */
     bool has_stored_blocks;       /* the store may hold blocks before mem_first */
@@ -143,9 +156,9 @@ enum series_result {
      * two values is NaN. */
     SERIES_BLOCKED,
     SERIES_LATE,    /* went to the late points; what it meets is seen by readers and checkpoint */
-    SERIES_CROWDED, /* more than SERIES_SAME_TS_MAX points of one timestamp */
-    /* Policy BLOCK and only the stored block covering ts can tell. Whoever finds no point there
-     * (series_read with start = end = ts) adds it with policy FIRST. */
+    SERIES_CROWDED, /* KEEP, and there are same_ts_max points of this time */
+    /* Only the stored block covering ts can tell. Policy BLOCK: whoever finds no point there
+     * (series_read with start = end = ts) adds it with policy FIRST. KEEP: see series_room. */
     SERIES_NEED_STORED,
 };
 
@@ -173,9 +186,22 @@ enum series_result series_add(struct arena *a, struct series_key *k, struct seri
                               const struct series_limits *lim, int64_t ts, double value,
                               uint8_t quality, enum duplicate_policy policy);
 /* Adds points, sorted by time, under KEEP: a few ns each when all of them come after what is there.
- * False: some were refused (SERIES_CROWDED). */
+ * False: some were refused (SERIES_CROWDED, or SERIES_NEED_STORED). */
 bool series_append(struct arena *a, struct series_key *k, struct series *s,
                    const struct series_limits *lim, const struct samples *in);
+
+/* Do so many more points of this time find room under KEEP? Whoever is told to look reads how many
+ * there are (series_read with start = end = ts), says so by series_counted, and asks again. */
+enum series_room {
+    SERIES_ROOM_YES,
+    SERIES_ROOM_NO,
+    SERIES_ROOM_LOOK,
+};
+enum series_room series_room(const struct series *s, const struct series_limits *lim, int64_t ts,
+                             uint64_t more);
+void series_counted(struct arena *a, struct series_key *k, struct series *s, int64_t ts,
+                    uint64_t n);
+
 /* Gives an empty series an open chunk of n points read from the store. */
 void series_restore_open(struct arena *a, struct series_key *k, struct series *s,
                          const struct samples *in);
@@ -242,7 +268,7 @@ struct series_flush {
     int64_t stored_until;          /* set by series_flush_write: series.stored_until */
     int64_t stale_open_ts;         /* row of an earlier open chunk to delete unless rewritten */
     uint64_t as_of_lsn;
-    uint64_t dropped; /* set by series_flush_write: points that no block can hold */
+    uint32_t run_max; /* brought up to date by series_flush_write: series.run_max */
     uint32_t block_points_max;
     uint8_t type;
     bool has_stale_open;

@@ -139,8 +139,10 @@ series_delete(struct arena *a, struct series_key *k, struct series *s,
 
     sealed_cut(a, k, s, frozen, s->sealed_n, d->range);
     chunk_cut(&s->open, d->range);
-    if (s->aside)
+    if (s->aside) {
         late_cut(&s->aside->late, d->range);
+        s->aside->crowd.known = false;
+    }
     if (is_stored(s))
         ranges_add(a, k, &series_aside_get(a, k, s)->dead, d->range);
     if (d->refill.n)

@@ -34,6 +34,18 @@ copy_structs(const struct series *s)
     return copy;
 }
 
+/* Each late point may be one more of the most crowded time; the helper finds out better, but the main
+ * row is made before. */
+static uint32_t
+frozen_run_max(const struct series *s, const struct series_frozen *z)
+{
+    uint32_t i, run = s->run_max;
+
+    for (i = 0; i < z->sealed_n; i++)
+        run = MAX(run, samples_run_max(s->sealed[i].p, s->sealed[i].n));
+    return run + late_run(&z->late);
+}
+
 static struct series_frozen *
 freeze(struct series *s, const struct series_limits *lim)
 {
@@ -52,6 +64,7 @@ freeze(struct series *s, const struct series_limits *lim)
             s->late_gen++;
     }
     z->late_gen = s->late_gen;
+    z->run_max = frozen_run_max(s, z);
     return z;
 }
 
@@ -80,8 +93,10 @@ series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t k
     while (n < s->sealed_n && s->sealed[n].p[s->sealed[n].n - 1].ts < kept_from)
         n++;
     sealed_cut(a, k, s, 0, n, gone);
-    if (s->aside)
+    if (s->aside) {
         late_cut(&s->aside->late, gone);
+        s->aside->crowd.known = false;
+    }
 }
 
 void
@@ -100,6 +115,7 @@ series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t a
         .as_of_lsn = as_of_lsn,
         .kept_from = s->stored_until < kept_from ? kept_from : INT64_MIN,
         .stored_until = s->stored_until,
+        .run_max = s->run_max,
         .block_points_max = lim->block_points_max,
         .type = s->type,
         .has_stale_open = s->has_stored_open,
@@ -155,6 +171,7 @@ take_over(struct arena *a, struct series_key *k, struct series *s, struct series
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
     s->stored_until = f->stored_until;
+    s->run_max = s->has_stored_blocks ? f->run_max : 0;
     s->as_of_lsn = f->as_of_lsn;
 }
 
@@ -182,15 +199,14 @@ take_back(struct arena *a, struct series_key *k, struct series *s, struct series
     struct late_list all;
     uint32_t i;
 
+    z->limits.accepted = true;
     take_back_dead(a, k, s, z);
     late_prepend(a, k, &s->aside->late, &z->late);
     all = s->aside->late;
     s->aside->late = (struct late_list){0};
     for (i = 0; i < all.n; i++) {
         const struct late_point *l = &all.p[i];
-        if (series_add(a, k, s, &z->limits, l->ts, l->value, l->quality, l->policy) ==
-            SERIES_CROWDED)
-            late_add(a, k, &series_aside_get(a, k, s)->late, l);
+        series_add(a, k, s, &z->limits, l->ts, l->value, l->quality, l->policy);
     }
     late_free(a, k, &all);
     drop_empty_aside(a, k, s);
@@ -204,6 +220,8 @@ series_flush_done(struct arena *a, struct series_key *k, struct series *s,
 
     ASSERT(z && z->sealed_n == f->sealed_n && z->late.n == f->late_n);
     s->frozen = NULL;
+    if (s->aside)
+        s->aside->crowd.known = false;
     if (ok)
         take_over(a, k, s, z, f);
     else

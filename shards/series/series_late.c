@@ -112,6 +112,29 @@ late_has(const struct late_list *l, int64_t ts)
     return false;
 }
 
+uint32_t
+late_count(const struct late_list *l, int64_t ts)
+{
+    uint32_t i, n = late_upper(l, ts) - (ts == INT64_MIN ? 0 : late_upper(l, ts - 1));
+
+    for (i = l->sorted; i < l->n; i++)
+        n += l->p[i].ts == ts;
+    return n;
+}
+
+uint32_t
+late_run(const struct late_list *l)
+{
+    uint32_t i, run = 0, longest = 0;
+
+    ASSERT(l->sorted == l->n);
+    for (i = 0; i < l->n; i++) {
+        run = i > 0 && l->p[i].ts == l->p[i - 1].ts ? run + 1 : 1;
+        longest = MAX(longest, run);
+    }
+    return longest;
+}
+
 void
 late_cut(struct late_list *l, struct time_range r)
 {

@@ -12,6 +12,8 @@ void series_free(struct arena *a, struct series_key *k, void *p, size_t n);
 /* First index whose ts is >= ts (lower) or > ts (upper). */
 uint32_t samples_lower(const struct sample *p, uint32_t n, int64_t ts);
 uint32_t samples_upper(const struct sample *p, uint32_t n, int64_t ts);
+/* No more of them than this have the same time: a bound that is found without looking at each. */
+uint32_t samples_run_max(const struct sample *p, uint32_t n);
 
 /* Chunks. */
 void chunk_reserve(struct arena *a, struct series_key *k, struct series_chunk *c, uint32_t cap);
@@ -46,6 +48,12 @@ bool ranges_cover(const struct range_list *l, int64_t from, int64_t to);
 void samples_cut(struct samples *in, int64_t from, int64_t to);
 void samples_cut_ranges(struct samples *in, const struct range_list *l);
 
+/* Does a point of this time, which is not after all others, go to the late ones? *ret_chunk: the
+ * chunk that it is in or, were nothing stored, would be. */
+bool series_is_late(const struct series *s, int64_t ts, uint32_t *ret_chunk);
+/* A late point was added. */
+void crowd_added(struct series_aside *aside, int64_t ts, enum duplicate_policy policy);
+
 /* What stands beside a series, made when it has none. */
 struct series_aside *series_aside_get(struct arena *a, struct series_key *k, struct series *s);
 void series_aside_free(struct arena *a, struct series_key *k, struct series *s);
@@ -59,6 +67,9 @@ enum series_result point_meet(double *old, uint8_t *old_quality, double value, u
 void late_add(struct arena *a, struct series_key *k, struct late_list *l,
               const struct late_point *p);
 bool late_has(const struct late_list *l, int64_t ts);
+uint32_t late_count(const struct late_list *l, int64_t ts);
+/* How many of a settled list share a time at most. */
+uint32_t late_run(const struct late_list *l);
 void late_cut(struct late_list *l, struct time_range r);
 /* Sorts the whole list. */
 void late_settle(struct late_list *l);

@@ -110,6 +110,8 @@ series_row_write(struct buf *out, const struct series_key *k, uint64_t as_of_lsn
                    (uint8_t)((s->open.n ? TYPE_HAS_OPEN : 0) | (has_blocks ? TYPE_HAS_BLOCKS : 0)));
         varint_put(out, as_of_lsn);
         varint_put(out, z->late_gen);
+        if (has_blocks)
+            varint_put(out, z->run_max);
         write_open(out, s);
     }
 }
@@ -130,7 +132,7 @@ parse_open(struct cursor *c, struct series_row_type *t)
 static bool
 parse_type(struct cursor *c, struct series_row_type *t)
 {
-    uint64_t late_gen;
+    uint64_t late_gen, run_max = 0;
     uint8_t flags;
 
     *t = (struct series_row_type){0};
@@ -141,6 +143,9 @@ parse_type(struct cursor *c, struct series_row_type *t)
     t->has_open = flags & TYPE_HAS_OPEN;
     t->has_blocks = flags & TYPE_HAS_BLOCKS;
     t->late_gen = (uint32_t)late_gen;
+    if (t->has_blocks && (!varint_get(c, &run_max) || run_max > UINT32_MAX))
+        return false;
+    t->run_max = (uint32_t)run_max;
     return t->has_open ? parse_open(c, t) : !t->has_blocks;
 }
 

@@ -12,7 +12,7 @@
 #include "core/buf.h"
 #include "shards/series/series.h"
 
-#define ROW_FORMAT_VERSION 1
+#define ROW_FORMAT_VERSION 2 /* 2: run_max */
 
 enum row_flag {
     ROW_HAS_EXPIRE = 1 << 0,
@@ -38,6 +38,7 @@ struct series_row_type {
     bool has_blocks; /* so may be blocks before it */
     uint8_t last_quality;
     uint32_t late_gen;  /* late points of checkpoints up to this one are in the blocks */
+    uint32_t run_max;   /* has_blocks: no time has more points in them */
     uint64_t as_of_lsn; /* so are the points of journal records up to this one */
     int64_t open_ts;
     struct sample last; /* the newest point */

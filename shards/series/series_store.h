@@ -14,9 +14,8 @@
 
 /* Adds to the batch what one data type of a key contributes to a checkpoint: its sealed chunks and
  * open chunk as block rows, and every stored block that late points fall into, merged with them.
- * 0, -EIO, -EBADMSG (a stored block is damaged; err names it).
- * Points of one timestamp beyond BLOCK_POINTS_MAX, which only late points under KEEP can make, are
- * given up and counted in f->dropped. */
+ * 0, -EIO, -EBADMSG (a stored block is damaged; err names it), -EFBIG (more than BLOCK_POINTS_MAX
+ * points of one time, which series_add does not let happen; err names them). */
 int series_flush_write(struct store *s, struct store_batch *b, uint8_t db, uint16_t slot,
                        struct slice key, struct series_flush *f, struct store_error *err);
 

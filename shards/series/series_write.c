@@ -45,6 +45,7 @@ fail(struct writer *w, int rc, int64_t ts)
 static void
 put_block(struct writer *w, const struct samples *in, enum block_effort effort)
 {
+    w->f->run_max = MAX(w->f->run_max, samples_run_max(in->p, in->n));
     w->row.n = 0;
     block_encode(in, effort, &w->row);
     store_batch_put(w->batch, block_name(w, in->p[0].ts), (struct slice){w->row.p, w->row.n});
@@ -63,18 +64,30 @@ next_share(const struct samples *in, uint32_t points_max)
     return share ? share : in->n;
 }
 
-static void
+/* Writes refuse what would be too many of one time: this is for what no write of ours has made. */
+static int
+fail_crowded(struct writer *w, int64_t ts, uint32_t n)
+{
+    snprintf(w->err->text, sizeof(w->err->text),
+             "%u points of '%.*s' type %02x have the time %ld, a block holds %d", n,
+             (int)MIN(w->id.key.n, 64), w->id.key.p, w->id.type, (long)ts, BLOCK_POINTS_MAX);
+    return -EFBIG;
+}
+
+static int
 put_blocks(struct writer *w, struct samples in)
 {
     while (in.n > 0) {
-        uint32_t share = next_share(&in, w->f->block_points_max);
-        struct samples part = {in.p, in.quality, MIN(share, (uint32_t)BLOCK_POINTS_MAX)};
+        struct samples part = {in.p, in.quality, next_share(&in, w->f->block_points_max)};
+
+        if (part.n > BLOCK_POINTS_MAX)
+            return fail_crowded(w, part.p[0].ts, part.n);
         put_block(w, &part, BLOCK_SMALL);
-        w->f->dropped += share - part.n;
-        in.p += share;
-        in.quality = in.quality ? in.quality + share : NULL;
-        in.n -= share;
+        in.p += part.n;
+        in.quality = in.quality ? in.quality + part.n : NULL;
+        in.n -= part.n;
     }
+    return 0;
 }
 
 static int
@@ -85,10 +98,10 @@ put_merged(struct writer *w, const struct samples *base, const struct late_point
 
     if (rc < 0)
         return rc;
-    put_blocks(w, merged);
+    rc = put_blocks(w, merged);
     free(merged.p);
     free(merged.quality);
-    return 0;
+    return rc;
 }
 
 /* --- late points and deletions into stored blocks --------------------------------------------- */
@@ -289,29 +302,31 @@ join_chunks(const struct series_chunk *c, uint32_t chunks, uint32_t points)
     return all;
 }
 
-static void
+static int
 write_group(struct writer *w, const struct series_chunk *c, uint32_t chunks, uint32_t points)
 {
     struct samples all = join_chunks(c, chunks, points);
+    int rc = put_blocks(w, all);
 
-    put_blocks(w, all);
     free(all.p);
     free(all.quality);
+    return rc;
 }
 
 /* Enough chunks make a block that is to stay; fewer are written quickly, each by itself, and joined
  * when more have come (series_tail.h). */
-static void
+static int
 write_chunks(struct writer *w)
 {
     const struct series_flush *f = w->f;
     const uint32_t cold = series_cold_points(f->block_points_max);
     uint32_t i, k, chunks, points;
+    int rc = 0;
 
-    for (i = 0; i < f->sealed_n; i += chunks) {
+    for (i = 0; i < f->sealed_n && rc == 0; i += chunks) {
         chunks = group_of(f, i, &points);
         if (points >= cold) {
-            write_group(w, &f->sealed[i], chunks, points);
+            rc = write_group(w, &f->sealed[i], chunks, points);
             continue;
         }
         for (k = i; k < i + chunks; k++) {
@@ -319,6 +334,7 @@ write_chunks(struct writer *w)
             put_block(w, &in, BLOCK_QUICK);
         }
     }
+    return rc;
 }
 
 /* Sealed chunks, with late points that belong to them: those of a checkpoint that failed. */
@@ -336,7 +352,7 @@ write_merged_chunks(struct writer *w, const struct late_point *late, uint32_t n)
         if (mine)
             rc = put_merged(w, &base, late, mine);
         else
-            put_blocks(w, base);
+            rc = put_blocks(w, base);
         late += mine;
         n -= mine;
     }
@@ -347,10 +363,7 @@ write_merged_chunks(struct writer *w, const struct late_point *late, uint32_t n)
 static int
 write_sealed(struct writer *w, const struct late_point *late, uint32_t n)
 {
-    if (n)
-        return write_merged_chunks(w, late, n);
-    write_chunks(w);
-    return 0;
+    return n ? write_merged_chunks(w, late, n) : write_chunks(w);
 }
 
 /* The next checkpoint writes it again. */
@@ -394,9 +407,9 @@ join_stored(struct writer *w, int64_t late_ts)
         return rc;
     for (i = 0; i < tail.rows; i++)
         store_batch_delete(w->batch, block_name(w, tail.row_ts[i]));
-    put_blocks(w, tail.points);
+    rc = put_blocks(w, tail.points);
     series_tail_fini(&tail);
-    return 0;
+    return rc;
 }
 
 int
