@@ -34,17 +34,20 @@ parse_bound(struct ctx *c, uint32_t i, char open, int64_t open_value, const char
     return false;
 }
 
+/* n points, which may be none: rules look at their buckets all the same. */
 static int
-delete_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to)
+delete_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to, uint64_t n)
 {
-    struct sample last = {0};
+    struct sample last;
     uint8_t quality;
-    int rc;
+    int rc = 0;
 
-    series_last(ts_series(e), &last, &quality);
+    if (!series_last(ts_series(e), &last, &quality))
+        return 0;
     if (ts_has_rules(e) && !ts_rules_delete_ready(c, k, e, from, to))
         return -EAGAIN;
-    rc = key_delete_points(c, k, e, TS_TYPE, from, to);
+    if (n > 0)
+        rc = key_delete_points(c, k, e, TS_TYPE, from, to);
     if (rc == 0 && !c->probe && ts_has_rules(e))
         ts_rules_deleted(c, k, e, last.ts, from, to);
     return rc;
@@ -79,9 +82,7 @@ delete_range(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_
     if (s == NULL || from > to)
         return 0;
     rc = ts_read(c, k, s, &q, count_emit, ret_n);
-    if (rc < 0 || *ret_n == 0)
-        return rc;
-    return delete_with_rules(c, k, e, from, to);
+    return rc < 0 ? rc : delete_with_rules(c, k, e, from, to, *ret_n);
 }
 
 void

@@ -236,6 +236,22 @@ add_rows(struct reading *x, struct slice key, uint32_t id, struct series_table *
     ts_part_close(p, it, x->c->proto, t);
 }
 
+/* RedisTimeSeries groups what it read forward, also for TS.MREVRANGE: sums depend on it in their last
+ * digit. With a COUNT reading stops where it is reached, from the newest on. */
+static int
+read_member(struct reading *x, const struct key *k, const struct entry *e, struct series_table *t)
+{
+    struct ts_range r = x->m->r;
+    bool turn = x->m->grouped && r.reverse && r.columns_n && r.count == UINT64_MAX;
+    int rc;
+
+    r.reverse = r.reverse && !turn;
+    rc = ts_range_read(x->c, k, e, &r, 0, t);
+    if (rc == 0 && turn)
+        series_table_reverse(t);
+    return rc;
+}
+
 static enum ts_gathered
 read_range(struct reading *x, struct key *k, uint32_t id, const struct entry *e)
 {
@@ -245,7 +261,7 @@ read_range(struct reading *x, struct key *k, uint32_t id, const struct entry *e)
 
     if (x->m->grouped && !labels_value(x->labels, id, x->m->group_by, &group))
         return TS_GATHER_DONE;
-    rc = ts_range_read(x->c, k, e, &x->m->r, 0, &t);
+    rc = read_member(x, k, e, &t);
     x->c->core->points_read += rc == 0 ? t.n : 0;
     if (rc == 0 && x->m->grouped)
         add_to_group(x, k->name, group, &t);

@@ -5,6 +5,7 @@
  * the series with the lower key first: sums depend on the order, in their last digits. */
 #include "shards/commands/ts_multi.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* One series of a group, and how far it is merged. */
@@ -101,6 +102,13 @@ merge_next(struct merge *g, int64_t *ret_ts, double *ret_v)
     return true;
 }
 
+/* Unlike an empty bucket, a time at which the group has only NaN has no sum. */
+static double
+reduced(const struct sums *s, enum aggregate fn)
+{
+    return fn == AGGREGATE_SUM && s->n == 0 ? NAN : sums_value(s, fn);
+}
+
 static void
 reduce(const struct ts_multi *m, struct member *members, uint32_t n, struct series_table *t)
 {
@@ -116,7 +124,7 @@ reduce(const struct ts_multi *m, struct member *members, uint32_t n, struct seri
         at = ts;
         for (s = sums_none; any && ts == at; any = merge_next(&g, &ts, &v))
             sums_add(&s, v);
-        *series_table_push(t, at) = sums_value(&s, m->reducer);
+        *series_table_push(t, at) = reduced(&s, m->reducer);
     }
     free(g.heap);
 }

@@ -29,6 +29,7 @@ struct ts_range {
     enum bucket_stamp stamp;
     bool empty;
     bool expired_too; /* what retention hides is read as well */
+    bool whole;       /* as in struct aggregation */
 };
 
 /* The options that stand anywhere behind the two times at argument `at`. `series` lists of functions

@@ -238,11 +238,24 @@ find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *re
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int
+has_point(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    *(bool *)arg = true;
+    return 1;
+}
+
+/* A point that was written at its time stands for it. */
+static int
 read_latest(struct range_reader *x)
 {
+    struct series_query q = {.start = x->latest.ts, .end = x->latest.ts, .limit = 1};
+    bool written = false;
+    int rc;
+
     if (!x->has_latest || x->latest.ts < x->from || x->latest.ts > x->to)
         return 0;
-    return emit(x, &x->latest, NULL, 1);
+    rc = x->s ? ts_read(x->c, x->k, x->s, &q, has_point, &written) : 0;
+    return rc < 0 ? rc : written ? 0 : emit(x, &x->latest, NULL, 1);
 }
 
 static int
@@ -253,10 +266,10 @@ read_written(struct range_reader *x)
                              .vector = x->b ? emit_vector : NULL};
 
     if (x->b == NULL && !is_filtered(x->r)) {
-        q.limit = MIN(x->r->count, (uint64_t)TS_RANGE_ROWS_MAX + 1);
+        q.limit = MIN(x->r->count - x->out->n, (uint64_t)TS_RANGE_ROWS_MAX + 1);
         q.block = NULL;
     }
-    if (q.start > q.end)
+    if (q.start > q.end || q.limit == 0)
         return 0;
     return ts_read(x->c, x->k, x->s, &q, emit, x);
 }
@@ -279,7 +292,8 @@ aggregation_of(const struct range_reader *x, uint32_t i)
     const struct ts_range *r = x->r;
     struct aggregation a = {.fn_n = r->columns[i].n, .bucket = r->bucket, .align = r->align,
                             .stamp = r->stamp, .empty = r->empty, .reverse = r->reverse,
-                            .from = MAX(r->from, x->visible), .to = r->to, .limit = r->count};
+                            .whole = r->whole, .from = MAX(r->from, x->visible), .to = r->to,
+                            .limit = r->count};
 
     memcpy(a.fn, r->columns[i].fn, a.fn_n);
     return a;

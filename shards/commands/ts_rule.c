@@ -1,5 +1,5 @@
 /* What writes to a series do to the destinations of its rules. See ts_rule.h. */
-#include "shards/commands/ts_rule.h"
+#include "shards/commands/ts_rule_priv.h"
 
 #include "core/log.h"
 #include "shards/commands/ts_range.h"
@@ -33,10 +33,9 @@ ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry *
     return true;
 }
 
-/* The destination; *ret_e NULL = the rule is void: the key went, or is another one now. */
-static bool
-find_destination(struct ctx *c, const struct key *from, const struct series_rule *r,
-                 struct key *ret_k, struct entry **ret_e)
+bool
+rule_finds(struct ctx *c, const struct key *from, const struct series_rule *r, struct key *ret_k,
+           struct entry **ret_e)
 {
     const struct series_meta *m;
 
@@ -48,12 +47,11 @@ find_destination(struct ctx *c, const struct key *from, const struct series_rule
     return true;
 }
 
-/* Behind the point of no return; what was looked for before is there. */
-static bool
-still_finds_destination(struct ctx *c, const struct key *from, const struct series_rule *r,
-                        struct key *ret_k, struct entry **ret_e)
+bool
+rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule *r,
+                 struct key *ret_k, struct entry **ret_e)
 {
-    bool found = find_destination(c, from, r, ret_k, ret_e);
+    bool found = rule_finds(c, from, r, ret_k, ret_e);
 
     ASSERT(found); /* else the command would be run a second time */
     return *ret_e != NULL;
@@ -70,7 +68,7 @@ ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e)
         struct entry *to;
         struct key to_key;
 
-        if (!find_destination(c, k, &m->rules[i], &to_key, &to))
+        if (!rule_finds(c, k, &m->rules[i], &to_key, &to))
             return false;
         if (to && ts_has_rules(to) && !ts_rules_all_ready(c, &to_key, to))
             return false;
@@ -80,40 +78,31 @@ ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e)
 
 /* --- buckets ---------------------------------------------------------------------------------- */
 
-static int64_t
-start_of(const struct series_rule *r, int64_t ts)
+/* The bucket of the newest point: those that were there when the rule was made may not count. */
+static struct rule_bucket
+open_bucket(const struct series_rule *r, int64_t start)
 {
-    return bucket_start(ts, r->bucket, r->align);
+    bool cut = r->after != INT64_MIN && rule_start_of(r, r->after) == start;
+
+    return (struct rule_bucket){.start = start, .after = cut ? r->after : INT64_MIN,
+                                .expired_too = true};
 }
 
-static int64_t
-end_of(const struct series_rule *r, int64_t start)
-{
-    return start > INT64_MAX - r->bucket ? INT64_MAX : start + r->bucket - 1;
-}
-
-/* Points of the bucket up to this time do not count; INT64_MIN: all do. */
-static int64_t
-counts_after(const struct series_rule *r, int64_t start)
-{
-    return r->after != INT64_MIN && start_of(r, r->after) == start ? r->after : INT64_MIN;
-}
-
-/* The bucket's value: 1, 0 = it has none, or an error of ts_range_read. */
-static int
-bucket_value(struct ctx *c, const struct key *k, const struct entry *e,
-             const struct series_rule *r, int64_t start, int64_t after, double *ret_v)
+int
+rule_bucket_value(struct ctx *c, const struct key *k, const struct entry *e,
+                  const struct series_rule *r, const struct rule_bucket *b, double *ret_v)
 {
     struct ts_columns col = {.fn = {r->aggregator}, .n = 1};
-    struct ts_range q = {.from = after == INT64_MIN ? start : after + 1,
-                         .to = end_of(r, start),
+    struct ts_range q = {.from = b->after == INT64_MIN ? b->start : b->after + 1,
+                         .to = rule_end_of(r, b->start),
                          .type = TS_TYPE,
                          .count = UINT64_MAX,
                          .columns = &col,
                          .columns_n = 1,
                          .bucket = r->bucket,
                          .align = r->align,
-                         .expired_too = true};
+                         .expired_too = b->expired_too,
+                         .whole = true};
     struct series_table t = {.cols = 1};
     int rc = q.from > q.to ? 0 : ts_range_read(c, k, e, &q, 0, &t);
 
@@ -135,26 +124,23 @@ enum effect {
 };
 
 static enum effect
-effect_of(const struct series_rule *r, bool had, int64_t last, int64_t ts, int64_t *ret_start,
-          int64_t *ret_after)
+effect_of(const struct series_rule *r, bool had, int64_t last, int64_t ts, struct rule_bucket *ret_b)
 {
-    int64_t start = start_of(r, ts), open;
+    int64_t start = rule_start_of(r, ts), open;
 
     if (!had)
         return EFFECT_NONE;
-    open = start_of(r, last);
+    open = rule_start_of(r, last);
     if (ts > last) {
-        *ret_start = open;
-        *ret_after = counts_after(r, open);
+        *ret_b = open_bucket(r, open);
         return start > open ? EFFECT_PUBLISH : EFFECT_NONE;
     }
-    *ret_start = start;
-    *ret_after = INT64_MIN;
+    *ret_b = (struct rule_bucket){.start = start, .after = INT64_MIN};
     return start >= open ? EFFECT_OPEN : EFFECT_PUBLISH;
 }
 
-static bool
-newest(const struct entry *e, int64_t *ret_ts)
+bool
+rule_newest(const struct entry *e, int64_t *ret_ts)
 {
     const struct series *s = ts_series(e);
     struct sample last;
@@ -166,57 +152,54 @@ newest(const struct entry *e, int64_t *ret_ts)
     return true;
 }
 
-/* Can the bucket be computed and written? */
-static bool
-bucket_ready(struct ctx *c, const struct key *k, const struct entry *e,
-             const struct series_rule *r, int64_t start, int64_t after, struct key *ret_k,
-             struct entry **ret_e)
+bool
+rule_bucket_ready(struct ctx *c, const struct key *k, const struct entry *e,
+                  const struct series_rule *r, const struct rule_bucket *b)
 {
     double v;
 
-    if (!find_destination(c, k, r, ret_k, ret_e))
-        return false;
-    return *ret_e == NULL || bucket_value(c, k, e, r, start, after, &v) != -EAGAIN;
+    return rule_bucket_value(c, k, e, r, b, &v) != -EAGAIN;
 }
 
 bool
 ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts)
 {
     const struct series_meta *m = series_key_meta(entry_series(e));
-    int64_t last = 0, start, after;
-    bool had = newest(e, &last);
+    int64_t last = 0;
+    bool had = rule_newest(e, &last);
 
     if (c->probe && !ts_rules_all_ready(c, k, e))
         return false;
     for (uint32_t i = 0; i < m->rules_n; i++) {
         const struct series_rule *r = &m->rules[i];
+        struct rule_bucket b;
         struct entry *to;
         struct key to_key;
 
-        if (effect_of(r, had, last, ts, &start, &after) != EFFECT_PUBLISH)
+        if (effect_of(r, had, last, ts, &b) != EFFECT_PUBLISH)
             continue;
-        if (!bucket_ready(c, k, e, r, start, after, &to_key, &to))
+        if (!rule_finds(c, k, r, &to_key, &to) ||
+            (to && !rule_bucket_ready(c, k, e, r, &b)))
             return false;
         if (to && ts_has_rules(to) &&
-            !ts_rules_add_ready(c, &to_key, to, bucket_time(start, r->bucket, BUCKET_START)))
+            !ts_rules_add_ready(c, &to_key, to, rule_time_of(r, b.start)))
             return false;
     }
     return true;
 }
 
-static void
-upsert(struct ctx *c, const struct key *k, struct entry *e, const struct series_rule *r,
-       int64_t start, double value)
+void
+rule_upsert(struct ctx *c, const struct key *k, struct entry *e, const struct series_rule *r,
+            int64_t start, double value)
 {
-    struct ts_point p = {.key = *k, .e = e, .value = value,
-                         .ts = bucket_time(start, r->bucket, BUCKET_START)};
+    struct ts_point p = {.key = *k, .e = e, .value = value, .ts = rule_time_of(r, start)};
 
     if (ts_check_point(c, &p, DUPLICATE_LAST))
         ts_add_point(c, &p);
 }
 
-static void
-complain(const struct ctx *c, const struct key *k, int rc)
+void
+rule_complain(const struct ctx *c, const struct key *k, int rc)
 {
     log_error("core %u: a rule of series '%.*s' could not read a bucket: %s", c->core->id,
               (int)MIN(k->name.n, 64), k->name.p, strerror(-rc));
@@ -225,25 +208,24 @@ complain(const struct ctx *c, const struct key *k, int rc)
 /* Computes the bucket and writes it to the destination. */
 static void
 publish(struct ctx *c, const struct key *k, const struct entry *e, const struct series_rule *r,
-        int64_t start, int64_t after)
+        const struct rule_bucket *b)
 {
     struct entry *to;
     struct key to_key;
     double value;
     int rc;
 
-    if (!still_finds_destination(c, k, r, &to_key, &to))
+    if (!rule_still_finds(c, k, r, &to_key, &to))
         return;
-    rc = bucket_value(c, k, e, r, start, after, &value);
+    rc = rule_bucket_value(c, k, e, r, b, &value);
     if (rc == 1)
-        upsert(c, &to_key, to, r, start, value);
+        rule_upsert(c, &to_key, to, r, b->start, value);
     else if (rc < 0)
-        complain(c, k, rc);
+        rule_complain(c, k, rc);
 }
 
-/* The open bucket counts all its points from now on, in the rules of the set. */
-static void
-count_all(struct ctx *c, struct key *k, struct entry *e, const bool *set)
+void
+rules_count_all(struct ctx *c, struct key *k, struct entry *e, const bool *set)
 {
     struct series_meta m = *series_key_meta(entry_series(e));
     size_t bytes = m.rules_n * sizeof(struct series_rule);
@@ -261,8 +243,8 @@ count_all(struct ctx *c, struct key *k, struct entry *e, const bool *set)
         key_set_series_meta(c, k, e, &m);
 }
 
-static bool *
-no_rules(struct ctx *c, uint32_t n)
+bool *
+rules_none(struct ctx *c, uint32_t n)
 {
     bool *set = scratch_alloc(&c->core->scratch, n * sizeof(*set));
 
@@ -274,179 +256,55 @@ void
 ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int64_t last, int64_t ts)
 {
     const struct series_meta *m = series_key_meta(entry_series(e));
-    bool *open = no_rules(c, m->rules_n), was = c->reads_through;
-    int64_t start, after;
+    bool *open = rules_none(c, m->rules_n), was = c->reads_through;
+    struct rule_bucket b;
 
     c->reads_through = true;
     for (uint32_t i = 0; i < m->rules_n; i++) {
-        enum effect effect = effect_of(&m->rules[i], had, last, ts, &start, &after);
+        enum effect effect = effect_of(&m->rules[i], had, last, ts, &b);
 
         open[i] = effect == EFFECT_OPEN;
         if (effect == EFFECT_PUBLISH)
-            publish(c, k, e, &m->rules[i], start, after);
+            publish(c, k, e, &m->rules[i], &b);
     }
     c->reads_through = was;
-    count_all(c, k, e, open);
-}
-
-/* --- points deleted ---------------------------------------------------------------------------- */
-
-/* The closed buckets that a deletion touches; false: none. */
-static bool
-closed_buckets(const struct series_rule *r, int64_t last, int64_t from, int64_t to,
-               int64_t *ret_first, int64_t *ret_last, bool *ret_open)
-{
-    int64_t open = start_of(r, last), end = start_of(r, MIN(to, last));
-
-    *ret_first = start_of(r, from);
-    *ret_open = end >= open;
-    if (*ret_first >= open)
-        return false;
-    *ret_last = end >= open ? start_of(r, open - 1) : end;
-    return true;
-}
-
-static int
-delete_points(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to)
-{
-    int64_t last = 0;
-    int rc;
-
-    if (from > to || !newest(e, &last))
-        return 0;
-    rc = key_delete_points(c, k, e, TS_TYPE, from, to);
-    if (rc == 0 && !c->probe && ts_has_rules(e))
-        ts_rules_deleted(c, k, e, last, from, to);
-    return rc;
-}
-
-static int64_t
-time_of(const struct series_rule *r, int64_t start)
-{
-    return bucket_time(start, r->bucket, BUCKET_START);
-}
-
-/* Of destination and source, for one rule. */
-static bool
-deletion_ready(struct ctx *c, const struct key *k, const struct entry *e,
-               const struct series_rule *r, int64_t first, int64_t last)
-{
-    bool was = c->probe;
-    struct entry *to;
-    struct key to_key;
-    int rc;
-
-    if (!bucket_ready(c, k, e, r, first, INT64_MIN, &to_key, &to) ||
-        !bucket_ready(c, k, e, r, last, INT64_MIN, &to_key, &to))
-        return false;
-    if (to == NULL)
-        return true;
-    c->probe = true;
-    rc = delete_points(c, &to_key, to, time_of(r, first), end_of(r, last));
-    c->probe = was;
-    if (rc == -EAGAIN)
-        return false;
-    return !ts_has_rules(to) ||
-           (ts_rules_all_ready(c, &to_key, to) &&
-            ts_rules_delete_ready(c, &to_key, to, time_of(r, first), end_of(r, last)));
-}
-
-bool
-ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t from,
-                      int64_t to)
-{
-    const struct series_meta *m = series_key_meta(entry_series(e));
-    int64_t newest_ts, first, last;
-    bool open;
-
-    if (c->probe && !ts_rules_all_ready(c, k, e))
-        return false;
-    if (!newest(e, &newest_ts))
-        return true;
-    for (uint32_t i = 0; i < m->rules_n; i++)
-        if (closed_buckets(&m->rules[i], newest_ts, from, to, &first, &last, &open) &&
-            !deletion_ready(c, k, e, &m->rules[i], first, last))
-            return false;
-    return true;
-}
-
-/* The outer buckets may have points left; those between are gone. */
-static void
-delete_buckets(struct ctx *c, const struct key *k, const struct entry *e,
-               const struct series_rule *r, int64_t first, int64_t last)
-{
-    double first_value = 0, last_value = 0;
-    int64_t from = time_of(r, first), to = end_of(r, last);
-    int has_first, has_last = 0;
-    struct entry *dest;
-    struct key dest_key;
-
-    if (!still_finds_destination(c, k, r, &dest_key, &dest))
-        return;
-    has_first = bucket_value(c, k, e, r, first, INT64_MIN, &first_value);
-    if (last > first)
-        has_last = bucket_value(c, k, e, r, last, INT64_MIN, &last_value);
-    if (has_first < 0 || has_last < 0) {
-        complain(c, k, MIN(has_first, has_last));
-        return;
-    }
-    if (last == first)
-        to = from;
-    else if (has_last)
-        to = time_of(r, last) - 1;
-    if (has_first && last > first)
-        from = end_of(r, first) + 1;
-    if (last > first || !has_first)
-        delete_points(c, &dest_key, dest, from, to);
-    if (has_first)
-        upsert(c, &dest_key, dest, r, first, first_value);
-    if (has_last)
-        upsert(c, &dest_key, dest, r, last, last_value);
-}
-
-void
-ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t last_before, int64_t from,
-                 int64_t to)
-{
-    const struct series_meta *m = series_key_meta(entry_series(e));
-    bool *opened = no_rules(c, m->rules_n), was = c->reads_through;
-    int64_t first, last;
-
-    c->reads_through = true;
-    for (uint32_t i = 0; i < m->rules_n; i++)
-        if (closed_buckets(&m->rules[i], last_before, from, to, &first, &last, &opened[i]))
-            delete_buckets(c, k, e, &m->rules[i], first, last);
-    c->reads_through = was;
-    count_all(c, k, e, opened);
+    rules_count_all(c, k, e, open);
 }
 
 /* --- the open bucket --------------------------------------------------------------------------- */
+
+int
+ts_rule_open(struct ctx *c, const struct key *from_key, const struct entry *from, struct slice to,
+             struct sample *ret_sample)
+{
+    const struct series_meta *m = series_key_meta(entry_series(from));
+    int at = series_meta_rule(m, to);
+    struct rule_bucket b;
+    struct sample open;
+    int64_t last;
+    int rc;
+
+    if (at < 0 || !rule_newest(from, &last))
+        return 0;
+    b = open_bucket(&m->rules[at], rule_start_of(&m->rules[at], last));
+    open.ts = rule_time_of(&m->rules[at], b.start);
+    rc = rule_bucket_value(c, from_key, from, &m->rules[at], &b, &open.value);
+    if (rc == 1)
+        *ret_sample = open;
+    return rc;
+}
 
 int
 ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
                struct sample *ret_sample)
 {
     const struct series_meta *m = series_key_meta(entry_series(e));
-    const struct series_rule *r;
-    int64_t open, last, written;
     struct entry *from;
     struct key from_key;
-    int at, rc;
 
     if (!m->has_source)
         return 0;
     if (!ts_rule_peer(c, m->source, &from_key, &from))
         return -EAGAIN;
-    if (from == NULL || !newest(from, &last))
-        return 0;
-    at = series_meta_rule(series_key_meta(entry_series(from)), k->name);
-    if (at < 0)
-        return 0;
-    r = &series_key_meta(entry_series(from))->rules[at];
-    open = start_of(r, last);
-    ret_sample->ts = time_of(r, open);
-    if (newest(e, &written) && written == ret_sample->ts)
-        return 0; /* a deletion opened it again */
-    rc = bucket_value(c, &from_key, from, r, open, counts_after(r, open), &ret_sample->value);
-    return rc;
+    return from ? ts_rule_open(c, &from_key, from, k->name, ret_sample) : 0;
 }

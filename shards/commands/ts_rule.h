@@ -52,8 +52,11 @@ ts_write_ready(struct ctx *c, const struct key *k, const struct entry *e, uint8_
 /* A key of a rule by name, of whichever core; *ret_e NULL = it is absent or no series. False:
  * ctx->need is set. */
 bool ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry **ret_e);
-/* The open bucket of the rule that writes this series, as a point: 1, 0 = there is none, -EAGAIN
- * with ctx->need set, or another error of reading. */
+/* The open bucket of a rule, as the point that the destination will have: 1, 0 = there is none,
+ * -EAGAIN with ctx->need set, or another error of reading. Asked of the source (`to` names the
+ * destination), and of the destination. */
+int ts_rule_open(struct ctx *c, const struct key *from_key, const struct entry *from, struct slice to,
+                 struct sample *ret_sample);
 int ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
                    struct sample *ret_sample);
 

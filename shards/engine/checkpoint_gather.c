@@ -58,7 +58,7 @@ capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct bu
     it->flushes_n = sk->n;
     it->flushes = scratch_alloc(&c->memory, MAX(sk->n, 1u) * sizeof(*it->flushes));
     for (uint32_t i = 0; i < sk->n; i++) {
-        int64_t kept_from = series_kept_from(sk->types[i], series_key_meta(sk)->retention);
+        int64_t kept_from = series_stored_from(sk->types[i], series_key_meta(sk));
 
         series_expire(sh->arena, sk, sk->types[i], kept_from);
         series_flush_begin(sk->types[i], &sh->series_limits, as_of, kept_from, &it->flushes[i]);

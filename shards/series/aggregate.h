@@ -91,6 +91,7 @@ struct aggregation {
     enum bucket_stamp stamp;
     bool empty; /* also rows for buckets without points, between points of the series */
     bool reverse;
+    bool whole; /* areas of twa reach to the ends of their buckets, also beyond from and to */
     int64_t from, to;
     uint64_t limit; /* rows, >= 1 */
 };

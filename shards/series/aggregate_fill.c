@@ -3,8 +3,9 @@
  *
  * The lines of twa run from number to number, whether buckets lie between or not. A bucket's area
  * reaches from its start (that of the query, if later) to its end (that of the query, if earlier),
- * but not before the series' first number and not beyond its last. In a gap it is the middle of the
- * line. last says the last number before the bucket. */
+ * with `whole` from its start to its end, but not before the series' first number, not beyond its last,
+ * and not towards a number of the bucket itself that the query leaves out. In a gap it is the middle
+ * of the line. last says the last number before the bucket. */
 #include "shards/series/aggregate_priv.h"
 
 #include <math.h>
@@ -33,13 +34,15 @@ trapezoid(double v1, double v2, wide_time t1, wide_time t2)
 static wide_time
 covered_from(const struct bucketer *b, wide_time start)
 {
-    return MAX(start, (wide_time)b->a->from);
+    return b->a->whole ? start : MAX(start, (wide_time)b->a->from);
 }
 
 static wide_time
 covered_to(const struct bucketer *b, wide_time start)
 {
-    return MIN(start + b->a->bucket, (wide_time)b->a->to);
+    wide_time end = start + b->a->bucket;
+
+    return b->a->whole ? end : MIN(end, (wide_time)b->a->to);
 }
 
 /* The side of a covered bucket that reading meets first / last. */
@@ -78,7 +81,7 @@ twa_begin(const struct bucketer *b, struct twa *t, wide_time start, const struct
     wide_time side = near_side(b, start);
 
     *t = (struct twa){.any = true, .near_ts = p->ts, .far = *p};
-    if (!b->has_seen || !lies_between(b, side, p->ts))
+    if (!b->has_seen || !lies_between(b, side, p->ts) || lies_between(b, side, b->seen.ts))
         return;
     t->near_ts = (int64_t)side;
     t->area = trapezoid(line_between(b, &b->seen, p, side), p->value, MIN(side, p->ts),
@@ -108,7 +111,7 @@ twa_value(const struct bucketer *b, struct twa *t, wide_time start, const struct
 {
     wide_time side = far_side(b, start), end = t->far.ts;
 
-    if (next && lies_between(b, t->far.ts, side)) {
+    if (next && lies_between(b, t->far.ts, side) && !lies_between(b, next->ts, side)) {
         t->area += trapezoid(t->far.value, line_between(b, &t->far, next, side),
                              MIN(side, t->far.ts), MAX(side, t->far.ts));
         end = side;

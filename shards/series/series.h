@@ -248,6 +248,9 @@ uint32_t series_late_points(const struct series *s);
 /* The oldest time that is kept where points older than the newest by more than `retention` go;
  * INT64_MIN = every time is. `s` may be NULL. */
 int64_t series_kept_from(const struct series *s, int64_t retention);
+/* The oldest time that memory and disk have to keep: also what is hidden, while it belongs to the open
+ * bucket of a rule and so will be counted. */
+int64_t series_stored_from(const struct series *s, const struct series_meta *m);
 /* Drops what memory has of points before `kept_from`: whole chunks, and late points. No checkpoint
  * may be under way. */
 void series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from);

@@ -1,4 +1,5 @@
 /* What a checkpoint takes of a series, and how the series gets it back. See series.h. */
+#include "shards/series/aggregate.h"
 #include "shards/series/series_priv.h"
 
 #include <stdlib.h>
@@ -78,6 +79,20 @@ series_kept_from(const struct series *s, int64_t retention)
         last.ts < INT64_MIN + retention)
         return INT64_MIN;
     return last.ts - retention;
+}
+
+int64_t
+series_stored_from(const struct series *s, const struct series_meta *m)
+{
+    int64_t from = series_kept_from(s, m->retention);
+    struct sample last;
+    uint8_t quality;
+
+    if (from == INT64_MIN || m->rules_n == 0 || !series_last(s, &last, &quality))
+        return from;
+    for (uint32_t i = 0; i < m->rules_n; i++)
+        from = MIN(from, bucket_start(last.ts, m->rules[i].bucket, m->rules[i].align));
+    return from;
 }
 
 void

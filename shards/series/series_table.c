@@ -42,3 +42,25 @@ series_table_push(struct series_table *t, int64_t ts)
         row[i] = NAN;
     return row;
 }
+
+static void
+swap_rows(struct series_table *t, uint32_t a, uint32_t b)
+{
+    double *va = series_table_row(t, a), *vb = series_table_row(t, b), v;
+    int64_t ts = t->ts[a];
+
+    t->ts[a] = t->ts[b];
+    t->ts[b] = ts;
+    for (uint32_t i = 0; i < t->cols; i++) {
+        v = va[i];
+        va[i] = vb[i];
+        vb[i] = v;
+    }
+}
+
+void
+series_table_reverse(struct series_table *t)
+{
+    for (uint32_t i = 0; i < t->n / 2; i++)
+        swap_rows(t, i, t->n - 1 - i);
+}

@@ -19,6 +19,8 @@ void series_table_fini(struct series_table *t);
 void series_table_reserve(struct series_table *t, uint32_t more);
 /* Appends a row, its values NaN; returns where they are, until the next call. */
 double *series_table_push(struct series_table *t, int64_t ts);
+/* The last row becomes the first. */
+void series_table_reverse(struct series_table *t);
 static inline double *
 series_table_row(const struct series_table *t, uint32_t i)
 {

@@ -97,7 +97,7 @@ def reducer(name, values):
     if name == "count":
         return float(len(numbers))
     if name == "sum":
-        return float(sum(numbers))
+        return float(sum(numbers)) if numbers else math.nan
     return max(numbers) - min(numbers) if numbers else math.nan
 
 
@@ -251,6 +251,30 @@ def test_long_replies_are_streamed_and_longer_ones_refused(t):
         time.sleep(0.05)
         gone.close()
     eq(c("PING"), "PONG")
+
+
+def test_groups_are_reduced_alike_in_both_directions(t):
+    """Sums depend on the order of adding in their last digits."""
+    c = t.server(cores=2).client()
+    for i in range(6):
+        c.ok("TS.CREATE", "s%d" % i, "LABELS", "half", i % 2)
+        c.ok("TS.MADD", *[w for ts in range(100)
+                          for w in ("s%d" % i, ts, t.random.uniform(-1, 1) * 10 ** t.random.randrange(9))])
+    for fn in ("sum", "avg", "var.s", "twa", "last"):
+        args = ("-", "+", "AGGREGATION", fn, 7, "FILTER", "half=(0,1)", "GROUPBY", "half", "REDUCE", "sum")
+        up, down = c.ok("TS.MRANGE", *args), c.ok("TS.MREVRANGE", *args)
+        eq([(g[0], g[2]) for g in down], [(g[0], g[2][::-1]) for g in up], fn)
+
+
+def test_a_time_at_which_a_group_has_only_nan_has_no_sum(t):
+    c = t.server().client(proto=3)
+    c.ok("TS.CREATE", "a", "LABELS", "all", 1)
+    c.ok("TS.CREATE", "b", "LABELS", "all", 1)
+    c.ok("TS.MADD", "a", 1, "nan", "b", 1, "nan", "a", 2, "nan", "b", 2, 5)
+    for reducer, want in (("sum", [[1, math.nan], [2, 5.0]]), ("count", [[1, 0.0], [2, 1.0]]),
+                          ("countall", [[1, 2.0], [2, 2.0]]), ("max", [[1, math.nan], [2, 5.0]])):
+        got = c.ok("TS.MRANGE", "-", "+", "FILTER", "all=1", "GROUPBY", "all", "REDUCE", reducer)
+        same(got[b"all=1"][3], want, reducer)
 
 
 def test_replies_are_whole_while_series_come_and_go(t):

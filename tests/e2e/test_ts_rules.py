@@ -92,6 +92,75 @@ def test_pipelines_keep_their_order_when_rules_reach_another_core(t):
     check(c, s, d0, d1)
 
 
+def test_deletions_leave_what_others_wrote_where_no_bucket_was_over(t):
+    for cores in (1, 2):
+        server = t.server(cores=cores)
+        c = server.client(proto=2)
+        s, d0, _ = make(c, cores)
+        for ts, value in ((5, 1), (25, 2), (45, 3)):
+            eq(c("TS.ADD", s, ts, value), ts)
+        eq(c("TS.MADD", d0, 15, 100, d0, 43, 7), [15, 43])  # of nobody's bucket; of the open one
+        eq(points(c, d0), [(0, 1.0), (15, 100.0), (20, 2.0), (43, 7.0)])
+        eq(c("TS.DEL", s, 10, 19), 0)  # the destination has what the source has
+        eq(points(c, d0), [(0, 1.0), (20, 2.0), (43, 7.0)])
+        eq(c("TS.DEL", s, 50, "+"), 0)
+        eq(points(c, d0), [(0, 1.0), (20, 2.0), (43, 7.0)])
+        eq(c("TS.DEL", s, 45, 45), 1)  # the bucket of 20 is open again
+        eq(points(c, d0), [(0, 1.0), (43, 7.0)])
+        eq(c("TS.ADD", s, 30, 1), 30)
+        eq(points(c, d0), [(0, 1.0), (20, 2.0), (43, 7.0)])
+        eq(c("TS.DEL", s, "-", "+"), 3)
+        eq(points(c, d0), [(43, 7.0)])
+        eq(c("TS.DEL", s, "-", "+"), 0)  # nothing can be said of a source without points
+        server.kill9()
+        server.start()
+        eq(points(server.client(proto=2), d0), [(43, 7.0)])
+
+
+def test_areas_of_twa_reach_to_the_ends_of_their_buckets(t):
+    c = t.server().client(proto=2)
+    c("TS.CREATE", "s")
+    c("TS.CREATE", "d")
+    eq(c("TS.CREATERULE", "s", "d", MB, "twa", 5), "OK")
+    eq(c("TS.ADD", "s", 6, "0.43384932941305843"), 6)
+    eq(c("TS.ADD", "s", 21, "1e-7"), 21)
+    eq(points(c, "d"), [(5, 0.3760027654913173)])
+    for _ in range(60):
+        newest = c.ok("TS.GET", "s")[0]
+        ts = newest + t.random.randrange(1, 9)
+        eq(c("TS.ADD", "s", ts, t.random.uniform(-5, 5)), ts)
+    eq(points(c, "d"), closed(c, "s", "twa", 5))
+
+
+def test_retention_shorter_than_a_bucket_loses_nothing_of_it(t):
+    server = t.server()
+    c = server.client(proto=2)
+    c("TS.CREATE", "s", "RETENTION", 1000)
+    c("TS.CREATE", "d")
+    eq(c("TS.CREATERULE", "s", "d", MB, "count", 30000), "OK")
+    for i in range(0, 30000, 2500):
+        c.pipe([("TS.ADD", "s", ts, 1) for ts in range(i, i + 2500)])
+        eq(c("SAVE"), "OK")
+    eq(len(c.ok("TS.RANGE", "s", "-", "+")), 1001)
+    server.kill9()
+    server.start()
+    c = server.client(proto=2)
+    eq(points(c, "d", "LATEST"), [(0, 30000.0)])
+    eq(c("TS.ADD", "s", 30000, 1), 30000)
+    eq(points(c, "d"), [(0, 30000.0)])
+
+
+def test_late_points_count_with_what_retention_shows(t):
+    c = t.server().client(proto=2)
+    c("TS.CREATE", "s", "RETENTION", 50)
+    c("TS.CREATE", "d")
+    eq(c("TS.CREATERULE", "s", "d", MB, "sum", 20), "OK")
+    eq(c("TS.MADD", "s", 1, 1, "s", 12, 2, "s", 25, 4, "s", 60, 8), [1, 12, 25, 60])
+    eq(points(c, "d"), [(0, 3.0), (20, 4.0)])
+    eq(c("TS.ADD", "s", 15, 16), 15)
+    eq(points(c, "d"), [(0, 18.0), (20, 4.0)])
+
+
 def test_random_writes_and_deletions_leave_what_the_rules_say(t):
     r = t.random
     for cores in (1, 2):

@@ -109,6 +109,12 @@ model_twa(const struct series_of_points *s, const struct aggregation *a, int64_t
     }
     before = find_number(s, false, p[0].ts, true);
     after = find_number(s, true, p[n - 1].ts, true);
+    if (a->whole) {
+        from = start;
+        to = start + a->bucket;
+        before = before >= 0 && s->p[before].ts > from ? -1 : before;
+        after = after >= 0 && s->p[after].ts < to ? -1 : after;
+    }
     begin = p[0].ts;
     end = p[n - 1].ts;
     if (before >= 0 && from < begin) {
@@ -453,6 +459,7 @@ random_query(struct aggregation *a)
                               .from = (int64_t)random_below(400) - 200,
                               .limit = random_below(2) ? UINT64_MAX : 1 + random_below(8)};
     a->to = a->from + random_below(200);
+    a->whole = !a->empty && random_below(4) == 0;
     for (uint32_t i = 0; i < a->fn_n; i++)
         a->fn[i] = (uint8_t)random_below(AGGREGATE_N);
 }
