@@ -65,6 +65,7 @@ checkpoint_begin(struct shard *sh)
     c->sh = sh;
     c->stage = GATHER;
     c->started_ns = clock_now_ns();
+    c->started_ms = clock_wall_ms(&sh->core->reactor.clock);
     c->start_lsn = sh->recovering ? sh->replayed_lsn : journal_last_lsn(&sh->journal);
     c->tail = &c->items;
     scratch_init(&c->memory);
@@ -145,6 +146,7 @@ release_journal(struct checkpoint *c)
     for (unsigned i = 0; i < SHARD_DBS; i++)
         ASSERT(sh->db[i].flushes != c->flushes[i] || sh->db[i].stored_keys == c->keys[i]);
     sh->checkpoint_lsn = c->start_lsn;
+    atomic_store_explicit(&sh->stored_ms, c->started_ms, memory_order_relaxed);
     if (!sh->recovering)
         journal_release(&sh->journal, c->start_lsn);
 }

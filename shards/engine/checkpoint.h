@@ -65,7 +65,10 @@ struct checkpoint_stats {
 };
 const struct checkpoint_stats *checkpoint_stats(const struct shard *sh);
 
-/* The compaction filter of our rows: the value of an expired string shrinks to nothing. */
+/* The compaction filter of our rows: the value of an expired string shrinks to nothing. Its time may have
+ * been prolonged by a command that only the journal has: so only what was over when the last checkpoint
+ * began, by more than clocks may differ. `arg` is the shard. */
+#define EXPIRED_VALUE_KEPT_MS 60000
 int checkpoint_filter(void *arg, struct slice key, struct slice value, char *ret_value,
                       size_t *ret_n);
 

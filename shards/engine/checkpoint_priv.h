@@ -39,6 +39,7 @@ struct checkpoint {
     struct shard *sh;
     enum checkpoint_stage stage;
     uint64_t started_ns;
+    int64_t started_ms; /* wall clock, as the commands of this turn see it */
     uint64_t start_lsn; /* replay starts after it */
     uint64_t need_lsn;  /* must be on disk before anything is written */
     uint8_t db;         /* being gathered */

@@ -23,7 +23,7 @@ look_up(struct checkpoint *c, struct item *it, struct slice row_key)
         return rc;
     it->was = rc ? ENTRY_IN_STORE : 0;
     if (rc) {
-        if (row_head_parse(v.v, &head, &payload) && head.type == ENTRY_SERIES)
+        if (!row_head_parse(v.v, &head, &payload) || head.type == ENTRY_SERIES)
             it->purge = true;
         store_value_put(&v);
     }
@@ -173,6 +173,8 @@ checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state, struc
 int
 checkpoint_filter(void *arg, struct slice key, struct slice value, char *ret_value, size_t *ret_n)
 {
+    const struct shard *sh = arg;
+    int64_t stored_ms = atomic_load_explicit(&sh->stored_ms, memory_order_relaxed);
     struct row_head head;
     struct slice payload;
     struct row_parts parts;
@@ -180,7 +182,7 @@ checkpoint_filter(void *arg, struct slice key, struct slice value, char *ret_val
 
     if (!row_parse(key, &parts) || parts.kind != ROW_MAIN ||
         !row_head_parse(value, &head, &payload) || head.type != ENTRY_STRING || payload.n == 0 ||
-        head.expire_ms == 0 || head.expire_ms > clock_wall_us() / 1000)
+        head.expire_ms == 0 || head.expire_ms > stored_ms - EXPIRED_VALUE_KEPT_MS)
         return 0;
     row_head_write(&out, ENTRY_STRING, head.expire_ms);
     memcpy(ret_value, out.p, out.n);

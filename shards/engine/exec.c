@@ -180,8 +180,8 @@ exec_run(struct ctx *c)
     if (unlikely(r != EXEC_DONE || refused)) {
         if (r != EXEC_NEED || c->attempts < attempts_max(c))
             return r;
-        resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
-                            "(store-block-cache-bytes): ask for less at once", c->cmd->name);
+        resp_errorf(c->out, "ERR what '%s' needs from disk cannot be read, or does not stay in the "
+                            "block cache (store-block-cache-bytes): ask for less at once", c->cmd->name);
         return EXEC_DONE;
     }
     c->cmd->fn(c);
@@ -192,8 +192,8 @@ exec_run(struct ctx *c)
         return EXEC_SHARDS;
     if (c->attempts < attempts_max(c))
         return EXEC_NEED;
-    resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
-                        "(store-block-cache-bytes): ask for less at once", c->cmd->name);
+    resp_errorf(c->out, "ERR what '%s' needs from disk cannot be read, or does not stay in the "
+                        "block cache (store-block-cache-bytes): ask for less at once", c->cmd->name);
     return EXEC_DONE;
 }
 

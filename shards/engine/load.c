@@ -18,7 +18,7 @@ struct load_key {
     uint32_t n;
     /* NEED_COUNT: what was found: ENTRY_IN_STORE or 0; as it was when the store cannot be read */
     uint8_t flag;
-    bool series; /* whose block rows must go, since the key was written without a look at it */
+    bool series; /* or damaged: block rows must go, since the key was written without a look at it */
     struct store_value pinned; /* NEED_KEY: its row */
 };
 
@@ -51,7 +51,8 @@ struct load {
 
 /* --- on the loop: what needs no disk ----------------------------------------------------------- */
 
-/* Builds the entry of a main row. False: its open blocks are not in the cache. */
+/* Builds the entry of a main row. False: its open blocks are not in the cache, or the row is damaged:
+ * who asks for the key gets an error in the end. Taken for absent it would be written anew. */
 static bool
 install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct slice row)
 {
@@ -61,9 +62,8 @@ install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct sl
     struct entry *e;
 
     if (!row_head_parse(row, &head, &value)) {
-        log_error("core %u: a row of key '%.*s' is damaged; the key is treated as absent", sh->id,
-                  (int)MIN(key.n, 64), key.p);
-        return true;
+        log_error("core %u: the row of key '%.*s' is damaged", sh->id, (int)MIN(key.n, 64), key.p);
+        return false;
     }
     if (head.type == ENTRY_STRING) {
         e = head_insert(h, hash, key, ENTRY_STRING, 0, head.expire_ms);
@@ -155,7 +155,7 @@ look_up_maybes(struct load *l)
         if (rc != 1)
             continue;
         m->flag = ENTRY_IN_STORE;
-        m->series = row_head_parse(v.v, &head, &payload) && head.type == ENTRY_SERIES;
+        m->series = !row_head_parse(v.v, &head, &payload) || head.type == ENTRY_SERIES;
         store_value_put(&v);
     }
 }

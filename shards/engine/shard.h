@@ -102,6 +102,9 @@ struct shard {
     struct list groups;       /* unresolved, oldest first */
     struct list ack_waiters;  /* ascending seq */
     uint64_t checkpoint_lsn;  /* replay starts after it */
+    /* When the last checkpoint in the store began, as wall clock; 0 = before this start. For the
+     * compaction filter: set by the owner, read by RocksDB's threads, orders nothing. */
+    _Atomic int64_t stored_ms;
     /* DEBUG FAULT store: so many of the next helper jobs take so much longer. Helpers count down. */
     _Atomic int32_t slow_jobs, slow_ms;
 };

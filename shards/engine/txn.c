@@ -274,7 +274,7 @@ txn_try(struct txn *t)
         }
         for (uint32_t i = 0; i < t->parts_n; i++)
             txn_part_forget_need(&t->parts[i]);
-        resp_error(&t->reply, "ERR what the transaction needs from disk does not stay in memory: "
+        resp_error(&t->reply, "ERR what the transaction needs from disk cannot be read, or does not stay in memory: "
                               "make it smaller, or raise maxmemory or store-block-cache-bytes");
     } else if (!txn_run_commands(t)) {
         buf_cut(&t->reply, 0);

@@ -27,7 +27,8 @@ open_store(struct starter *s)
     struct running *r = s->running;
     struct store_options opt = {.dir = s->store_dir,
                                 .compression = node_compression(&r->node.config),
-                                .filter = checkpoint_filter};
+                                .filter = checkpoint_filter,
+                                .filter_arg = &s->core->shard};
     struct store_error err = {""};
     int rc;
 

@@ -1,5 +1,6 @@
 #include "shards/engine/rows.h"
 
+#include "shards/engine/exec.h"
 #include "shards/head/entry.h"
 #include "store_fixture.h"
 
@@ -248,5 +249,35 @@ Test(rows, a_list_stands_in_for_a_store_that_the_cache_cannot_hold)
     cr_assert_null(sh.row_lists);
     cr_assert_eq(sh.walks, 0);
     shard_fini(&sh);
+    fixture_fini(&f);
+}
+
+/* Taken for absent it would be written anew, and what the store has of it be lost. */
+Test(rows, the_key_of_a_damaged_row_is_not_absent)
+{
+    struct shard *sh = calloc(1, sizeof(*sh));
+    struct slice key = SLICE("k"), other = SLICE("other");
+    struct store_fixture f;
+    struct store_batch *b;
+    char row[ROW_KEY_BYTES_MAX];
+
+    fixture_init(&f);
+    shard_init(sh, 0, NULL);
+    sh->store = f.s;
+    sh->recovering = true;
+    sh->db[3].stored_keys = 2;
+    b = store_batch_create(f.s);
+    put_main(b, 3, other, ENTRY_STRING, 0);
+    store_batch_put(b, (struct slice){row, row_main(row, 3, key_slot(key), key)},
+                    SLICE("\xee\0\0 of another version"));
+    cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
+    store_batch_destroy(&b);
+    cr_assert(load_key_now(sh, 3, SLICE("absent"), head_hash(SLICE("absent"))));
+    cr_assert(load_key_now(sh, 3, other, head_hash(other)));
+    cr_assert_not_null(head_find(&sh->db[3].head, head_hash(other), other));
+    cr_assert_not(load_key_now(sh, 3, key, head_hash(key)), "nobody knows what it is");
+    sh->store = NULL;
+    shard_fini(sh);
+    free(sh);
     fixture_fini(&f);
 }
