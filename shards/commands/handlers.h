@@ -74,6 +74,8 @@ C("persist", cmd_persist, 2, KEYS, W|F, 1,1,1, "@keyspace @write @fast", "generi
 C("rename", cmd_rename, 3, KEYS, W|CMD_RANGES, 1,2,1, "@keyspace @write @slow", "generic", "1.0.0", "O(1) for strings, O(N) for the points of a series", "key newkey", "Renames a key.") \
 C("renamenx", cmd_renamenx, 3, KEYS, W|F|CMD_RANGES, 1,2,1, "@keyspace @write @fast", "generic", "1.0.0", "O(1) for strings, O(N) for the points of a series", "key newkey", "Renames a key if the new name is free.") \
 C("copy", cmd_copy, -3, KEYS, W|M|CMD_RANGES, 1,2,1, "@keyspace @write @slow", "generic", "6.2.0", "O(N) with N the size of the value", "source destination [DB destination-db] [REPLACE]", "Copies a key.") \
+C("dump", cmd_dump, 2, KEYS, R|CMD_RANGES, 1,1,1, "@keyspace @read @slow", "generic", "2.6.0", "O(N) with N the size of the value", "key", "The value of a key as bytes for RESTORE, in the form of Redis 7.0; a series in a form of its own.") \
+C("restore", cmd_restore, -4, KEYS, W|M, 1,1,1, "@keyspace @write @slow @dangerous", "generic", "2.6.0", "O(N) with N the size of the value", "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]", "Makes a key of what DUMP gave.") \
 C("keys", cmd_keys, 2, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow @dangerous", "generic", "1.0.0", "O(N) with N the keys of the database", "pattern", "Every key that matches a pattern.") \
 C("scan", cmd_scan, -2, CURSOR, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "2.8.0", "O(1) a call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of the database.") \
 C("randomkey", cmd_randomkey, 1, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "1.0.0", "O(1)", "", "A key chosen at random.") \
@@ -217,6 +219,8 @@ void cmd_persist(struct ctx *c);
 void cmd_rename(struct ctx *c);
 void cmd_renamenx(struct ctx *c);
 void cmd_copy(struct ctx *c);
+void cmd_dump(struct ctx *c);
+void cmd_restore(struct ctx *c);
 void cmd_keys(struct ctx *c);
 void cmd_scan(struct ctx *c);
 void cmd_randomkey(struct ctx *c);

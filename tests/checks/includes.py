@@ -17,6 +17,7 @@ LIBRARIES = {
     r"jemalloc/": r"alloc/",
     r"yaml\.h": r"core/config[a-z_]*\.[ch]$",
     r"roaring/": r"shards/labels/",
+    r"liblzf/": r"shards/commands/dump_payload\.c$",
     r"pcre2\.h": r"shards/labels/label_regex\.c$",
     r"openssl/": r"net/tls[a-z_]*\.[ch]$",
 }

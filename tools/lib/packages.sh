@@ -2,7 +2,7 @@
 # What Pinstripe needs from Debian 12, and a function that installs what is missing. Sourced.
 
 packages_build="build-essential meson ninja-build pkg-config liburing-dev librocksdb-dev liblz4-dev
-    libjemalloc-dev libyaml-dev libxxhash-dev libroaring-dev libpcre2-dev
+    libjemalloc-dev libyaml-dev liblzf-dev libxxhash-dev libroaring-dev libpcre2-dev
     zlib1g-dev libzstd-dev"
 packages_bench="redis-tools python3"
 packages_test="libcriterion-dev redis-tools redis-server python3 python3-redis"
