@@ -60,9 +60,10 @@ static void
 dump_series(struct ctx *c, struct key *k, struct entry *e)
 {
     struct dumping d = {.bytes_max = c->core->config.proto_max_bulk_len};
-    struct series_meta meta = *series_key_meta(entry_series(e));
+    struct series_meta meta;
     int rc;
 
+    key_series_meta(c, k, e, &meta);
     meta.rules_n = 0;
     meta.has_source = false;
     dump_series_begin(&d.bytes, &meta);

@@ -94,11 +94,11 @@ gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct g
 
     g->runs = scratch_alloc(&c->core->scratch, MAX(sk->n, 1u) * sizeof(*g->runs));
     for (uint32_t i = 0; i < sk->n; i++) {
-        const struct series *s = sk->types[i];
+        const struct series *s = series_at(sk, i);
         struct series_query q = o->q;
         int rc;
 
-        q.start = MAX(q.start, ts_visible_from(series_key_meta(sk), s));
+        q.start = MAX(q.start, ts_visible_from(series_key_settings(sk), s));
         g->runs[g->runs_n] = (struct point_run){.type = s->type};
         if ((o->has_type && s->type != o->type) || q.start > q.end)
             continue;

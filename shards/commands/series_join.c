@@ -308,7 +308,7 @@ open_side(struct ctx *c, uint32_t i, struct join_side *side)
     if (e == NULL)
         return ok;
     side->s = ts_series(e);
-    side->visible = ts_visible_from(series_key_meta(entry_series(e)), side->s);
+    side->visible = ts_visible_from(series_key_settings(entry_series(e)), side->s);
     return true;
 }
 

@@ -203,7 +203,7 @@ check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
 {
     const struct series_key *sk = p->e ? entry_series(p->e) : NULL;
     const struct series *s = sk ? series_find(sk, TS_TYPE) : NULL;
-    const struct series_meta *m = sk ? series_key_meta(sk) : &series_meta_default;
+    const struct series_meta *m = sk ? series_key_settings(sk) : &series_meta_default;
     struct sample last;
     uint8_t quality;
 

@@ -198,7 +198,8 @@ cmd_ts_alter(struct ctx *c)
 
     if (e == NULL)
         return;
-    m = old = *series_key_meta(entry_series(e));
+    key_series_meta(c, &k, e, &old);
+    m = old;
     if (!ts_parse_options(c, 2, &m))
         return;
     m.uncompressed = old.uncompressed;

@@ -57,7 +57,7 @@ delete_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t from, i
 static bool
 rules_allow(struct ctx *c, const struct entry *e, int64_t from)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     int64_t kept_from = ts_visible_from(m, ts_series(e));
 
     for (uint32_t i = 0; i < m->rules_n; i++)

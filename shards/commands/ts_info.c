@@ -65,7 +65,7 @@ struct links {
 static bool
 find_links(struct ctx *c, const struct key *k, const struct entry *e, struct links *l)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e)), *other;
+    const struct series_meta *m = series_key_settings(entry_series(e)), *other;
     struct entry *peer;
     struct key peer_key;
 
@@ -74,13 +74,13 @@ find_links(struct ctx *c, const struct key *k, const struct entry *e, struct lin
         if (!ts_rule_peer(c, m->source, &peer_key, &peer))
             return false;
         l->has_source =
-            peer && series_meta_rule(series_key_meta(entry_series(peer)), k->name) >= 0;
+            peer && series_meta_rule(series_key_settings(entry_series(peer)), k->name) >= 0;
     }
     l->rules = scratch_alloc(&c->core->scratch, (m->rules_n + 1) * sizeof(*l->rules));
     for (uint32_t i = 0; i < m->rules_n; i++) {
         if (!ts_rule_peer(c, m->rules[i].to, &peer_key, &peer))
             return false;
-        other = peer ? series_key_meta(entry_series(peer)) : &series_meta_default;
+        other = peer ? series_key_settings(entry_series(peer)) : &series_meta_default;
         if (other->has_source && slice_equal(other->source, k->name))
             l->rules[l->rules_n++] = m->rules[i];
     }
@@ -117,8 +117,11 @@ put_policy(struct ctx *c, uint8_t policy)
 }
 
 static void
-put_labels(struct ctx *c, const struct series_meta *m)
+put_labels(struct ctx *c, const struct key *k, const struct entry *e)
 {
+    struct series_meta all, *m = &all;
+
+    key_series_meta(c, k, e, m);
     put_field(c, "labels");
     if (c->proto >= 3)
         resp_map(c->out, c->proto, m->labels_n);
@@ -189,7 +192,7 @@ reply_info(struct ctx *c, const struct key *k, struct entry *e, const struct tot
            const struct links *l)
 {
     const struct series_key *sk = entry_series(e);
-    const struct series_meta *m = series_key_meta(sk);
+    const struct series_meta *m = series_key_settings(sk);
     const struct series *s = series_find(sk, TS_TYPE);
     struct sample last = {0};
     uint8_t quality;
@@ -207,7 +210,7 @@ reply_info(struct ctx *c, const struct key *k, struct entry *e, const struct tot
     put_field(c, "chunkType");
     resp_simple(c->out, m->uncompressed ? "uncompressed" : "compressed");
     put_policy(c, m->policy);
-    put_labels(c, m);
+    put_labels(c, k, e);
     put_source(c, m, l);
     put_rules(c, l);
     put_int(c, "ignoreMaxTimeDiff", m->ignore_time);
@@ -234,7 +237,7 @@ cmd_ts_info(struct ctx *c)
     if (e == NULL || !find_links(c, &k, e, &l))
         return;
     s = ts_series(e);
-    q.start = ts_visible_from(series_key_meta(entry_series(e)), s);
+    q.start = ts_visible_from(series_key_settings(entry_series(e)), s);
     if (s)
         rc = ts_read(c, &k, s, &q, totals_emit, &t);
     if (rc == 0 && !c->probe)

@@ -344,7 +344,7 @@ ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const s
     }
     if (x.s == NULL && !x.has_latest)
         return 0;
-    x.visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_meta(sk), x.s);
+    x.visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_settings(sk), x.s);
     x.from = MAX(r->from, x.visible);
     x.to = r->to;
     if (r->times_n > 0) {

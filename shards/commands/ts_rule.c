@@ -41,7 +41,7 @@ rule_finds(struct ctx *c, const struct key *from, const struct series_rule *r, s
 
     if (!ts_rule_peer(c, r->to, ret_k, ret_e))
         return false;
-    m = *ret_e ? series_key_meta(entry_series(*ret_e)) : &series_meta_default;
+    m = *ret_e ? series_key_settings(entry_series(*ret_e)) : &series_meta_default;
     if (!m->has_source || !slice_equal(m->source, from->name))
         *ret_e = NULL;
     return true;
@@ -62,7 +62,7 @@ rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule
 bool
 ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
 
     for (uint32_t i = 0; i < m->rules_n; i++) {
         struct entry *to;
@@ -164,7 +164,7 @@ rule_bucket_ready(struct ctx *c, const struct key *k, const struct entry *e,
 bool
 ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     int64_t last = 0;
     bool had = rule_newest(e, &last);
 
@@ -227,11 +227,14 @@ publish(struct ctx *c, const struct key *k, const struct entry *e, const struct 
 void
 rules_count_all(struct ctx *c, struct key *k, struct entry *e, const bool *set)
 {
-    struct series_meta m = *series_key_meta(entry_series(e));
-    size_t bytes = m.rules_n * sizeof(struct series_rule);
-    struct series_rule *rules = scratch_alloc(&c->core->scratch, bytes);
+    struct series_rule *rules;
+    struct series_meta m;
     bool changes = false;
+    size_t bytes;
 
+    key_series_meta(c, k, e, &m);
+    bytes = m.rules_n * sizeof(*rules);
+    rules = scratch_alloc(&c->core->scratch, bytes);
     memcpy(rules, m.rules, bytes);
     for (uint32_t i = 0; i < m.rules_n; i++) {
         changes = changes || (set[i] && rules[i].after != INT64_MIN);
@@ -255,7 +258,7 @@ rules_none(struct ctx *c, uint32_t n)
 void
 ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int64_t last, int64_t ts)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     bool *open = rules_none(c, m->rules_n), was = c->reads_through;
     struct rule_bucket b;
 
@@ -277,7 +280,7 @@ int
 ts_rule_open(struct ctx *c, const struct key *from_key, const struct entry *from, struct slice to,
              struct sample *ret_sample)
 {
-    const struct series_meta *m = series_key_meta(entry_series(from));
+    const struct series_meta *m = series_key_settings(entry_series(from));
     int at = series_meta_rule(m, to);
     struct rule_bucket b;
     struct sample open;
@@ -298,7 +301,7 @@ int
 ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
                struct sample *ret_sample)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     struct entry *from;
     struct key from_key;
 

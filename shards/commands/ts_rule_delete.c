@@ -149,7 +149,7 @@ bool
 ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t from,
                       int64_t to)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     int64_t newest, left;
     int rc;
 
@@ -242,7 +242,7 @@ void
 ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t last_before, int64_t from,
                  int64_t to)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
     bool *opened = rules_none(c, m->rules_n), was = c->reads_through;
     int64_t newest;
     bool any = rule_newest(e, &newest);

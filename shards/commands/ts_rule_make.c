@@ -48,7 +48,7 @@ parse_rule(struct ctx *c, struct series_rule *r, uint32_t argc)
 static const struct series_meta *
 meta_of(const struct entry *e)
 {
-    return series_key_meta(entry_series(e));
+    return series_key_settings(entry_series(e));
 }
 
 /* A reference to a source is void when that has no such rule (any more). False: ctx->need is set. */
@@ -190,8 +190,10 @@ static bool
 link_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, struct entry *to,
             const struct series_rule *rules, uint32_t n)
 {
-    struct series_meta from = *meta_of(e), dest = *meta_of(to);
+    struct series_meta from, dest;
 
+    key_series_meta(c, k, e, &from);
+    key_series_meta(c, to_key, to, &dest);
     from.rules = rules;
     from.rules_n = n;
     dest.has_source = true;
@@ -275,9 +277,12 @@ static void
 unlink_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key, struct entry *to,
               uint32_t at)
 {
-    struct series_meta from = *meta_of(e), dest = *meta_of(to);
-    struct series_rule *rules = scratch_alloc(&c->core->scratch, from.rules_n * sizeof(*rules));
+    struct series_meta from, dest;
+    struct series_rule *rules;
 
+    key_series_meta(c, k, e, &from);
+    key_series_meta(c, to_key, to, &dest);
+    rules = scratch_alloc(&c->core->scratch, from.rules_n * sizeof(*rules));
     for (uint32_t i = 0, n = 0; i < from.rules_n; i++)
         if (i != at)
             rules[n++] = from.rules[i];

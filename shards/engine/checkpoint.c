@@ -188,6 +188,7 @@ checkpoint_end(struct checkpoint *c)
     list_init(&waiters);
     list_splice(&waiters, &c->waiters);
     scratch_fini(&c->memory);
+    buf_fini(&c->labels);
     free(c);
     waiters_done(&waiters, rc);
     if (sh->core && !sh->recovering)

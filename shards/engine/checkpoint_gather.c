@@ -48,6 +48,22 @@ capture_labels(struct checkpoint *c, struct item *it, struct buf *row)
 }
 
 static void
+write_series_head(struct checkpoint *c, const struct item *it, const struct entry *e,
+                  struct buf *row)
+{
+    const struct labels *x = c->sh->db[it->db].labels;
+    struct series_meta m = *series_key_settings(entry_ptr(e));
+    struct slice key = {it->key, it->key_n};
+    uint64_t hash = x ? head_hash(key) : 0;
+    uint32_t n = labels_list(x, key, hash, NULL);
+
+    c->labels.n = 0;
+    m.labels = n ? (void *)buf_reserve(&c->labels, n * sizeof(*m.labels)) : NULL;
+    m.labels_n = labels_list(x, key, hash, (struct series_label *)m.labels);
+    series_row_head_write(row, entry_expire(e), &m);
+}
+
+static void
 capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct buf *row)
 {
     struct shard *sh = c->sh;
@@ -58,10 +74,10 @@ capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct bu
     it->flushes_n = sk->n;
     it->flushes = scratch_alloc(&c->memory, MAX(sk->n, 1u) * sizeof(*it->flushes));
     for (uint32_t i = 0; i < sk->n; i++) {
-        int64_t kept_from = series_stored_from(sk->types[i], series_key_meta(sk));
+        int64_t kept_from = series_stored_from(series_at(sk, i), series_key_settings(sk));
 
-        series_expire(sh->arena, sk, sk->types[i], kept_from);
-        series_flush_begin(sk->types[i], &sh->series_limits, as_of, kept_from, &it->flushes[i]);
+        series_expire(sh->arena, sk, series_at(sk, i), kept_from);
+        series_flush_begin(series_at(sk, i), &sh->series_limits, as_of, kept_from, &it->flushes[i]);
         c->bytes += it->flushes[i].open.n * sizeof(struct sample);
     }
     series_row_write(row, sk, as_of);
@@ -85,7 +101,7 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
         row_head_write(row, e->type, entry_expire(e));
         buf_append(row, value.p, value.n);
     } else {
-        series_row_head_write(row, entry_expire(e), series_key_meta(entry_ptr(e)));
+        write_series_head(c, it, e, row);
         capture_series(c, it, e, row);
     }
     item_row(c, it, row);

@@ -5,6 +5,7 @@
 #define SHARDS_ENGINE_CHECKPOINT_PRIV_H
 
 #include "alloc/scratch.h"
+#include "core/buf.h"
 #include "core/offload.h"
 #include "shards/engine/checkpoint.h"
 
@@ -46,6 +47,7 @@ struct checkpoint {
     bool purge_db[SHARD_DBS];
     uint32_t flushes[SHARD_DBS]; /* of each database, at the start */
     struct scratch memory;
+    struct buf labels; /* of the series being captured: struct series_label */
     struct item *items, **tail, *at;
     bool settling;
     uint64_t rows, bytes;

@@ -139,7 +139,7 @@ entry_has_stored_blocks(const struct entry *e)
         return false;
     sk = entry_series(e);
     for (uint32_t i = 0; i < sk->n; i++)
-        if (sk->types[i]->has_stored_blocks || sk->types[i]->has_stored_open)
+        if (series_at(sk, i)->has_stored_blocks || series_at(sk, i)->has_stored_open)
             return true;
     return (e->flags & ENTRY_FLUSHING) != 0;
 }
@@ -157,6 +157,19 @@ key_relabel(struct key *k, const struct series_meta *meta)
     if (db->labels == NULL)
         db->labels = labels_create(k->sh->arena);
     labels_set(db->labels, k->name, k->hash, any ? meta->labels : NULL, any ? meta->labels_n : 0);
+}
+
+void
+key_series_meta(struct ctx *c, const struct key *k, const struct entry *e,
+                struct series_meta *ret_meta)
+{
+    const struct labels *x = k->sh->db[k->db].labels;
+    uint32_t n = labels_list(x, k->name, k->hash, NULL);
+    struct series_label *l = n ? scratch_alloc(&c->core->scratch, n * sizeof(*l)) : NULL;
+
+    *ret_meta = *series_key_settings(entry_series(e));
+    ret_meta->labels_n = labels_list(x, k->name, k->hash, l);
+    ret_meta->labels = l;
 }
 
 /* --- finding --------------------------------------------------------------------------------- */

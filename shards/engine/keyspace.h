@@ -42,7 +42,12 @@ void key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expir
 
 /* Makes an empty series (the key must be absent). */
 struct entry *key_create_series(struct ctx *c, struct key *k, const struct series_meta *meta);
-/* Another metadata takes the place of what the series had; `meta` may point into that. */
+/* All metadata of a live series: its settings, and its labels from the index. It points into both,
+ * with an array in the scratch memory of the request: until either changes. */
+void key_series_meta(struct ctx *c, const struct key *k, const struct entry *e,
+                     struct series_meta *ret_meta);
+/* Another metadata takes the place of what the series had: all of it, labels too. `meta` may point
+ * into what it had where that stays as it was. */
 void key_set_series_meta(struct ctx *c, struct key *k, struct entry *e,
                          const struct series_meta *meta);
 /* Adds a point to a series, creating the key when absent (the caller has checked the type: `e` is

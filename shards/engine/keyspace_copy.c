@@ -75,8 +75,8 @@ key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void
     g.points = (struct samples){malloc(g.cap * sizeof(*g.points.p)), malloc(g.cap), 0};
     ASSERT(g.points.p && g.points.quality);
     for (uint32_t i = 0; i < sk->n && rc == 0; i++) {
-        g.type = sk->types[i]->type;
-        rc = series_read(store_of(k), true, k->db, key_slot(k->name), k->name, sk->types[i],
+        g.type = series_at(sk, i)->type;
+        rc = series_read(store_of(k), true, k->db, key_slot(k->name), k->name, series_at(sk, i),
                          &all_points, gather, &g);
         if (rc == 0)
             rc = hand_over(&g);
@@ -103,20 +103,20 @@ copy_block(void *arg, uint8_t type, const struct samples *points, struct slice b
 }
 
 static int
-copy_series(struct ctx *c, struct key *from, const struct series_key *sk, struct key *to,
-            int64_t expire_ms)
+copy_series(struct ctx *c, struct key *from, struct entry *e, struct key *to, int64_t expire_ms)
 {
-    struct series_meta meta = *series_key_meta(sk);
     struct copying cp = {c, to};
-    struct entry *e;
+    struct series_meta meta;
+    struct entry *made;
 
+    key_series_meta(c, from, e, &meta);
     meta.rules_n = 0; /* those stay with the key they were made for */
     meta.has_source = false;
-    e = key_create_series(c, to, &meta);
-    if (key_each_block(from, sk, copy_block, &cp) < 0)
+    made = key_create_series(c, to, &meta);
+    if (key_each_block(from, entry_series(e), copy_block, &cp) < 0)
         return -EIO;
     if (expire_ms)
-        key_set_expire(c, to, e, expire_ms);
+        key_set_expire(c, to, made, expire_ms);
     return 0;
 }
 
@@ -125,7 +125,7 @@ key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
                int64_t expire_ms)
 {
     if (e->type == ENTRY_SERIES)
-        return copy_series(c, from, entry_series(e), to, expire_ms);
+        return copy_series(c, from, e, to, expire_ms);
     key_set_string(c, to, entry_string(e), expire_ms);
     return 0;
 }
@@ -156,11 +156,11 @@ key_copy_ready(struct ctx *c, struct key *from, struct entry *e)
         struct series_query fetch = all_points;
 
         if (series_read(store_of(from), true, from->db, key_slot(from->name), from->name,
-                        sk->types[i], &look, pass_points, NULL) != -EAGAIN)
+                        series_at(sk, i), &look, pass_points, NULL) != -EAGAIN)
             continue;
-        series_query_fetch(sk->types[i], &fetch);
+        series_query_fetch(series_at(sk, i), &fetch);
         ctx_need_range(c, &(struct need){.kind = NEED_RANGE, .sh = from->sh, .key = from->name,
-                                         .db = from->db, .type = sk->types[i]->type,
+                                         .db = from->db, .type = series_at(sk, i)->type,
                                          .start = fetch.start, .end = fetch.end,
                                          .limit = fetch.limit});
     }

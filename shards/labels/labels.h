@@ -29,8 +29,9 @@ void labels_destroy(struct labels **x);
 /* Frees up to `budget` pieces of an index that nobody asks any more; true: it is gone. */
 bool labels_release_slice(struct labels **x, uint32_t budget);
 
-/* The labels of a key from now on: n of them, none = it is forgotten. Copies. A label may be named
- * twice. `hash` is head_hash(key). O(n). */
+/* The labels of a key from now on: n of them, none = it is forgotten. Copies; they may point into
+ * the index where they are what the key has, or what another key bears. A label may be named twice.
+ * `hash` is head_hash(key). O(n). */
 void labels_set(struct labels *x, struct slice key, uint64_t hash, const struct series_label *l,
                 uint32_t n);
 static inline void
@@ -60,6 +61,11 @@ struct series_label labels_at(const struct labels *x, uint32_t id, uint32_t i);
 bool labels_value(const struct labels *x, uint32_t id, struct slice name, struct slice *ret_value);
 /* The same for a key; its id; false: it has no labels. */
 bool labels_find(const struct labels *x, struct slice key, uint64_t hash, uint32_t *ret_id);
+
+/* All labels of a key, in the order they were given, into `ret_l` where that is not NULL; how many.
+ * `x` may be NULL: none. They point into the index until it is changed. */
+uint32_t labels_list(const struct labels *x, struct slice key, uint64_t hash,
+                     struct series_label *ret_l);
 
 /* Calls fn for every name that is borne / every value of a name, in no order. */
 void labels_each_name(const struct labels *x, void (*fn)(void *arg, struct slice name), void *arg);

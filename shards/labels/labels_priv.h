@@ -20,16 +20,22 @@ struct id_table {
 };
 
 void *id_at(const struct id_table *t, uint32_t id);
+uint32_t id_take(struct arena *a, struct id_table *t);
+/* The last one takes the table's memory along. */
+void id_give(struct arena *a, struct id_table *t, uint32_t id);
+bool id_is_live(const struct id_table *t, uint32_t id);
+/* Frees one chunk, the last; true: there was one. */
+bool id_chunk_drop(struct arena *a, struct id_table *t);
 
 struct label_name {
-    struct entry *e; /* in names; NULL: the number is free */
+    struct entry *e; /* in names, its number in seq; NULL: the number is free */
     struct posting has;
     uint32_t first; /* of its labels, a list; LABEL_NONE = none */
     uint32_t values;
 };
 
 struct label_pair {
-    struct entry *e; /* in pairs: key = name number, value; NULL: the number is free */
+    struct entry *e; /* in pairs, the same; its key = name number, value */
     struct posting has;
     uint32_t name;
     uint32_t prev, next;
@@ -49,25 +55,38 @@ struct labels {
     uint64_t with_labels;
 };
 
-/* A record: the value of an entry of `series`. */
-#define RECORD_HEAD_BYTES 9
+/* A record: an entry of `series`. Its value is the numbers of its labels; its own number and its
+ * flags stand in fields of the header that only the keyspace has a use for. */
+#define RECORD_LABEL_BYTES 4
 
 static inline uint32_t
 record_id(const struct entry *e)
 {
-    return get_le32(entry_inline(e));
+    return e->seq;
 }
 
 static inline uint32_t
 record_n(const struct entry *e)
 {
-    return get_le32(entry_inline(e) + 4);
+    return e->len / RECORD_LABEL_BYTES;
 }
 
 static inline uint32_t
 record_pair(const struct entry *e, uint32_t i)
 {
-    return get_le32(entry_inline(e) + RECORD_HEAD_BYTES + 4 * (size_t)i);
+    return get_le32(entry_inline(e) + RECORD_LABEL_BYTES * (size_t)i);
+}
+
+static inline unsigned
+record_flags(const struct entry *e)
+{
+    return e->access_s;
+}
+
+static inline void
+record_set_flags(struct entry *e, unsigned flags)
+{
+    e->access_s = flags;
 }
 
 static inline const struct entry *
@@ -100,5 +119,15 @@ pair_value(const struct label_pair *p)
 /* LABEL_NONE: nobody bears it. */
 uint32_t name_find(const struct labels *x, struct slice name);
 uint32_t pair_find(const struct labels *x, uint32_t name, struct slice value);
+/* Brings what pair_find or pair_get will look at into the cache. */
+void pair_prefetch(const struct labels *x, const struct series_label *l);
+/* The number of a label, made where nobody bears it; somebody will. */
+uint32_t pair_get(struct labels *x, const struct series_label *l);
+/* Nobody bears the label any more; nobody any label of the name. */
+void pair_drop(struct labels *x, uint32_t id);
+void name_drop(struct labels *x, uint32_t id);
+
+/* A record without labels goes. */
+void record_destroy(struct labels *x, uint64_t hash, struct entry *e);
 
 #endif

@@ -102,7 +102,7 @@ struct series_frozen {
     struct series_limits limits;
 };
 
-/* One data type of a key. Small: with its key's other objects and one point 150 bytes. */
+/* One data type of a key. Small: with its key and one point 176 bytes. */
 struct series {
     struct series_chunk open;
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
@@ -113,24 +113,30 @@ struct series {
     int64_t stored_until;         /* last ts of the first stored block, INT64_MIN = not known */
     uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
     uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
-    uint32_t run_max;             /* no time has more points in the stored blocks */
-    uint8_t type;                 /* data type 00..ff */
-    bool has_stored_open;         /* stored_open_ts is one */
-    bool has_stored_blocks;       /* the store may hold blocks before mem_first */
+    uint32_t run_max : 22;        /* no time has more points in the stored blocks */
+    uint32_t type : 8;            /* data type 00..ff */
+    bool has_stored_open : 1;     /* stored_open_ts is one */
+    bool has_stored_blocks : 1;   /* the store may hold blocks before mem_first */
 };
-static_assert(sizeof(struct series) <= 96, "a size class");
+static_assert(BLOCK_POINTS_MAX < 1 << 22, "run_max");
 
 /* The first data type stands behind the key in the same allocation: a write of the usual key, which
- * has one, meets two cache lines on its way to the points. */
+ * has one, meets two or three cache lines on its way to the points. */
 struct series_key {
-    struct series **types; /* sorted by data type; &one while there is one */
+    struct series **list; /* sorted by data type; NULL while there is but the first */
     uint64_t n : 16;
     uint64_t bytes : 48; /* arena bytes below this object, kept by this module */
-    struct series *one;
     struct series_meta *meta; /* NULL: the defaults */
     struct series first[];
 };
-static_assert(sizeof(struct series_key) + sizeof(struct series) <= 128, "two cache lines");
+static_assert(sizeof(struct series_key) + sizeof(struct series) == 112, "a size class");
+
+/* The i-th of its n data types. */
+static inline struct series *
+series_at(const struct series_key *k, uint32_t i)
+{
+    return k->list ? k->list[i] : (struct series *)k->first;
+}
 
 /* Touches what the next write will look at. Two calls, a little apart: the key, then its points. */
 static inline void
@@ -138,6 +144,7 @@ series_prefetch_key(const struct series_key *k)
 {
     __builtin_prefetch(k);
     __builtin_prefetch((const char *)k + CACHE_LINE);
+    __builtin_prefetch((const char *)(k->first + 1) - 1);
 }
 
 static inline void
@@ -166,13 +173,14 @@ struct series_key *series_key_create(struct arena *a);
 /* No checkpoint may be reading what it has borrowed of the key; one that is through with reading
  * may still be settling (series_flush_fini only). */
 void series_key_destroy(struct arena *a, struct series_key **k);
-/* Its metadata; the defaults' when it has none of its own. */
+/* Its metadata but for the labels, of which it says there are none: those are in the label index
+ * (key_series_meta, keyspace.h, puts both together). The defaults' when it has none of its own. */
 static inline const struct series_meta *
-series_key_meta(const struct series_key *k)
+series_key_settings(const struct series_key *k)
 {
     return k->meta ? k->meta : &series_meta_default;
 }
-/* A copy of m takes the place of what there was. */
+/* A copy of m, labels left out, takes the place of what there was. */
 void series_set_meta(struct arena *a, struct series_key *k, const struct series_meta *m);
 /* NULL = no points of this type. */
 struct series *series_find(const struct series_key *k, uint8_t type);

@@ -186,7 +186,7 @@ take_over(struct arena *a, struct series_key *k, struct series *s, struct series
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
     s->stored_until = f->stored_until;
-    s->run_max = s->has_stored_blocks ? f->run_max : 0;
+    s->run_max = s->has_stored_blocks ? MIN(f->run_max, (uint32_t)BLOCK_POINTS_MAX) : 0;
     s->as_of_lsn = f->as_of_lsn;
 }
 

@@ -8,7 +8,7 @@ series_key_create(struct arena *a)
 {
     struct series_key *k = arena_alloc(a, sizeof(*k) + sizeof(struct series));
 
-    *k = (struct series_key){.types = &k->one};
+    *k = (struct series_key){0};
     k->first[0] = (struct series){0};
     return k;
 }
@@ -64,7 +64,11 @@ drop_meta(struct arena *a, struct series_key *k)
 void
 series_set_meta(struct arena *a, struct series_key *k, const struct series_meta *m)
 {
-    struct series_meta *copy = series_meta_is_default(m) ? NULL : series_meta_copy(a, m);
+    struct series_meta own = *m, *copy;
+
+    own.labels_n = 0;
+    own.labels = NULL;
+    copy = series_meta_is_default(&own) ? NULL : series_meta_copy(a, &own);
 
     drop_meta(a, k); /* not before: m may point into it */
     if (copy)
@@ -87,10 +91,10 @@ series_key_destroy(struct arena *a, struct series_key **k)
     if (!*k)
         return;
     for (i = 0; i < (*k)->n; i++)
-        series_destroy(a, *k, (*k)->types[i]);
+        series_destroy(a, *k, series_at(*k, i));
     drop_meta(a, *k);
-    if ((*k)->types != &(*k)->one)
-        series_free(a, *k, (*k)->types, types_cap((*k)->n) * sizeof(*(*k)->types));
+    if ((*k)->list)
+        series_free(a, *k, (*k)->list, types_cap((*k)->n) * sizeof(*(*k)->list));
     arena_free(a, *k, sizeof(**k) + sizeof(struct series));
     *k = NULL;
 }
@@ -103,7 +107,7 @@ type_place(const struct series_key *k, uint8_t type)
 
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (k->types[mid]->type < type)
+        if (series_at(k, mid)->type < type)
             lo = mid + 1;
         else
             hi = mid;
@@ -116,7 +120,7 @@ series_find(const struct series_key *k, uint8_t type)
 {
     uint32_t at = type_place(k, type);
 
-    return at < k->n && k->types[at]->type == type ? k->types[at] : NULL;
+    return at < k->n && series_at(k, at)->type == type ? series_at(k, at) : NULL;
 }
 
 /* Room for one more in the array of types. */
@@ -127,13 +131,13 @@ types_reserve(struct arena *a, struct series_key *k)
 
     if (k->n == 0 || k->n < cap)
         return;
-    if (k->types != &k->one) {
-        k->types = series_realloc(a, k, k->types, cap * sizeof(*k->types),
-                                  types_cap(k->n + 1) * sizeof(*k->types));
+    if (k->list) {
+        k->list = series_realloc(a, k, k->list, cap * sizeof(*k->list),
+                                 types_cap(k->n + 1) * sizeof(*k->list));
         return;
     }
-    k->types = series_alloc(a, k, types_cap(k->n + 1) * sizeof(*k->types));
-    k->types[0] = k->one;
+    k->list = series_alloc(a, k, types_cap(k->n + 1) * sizeof(*k->list));
+    k->list[0] = k->first;
 }
 
 static struct series *
@@ -143,8 +147,10 @@ series_new(struct arena *a, struct series_key *k, uint32_t at, uint8_t type)
 
     *s = (struct series){.type = type, .stored_until = INT64_MIN};
     types_reserve(a, k);
-    memmove(k->types + at + 1, k->types + at, (k->n - at) * sizeof(*k->types));
-    k->types[at] = s;
+    if (k->list) {
+        memmove(k->list + at + 1, k->list + at, (k->n - at) * sizeof(*k->list));
+        k->list[at] = s;
+    }
     k->n++;
     return s;
 }
@@ -157,7 +163,7 @@ series_get(struct arena *a, struct series_key *k, uint8_t type)
     if (likely(k->n == 1 && k->first[0].type == type))
         return k->first;
     at = type_place(k, type);
-    if (at < k->n && k->types[at]->type == type)
-        return k->types[at];
+    if (at < k->n && series_at(k, at)->type == type)
+        return series_at(k, at);
     return series_new(a, k, at, type);
 }

@@ -100,7 +100,7 @@ series_row_write(struct buf *out, const struct series_key *k, uint64_t as_of_lsn
 
     varint_put(out, k->n);
     for (i = 0; i < k->n; i++) {
-        const struct series *s = k->types[i];
+        const struct series *s = series_at(k, i);
         const struct series_frozen *z = s->frozen;
         bool has_blocks;
         ASSERT(z);

@@ -1,5 +1,7 @@
 """The index of labels follows every change of a series: made, altered, copied, renamed, overwritten,
 deleted, expired, gone from memory; also over restarts, crashes and another number of cores."""
+import time
+
 from pinstripe import eq, holds, until
 from resp import Error, encode, info
 
@@ -216,3 +218,44 @@ def test_questions_about_labels(t):
     holds(str(c("TS.CREATE", "long", "LABELS", "a", long)), "longer than 65000 bytes")
     eq(c("TS.CREATE", "long", "LABELS", "a", long[1:]), "OK")
     eq(c("TS.QUERYINDEX", "a=" + long[1:]), [b"long"])
+
+
+def used(c):
+    return int(info(c, "memory")["used_memory"])
+
+
+def make_many(c, n):
+    """Series of four labels each, one of them its own."""
+    for at in range(0, n, 500):
+        for reply in c.pipe_many([("TS.CREATE", "series:%06d" % i, "LABELS", "host", "host_%d" % (i // 100),
+                                   "rack", "rack_%d" % (i % 7), "metric", "m%d" % (i % 10), "id", i)
+                                  for i in range(at, at + 500)]):
+            eq(reply, "OK")
+
+
+def test_memory_of_labels_comes_back(t):
+    many = 10000
+    s = t.server(cores=1, **{"appendfsync": "no"})
+    c = s.client()
+    make_many(c, 500)
+    c("FLUSHALL")
+    plain = 0
+    while plain != used(c):  # until what was flushed is freed
+        plain = used(c)
+        time.sleep(0.1)
+    for gone in ("flush", "delete", "store"):
+        make_many(c, many)
+        eq(len(c("TS.QUERYINDEX", "rack=rack_3")), len(range(3, many, 7)))
+        took = used(c) - plain
+        assert took < many * 400, "%d bytes a series with four labels" % (took // many)
+        if gone == "store":
+            eq(c("SAVE"), "OK")
+        if gone == "flush":
+            c("FLUSHALL")
+        else:
+            for at in range(0, many, 500):
+                eq(c("DEL", *["series:%06d" % i for i in range(at, at + 500)]), 500)
+        if gone == "store":
+            eq(c("SAVE"), "OK")
+        until(lambda: used(c) - plain < took // 10, what="that the memory of %s is back" % gone)
+        eq(c("TS.QUERYINDEX", "rack=rack_3"), [])

@@ -198,6 +198,91 @@ Test(labels, labels_of_a_series_come_back_in_their_order)
     arena_destroy(&a);
 }
 
+static void
+bear(struct labels *x, uint32_t i, const char *own)
+{
+    char key_text[16];
+    struct series_label l[] = {{SLICE("datacentre"), SLICE("a value that is long enough to be seen")},
+                               {SLICE("own"), slice_of(own)}};
+    struct slice key;
+
+    snprintf(key_text, sizeof(key_text), "k%u", i);
+    key = slice_of(key_text);
+    labels_set(x, key, head_hash(key), l, *own ? 2 : 0);
+    if (*own) {
+        cr_assert_eq(labels_list(x, key, head_hash(key), NULL), 2);
+        cr_assert_eq(labels_list(x, key, head_hash(key), l), 2);
+        cr_assert(slice_equal(l[1].value, slice_of(own)));
+    } else {
+        cr_assert_eq(labels_list(x, key, head_hash(key), NULL), 0);
+    }
+}
+
+/* Many series come, are altered, and go; what they leave. */
+static size_t
+come_and_go(struct labels *x, struct arena *a)
+{
+    enum { MANY = 3 * 1024 + 5 };
+    char own[16];
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(own, sizeof(own), "v%u", i);
+        bear(x, i, own);
+    }
+    cr_assert_eq(labels_pairs(x), MANY + 1);
+    for (uint32_t i = 0; i < MANY; i++)
+        bear(x, i, i % 2 ? "odd" : "even");
+    cr_assert_eq(labels_pairs(x), 3, "those that nobody bears any more are gone");
+    labels_check(x);
+    for (uint32_t i = 0; i < MANY; i++)
+        bear(x, i, "");
+    labels_check(x);
+    cr_assert_eq(labels_pairs(x), 0);
+    cr_assert_eq(labels_series(x), 0);
+    return arena_bytes(a) + labels_outer_bytes(x);
+}
+
+Test(labels, memory_of_labels_that_nobody_bears_comes_back)
+{
+    struct arena *a;
+    struct labels *x;
+    size_t empty, first;
+
+    cr_assert_eq(arena_create(&a), 0);
+    x = labels_create(a);
+    empty = arena_bytes(a) + labels_outer_bytes(x);
+    first = come_and_go(x, a);
+    cr_assert_leq(first, empty + 64 * KIB, "%zu bytes, %zu when it was new", first, empty);
+    cr_assert_leq(come_and_go(x, a), first);
+    labels_destroy(&x);
+    cr_assert_eq(arena_bytes(a), 0);
+    arena_destroy(&a);
+}
+
+Test(labels, a_label_stands_once_however_many_series_bear_it)
+{
+    enum { MANY = 4000, LONG = 1000 };
+    char text[LONG + 1];
+    struct arena *a;
+    struct labels *x;
+    size_t before;
+
+    memset(text, 'v', LONG);
+    text[LONG] = '\0';
+    cr_assert_eq(arena_create(&a), 0);
+    x = labels_create(a);
+    bear(x, 0, text);
+    before = arena_bytes(a);
+    for (uint32_t i = 1; i < MANY; i++)
+        bear(x, i, text);
+    cr_assert_eq(labels_pairs(x), 2);
+    cr_assert_leq(arena_bytes(a) + labels_outer_bytes(x) - before, MANY * 128);
+    cr_assert_geq(arena_bytes(a) - before, MANY * 2 * sizeof(uint32_t));
+    labels_destroy(&x);
+    cr_assert_eq(arena_bytes(a), 0);
+    arena_destroy(&a);
+}
+
 /* --- filters ---------------------------------------------------------------------------------- */
 
 static void

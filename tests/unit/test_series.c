@@ -150,7 +150,7 @@ Test(series, data_types_are_apart_and_sorted)
     }
     cr_assert_eq(b.k->n, SERIES_TYPES_MAX);
     for (i = 0; i < SERIES_TYPES_MAX; i++) {
-        cr_assert_eq(b.k->types[i]->type, i);
+        cr_assert_eq(series_at(b.k, i)->type, i);
         cr_assert_eq(series_find(b.k, (uint8_t)i)->open.p[0].value, i);
     }
     bench_fini(&b);

@@ -80,9 +80,9 @@ Test(series_meta, every_field_tells_two_apart)
     cr_assert_not(series_meta_is_default(&a));
 }
 
-Test(series_meta, a_key_takes_a_copy_and_counts_its_bytes)
+Test(series_meta, a_key_takes_a_copy_without_labels_and_counts_its_bytes)
 {
-    struct series_meta m = full();
+    struct series_meta m = full(), less = m, only = series_meta_default;
     struct slice value;
     struct arena *a;
     struct series_key *k;
@@ -91,25 +91,28 @@ Test(series_meta, a_key_takes_a_copy_and_counts_its_bytes)
     cr_assert_eq(arena_create(&a), 0);
     k = series_key_create(a);
     plain = arena_bytes(a);
-    cr_assert(series_meta_is_default(series_key_meta(k)));
+    cr_assert(series_meta_is_default(series_key_settings(k)));
     series_set_meta(a, k, &m);
-    cr_assert(series_meta_equal(series_key_meta(k), &m));
-    cr_assert_neq(series_key_meta(k)->labels, m.labels);
+    less.labels_n = 0;
+    cr_assert(series_meta_equal(series_key_settings(k), &less));
+    cr_assert_neq(series_key_settings(k)->rules, m.rules);
     cr_assert_eq(arena_bytes(a) - plain, k->bytes);
-    cr_assert(series_meta_label(k->meta, SLICE("area"), &value));
+    cr_assert(series_meta_label(&m, SLICE("area"), &value));
     cr_assert(slice_equal(value, SLICE("north")), "the first of a name");
-    cr_assert_not(series_meta_label(k->meta, SLICE("AREA"), &value));
+    cr_assert_not(series_meta_label(&m, SLICE("AREA"), &value));
     cr_assert_eq(series_meta_rule(k->meta, SLICE("dest:avg")), 0);
     cr_assert_eq(series_meta_rule(k->meta, SLICE("dest")), -1);
     m = *k->meta; /* changed from itself */
-    m.labels_n = 1;
+    m.retention = 77;
     series_set_meta(a, k, &m);
-    cr_assert_eq(k->meta->labels_n, 1);
+    cr_assert_eq(k->meta->retention, 77);
     cr_assert_eq(k->meta->rules_n, 2);
-    series_set_meta(a, k, &series_meta_default);
-    cr_assert_null(k->meta);
-    cr_assert_eq(arena_bytes(a), plain);
     m = full();
+    only.labels = m.labels;
+    only.labels_n = m.labels_n;
+    series_set_meta(a, k, &only);
+    cr_assert_null(k->meta, "labels alone take no memory of the key");
+    cr_assert_eq(arena_bytes(a), plain);
     series_set_meta(a, k, &m);
     series_key_destroy(a, &k);
     cr_assert_eq(arena_bytes(a), 0);

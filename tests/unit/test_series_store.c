@@ -275,9 +275,9 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
     series_get(b.a, b.k, 200);
     for (t = 0; t < 3; t++)
         for (i = 0; i < 100 + t; i++)
-            series_add(b.a, b.k, b.k->types[t], &b.lim, i * 10, t, 0, DUPLICATE_LAST);
+            series_add(b.a, b.k, series_at(b.k, t), &b.lim, i * 10, t, 0, DUPLICATE_LAST);
     for (t = 0; t < 3; t++)
-        series_flush_begin(b.k->types[t], &b.lim, 5, INT64_MIN, &flush[t]);
+        series_flush_begin(series_at(b.k, t), &b.lim, 5, INT64_MIN, &flush[t]);
     row_head_write(&row, 1, 77);
     series_row_write(&row, b.k, 5);
     batch = store_batch_create(f.s);
@@ -287,7 +287,7 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
     cr_assert_eq(store_batch_commit(batch, &err), 0);
     store_batch_destroy(&batch);
     for (t = 0; t < 3; t++) {
-        series_flush_done(b.a, b.k, b.k->types[t], &flush[t], true);
+        series_flush_done(b.a, b.k, series_at(b.k, t), &flush[t], true);
         series_flush_fini(&flush[t]);
     }
     series_key_destroy(b.a, &b.k);
@@ -297,9 +297,9 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
     for (t = 0; t < 3; t++) {
         struct series_query all = {.start = INT64_MIN, .end = INT64_MAX, .limit = UINT64_MAX};
         uint32_t n = 0;
-        cr_assert_eq(b.k->types[t]->as_of_lsn, 5);
+        cr_assert_eq(series_at(b.k, t)->as_of_lsn, 5);
         cr_assert_eq(
-            series_read(f.s, false, 0, key_slot(KEY), KEY, b.k->types[t], &all, count_emit, &n), 0);
+            series_read(f.s, false, 0, key_slot(KEY), KEY, series_at(b.k, t), &all, count_emit, &n), 0);
         cr_assert_eq(n, 100 + t);
     }
     buf_fini(&row);
