@@ -77,6 +77,9 @@
         "Password clients must give with AUTH; empty = none is asked for.")                        \
     ROW("maxclients", maxclients, INT, "10000", 1, 1000000, "clients", RESTART, CLIENTS,           \
         "Connections open at one time over all cores; one more gets an error and is closed.")      \
+    ROW("blocked-clients-max", blocked_clients_max, INT, "10000", 0, 1000000, "clients a core", LIVE, \
+        CLIENTS, "Clients of a core that may wait at one time for points to come (TS.READ with "   \
+        "BLOCK); one more gets an error.")                                                         \
     ROW("timeout", timeout_s, DURATION, "0", 0, 2147483647, "s", LIVE, CLIENTS,                    \
         "Close a connection that was idle for this time; 0 = never.")                              \
     ROW("databases", databases, INT, "16", 1, 16, "databases", RESTART, CLIENTS,                   \

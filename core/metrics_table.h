@@ -20,6 +20,8 @@
         "Connections accepted.")                                                                   \
     ROW(connections_current, "connected_clients", GAUGE, "connections", CLIENTS,                   \
         "Connections open now.")                                                                   \
+    ROW(clients_blocked, "blocked_clients", GAUGE, "connections", CLIENTS,                         \
+        "Connections that wait in TS.READ for what is to come.")                                   \
     ROW(connections_rejected, "rejected_connections", COUNTER, "connections", STATS,               \
         "Connections turned away at maxclients.")                                                  \
     ROW(connections_timed_out, "connections_timed_out", COUNTER, "connections", STATS,             \

@@ -1,5 +1,6 @@
 #include "net/conn.h"
 
+#include <poll.h>
 
 static void conn_arm_recv(struct conn *c);
 static void conn_maybe_free(struct conn *c);
@@ -71,6 +72,8 @@ conn_on_eof(struct conn *c)
     c->eof = true;
     if (!c->paused)
         conn_close_after_send(c);
+    else if (c->ops->on_eof)
+        c->ops->on_eof(c);
 }
 
 static void
@@ -134,6 +137,14 @@ conn_resume(struct conn *c)
     else
         conn_arm_recv(c);
     conn_put(c);
+}
+
+bool
+conn_has_left(const struct conn *c)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
+
+    return !c->recv_op.busy && !c->closing && poll(&p, 1, 0) > 0;
 }
 
 /* --- output ---------------------------------------------------------------------------------- */

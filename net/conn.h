@@ -30,6 +30,8 @@ struct conn_ops {
     size_t (*on_data)(struct conn *c, char *data, size_t n);
     /* After a send completed and less than the output limit waits. */
     void (*on_drained)(struct conn *c);
+    /* The client will send no more while the connection is paused. May be NULL. */
+    void (*on_eof)(struct conn *c);
     /* The connection is closing: drop what refers to it. Called once. */
     void (*on_close)(struct conn *c);
     /* Last call: free the structure it is embedded in. */
@@ -112,6 +114,10 @@ void conn_set_flush(struct conn_set *s);
 /* Stops and restarts on_data. Resuming looks at what has gathered meanwhile. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+
+/* Has the peer gone, of a connection that receives nothing because too much waits in `in`? Asks the
+ * kernel. */
+bool conn_has_left(const struct conn *c);
 
 /* Memory of replies that have not left yet. */
 static inline size_t

@@ -1,6 +1,7 @@
-/* CLIENT INFO, LIST and KILL: about connections, which live on every core. */
+/* CLIENT INFO, LIST, KILL and UNBLOCK: about connections, which live on every core. */
 #include "shards/commands/handlers.h"
 
+#include "shards/engine/blocked.h"
 #include "shards/engine/fanout.h"
 #include "shards/engine/session.h"
 
@@ -297,4 +298,58 @@ cmd_client_kill(struct ctx *c)
     }
     session_block(c->session);
     fanout_start(c->core, kill_each, kill_done, f);
+}
+
+/* --- UNBLOCK --------------------------------------------------------------------------------------------- */
+
+struct unblock {
+    struct session *asker;
+    uint64_t id;
+    bool error;
+};
+
+static void
+unblock_each(struct fanout_part *p)
+{
+    const struct unblock *u = p->fanout->arg;
+    struct session *s = session_find(p->core, u->id);
+
+    p->number = s && blocked_unblock(s, u->error);
+    fanout_part_done(p);
+}
+
+static void
+unblock_done(struct fanout *f)
+{
+    struct unblock *u = f->arg;
+    struct session *s = u->asker;
+    int64_t n = 0;
+
+    for (uint32_t i = 0; i < f->from->ncores; i++)
+        n += f->parts[i].number;
+    resp_int(&s->conn.out, n);
+    free(u);
+    fanout_free(f);
+    session_continue(s);
+}
+
+void
+cmd_client_unblock(struct ctx *c)
+{
+    bool error = c->argc == 4 && slice_is(c->argv[3], "error");
+    struct unblock *u;
+    int64_t id;
+
+    if (c->argc > 4 || (c->argc == 4 && !error && !slice_is(c->argv[3], "timeout"))) {
+        ctx_error(c, c->argc > 4 ? ERR_SYNTAX
+                                 : "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    if (!ctx_int(c, 2, &id))
+        return;
+    u = calloc(1, sizeof(*u));
+    ASSERT(u);
+    *u = (struct unblock){.asker = c->session, .id = (uint64_t)id, .error = error};
+    session_block(c->session);
+    fanout_start(c->core, unblock_each, unblock_done, u);
 }

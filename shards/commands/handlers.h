@@ -108,6 +108,7 @@ C("ts.get", cmd_ts_get, -2, KEYS, R|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries
 C("ts.info", cmd_ts_info, -2, KEYS, R|CMD_RANGES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the series", "key [DEBUG]", "Facts about a series.") \
 C("ts.range", cmd_ts_range, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "Points of a series between two times, or aggregates of buckets of them.") \
 C("ts.revrange", cmd_ts_revrange, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the range, of stored blocks rather than points where their headers suffice", "key start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "The same as TS.RANGE, newest first.") \
+C("ts.read", cmd_ts_read, -3, KEYS, R|CMD_RANGES|CMD_SERIES|CMD_WAITS, 1,1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(log(N)+K) with N the points of the series and K those of the reply", "key timestamp|-|+|$ [BLOCK milliseconds min_count] [MAX_COUNT max_count]", "The points of a series from a time on, oldest first; with BLOCK it waits until there are enough.") \
 C("ts.queryindex", cmd_ts_queryindex, -2, ALL, R, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N log N) with N the series found", "filter ...", "Keys of the series whose labels a filter finds, in byte order.") \
 C("ts.querylabels", cmd_ts_querylabels, -2, ALL, R, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the labels that are borne, or those of the series found", "LABELS|VALUES label [FILTER filter ...]", "Names of labels, or the values of one, of all series or of those a filter finds.") \
 C("ts.nrange", cmd_ts_nrange, -5, KEYS, R|CMD_RANGES|CMD_NUMKEYS, 2,-1,1, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "numkeys key [key ...] start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] [function[,function ...] ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]]", "Points of several series, or aggregates of buckets of them, side by side: a row for each time, NaN where a series has none. A list of functions for each key.") \
@@ -126,6 +127,7 @@ C("client|setinfo", cmd_client_setinfo, 4, SESSION, F, 0,0,0, "@slow @connection
 C("client|info", cmd_client_info, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "6.2.0", "O(1)", "", "Facts about this connection.") \
 C("client|list", cmd_client_list, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "[TYPE normal|master|replica|pubsub] [ID client-id ...]", "Every connection.") \
 C("client|kill", cmd_client_kill, -3, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER username] [SKIPME yes|no]", "Closes connections.") \
+C("client|unblock", cmd_client_unblock, -3, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "5.0.0", "O(N) with N the connections", "client-id [TIMEOUT|ERROR]", "Ends the wait of a connection in TS.READ, as if its time were over or with an error.") \
 C("client|no-evict", cmd_client_noevict, 3, SESSION, CMD_ADMIN, 0,0,0, "@admin @slow @dangerous @connection", "connection", "7.0.0", "O(1)", "ON|OFF", "Accepted for clients that send it; no connection is ever closed for want of memory.") \
 C("client|help", cmd_client_help, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "5.0.0", "O(1)", "", "What CLIENT can do.")
 
@@ -252,6 +254,7 @@ void cmd_ts_get(struct ctx *c);
 void cmd_ts_info(struct ctx *c);
 void cmd_ts_range(struct ctx *c);
 void cmd_ts_revrange(struct ctx *c);
+void cmd_ts_read(struct ctx *c);
 void cmd_ts_queryindex(struct ctx *c);
 void cmd_ts_querylabels(struct ctx *c);
 void cmd_ts_nrange(struct ctx *c);
@@ -267,6 +270,7 @@ void cmd_client_setinfo(struct ctx *c);
 void cmd_client_info(struct ctx *c);
 void cmd_client_list(struct ctx *c);
 void cmd_client_kill(struct ctx *c);
+void cmd_client_unblock(struct ctx *c);
 void cmd_client_noevict(struct ctx *c);
 void cmd_client_help(struct ctx *c);
 void cmd_config_get(struct ctx *c);

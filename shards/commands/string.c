@@ -92,8 +92,8 @@ cmd_append(struct ctx *c)
         return;
     if (more.n)
         key_patch_string(c, &k, len, more);
-    else if (k.sh->watches)
-        shard_touch_watched(k.sh, k.db, k.name); /* as in Redis, although nothing changes */
+    else
+        shard_key_touched(k.sh, k.db, k.name); /* as in Redis, although nothing changes */
     resp_int(c->out, (int64_t)(len + more.n));
 }
 

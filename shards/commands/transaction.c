@@ -8,7 +8,6 @@
 #include "shards/engine/keyspace.h"
 #include "shards/engine/session.h"
 #include "shards/engine/txn.h"
-#include "shards/engine/watch.h"
 
 #include <stdlib.h>
 
@@ -39,7 +38,7 @@ unwatch_free_to_go(struct shard_waiter *w, struct shard *sh)
 {
     struct unwatch *u = container_of(w, struct unwatch, lease);
 
-    watch_remove(&sh->watches, u->client);
+    shard_unwatch(sh, u->client);
     if (sh->core == u->core)
         unwatch_next(u);
     else
@@ -109,7 +108,7 @@ unwatch_here(struct session *s)
             return false;
     if (!shard_available(&core->shard))
         return false;
-    watch_remove(&core->shard.watches, s->id);
+    shard_unwatch(&core->shard, s->id);
     return true;
 }
 
@@ -191,7 +190,7 @@ cmd_watch(struct ctx *c)
         struct key k = key_open(c, c->argv[i]);
 
         key_peek(c, &k); /* one that has expired already is not to break the watch later */
-        watch_add(&k.sh->watches, c->client_id, k.db, k.name);
+        shard_watch(k.sh, c->client_id, k.db, k.name);
     }
     resp_ok(c->out);
 }

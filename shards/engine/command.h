@@ -98,6 +98,7 @@ enum command_flag {
     CMD_WATCHES = 1 << 17,  /* registers its keys for WATCH */
     /* ROUTE_ALL: outside EXEC the handler asks the cores by itself, and pauses the session */
     CMD_GATHERS = 1 << 20,
+    CMD_WAITS = 1 << 21,    /* with the word BLOCK it may answer later: see blocked.h */
     CMD_NUMKEYS = 1 << 19,  /* the argument before the first key says how many there are */
 };
 

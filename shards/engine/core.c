@@ -2,6 +2,7 @@
 #include "shards/engine/core.h"
 
 #include "core/log.h"
+#include "shards/engine/blocked.h"
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/evict.h"
 #include "shards/engine/exec.h"
@@ -95,9 +96,11 @@ core_reset_stats(struct core *c)
 {
     struct shard *sh = &c->shard;
     uint64_t clients = metrics_get(&c->metrics, connections_current);
+    uint64_t blocked = metrics_get(&c->metrics, clients_blocked);
 
     memset(&c->metrics, 0, sizeof(c->metrics));
     metrics_set(&c->metrics, connections_current, clients);
+    metrics_set(&c->metrics, clients_blocked, blocked);
     sh->hits = sh->misses = sh->expired = sh->evicted = sh->points = 0;
     c->conns.bytes_in = c->conns.bytes_out = c->conns.nobufs = 0;
     c->points_read = 0;
@@ -161,6 +164,7 @@ shard_turn(struct core *c)
     work += checkpoint_poll(sh);
     work += keyspace_release_detached(sh, RELEASE_BUCKETS_PER_TURN);
     work += rehash(sh);
+    work += blocked_wake(sh);
     return work;
 }
 
@@ -195,6 +199,22 @@ every_turn(struct poller *p)
 
 /* --- periodic -------------------------------------------------------------------------------------- */
 
+/* A client that waits and has sent more than is kept for it is not received from: so nobody hears when
+ * it goes. */
+static void
+close_the_gone(struct core *c)
+{
+    if (c->blocked_n == 0)
+        return;
+    list_each_safe(it, &c->conns.all)
+    {
+        struct session *s = session_of(list_entry(it, struct conn, all_node));
+
+        if (s->waits_in && conn_has_left(&s->conn))
+            conn_close(&s->conn);
+    }
+}
+
 static void
 close_idle(struct core *c)
 {
@@ -223,6 +243,7 @@ cron(struct timer *t)
     publish_slow(c);
     c->cron_due = true;
     close_idle(c);
+    close_the_gone(c);
     listener_rearm_all(c);
     if (!list_empty(&c->journal_waiters))
         exec_wake(c);
@@ -365,6 +386,13 @@ stop_listening(struct core *c)
     list_each_safe(it, &c->conns.all) conn_pause(list_entry(it, struct conn, all_node));
 }
 
+/* Nobody has to wait any more: those who do are answered with what there is. */
+static void
+stop_waiting(struct core *c)
+{
+    list_each_safe(it, &c->conns.all) blocked_hurry(session_of(list_entry(it, struct conn, all_node)));
+}
+
 static bool
 core_is_drained(struct core *c)
 {
@@ -410,6 +438,7 @@ core_stop_poll(struct core *c)
         stop_listening(c);
         c->stop_deadline_ns = c->reactor.clock.mono_ns + CORE_DRAIN_NS;
         c->stop_step = STOP_DRAIN;
+        stop_waiting(c);
         return 1;
     case STOP_DRAIN:
         if (!core_is_drained(c) && c->reactor.clock.mono_ns < c->stop_deadline_ns) {

@@ -17,6 +17,7 @@
 /* ... and for the kernel to let go of its closed connections. */
 #define CORE_CLOSE_NS 1000000000ULL
 
+struct blocking;
 struct node;
 struct listener;
 struct expire_sweep;
@@ -45,6 +46,8 @@ struct core {
     struct scratch scratch;     /* reset every turn */
     struct list round_pool;     /* idle remote batches: see round.c */
     uint32_t round_pool_n;
+    struct blocking *blocking;  /* of the command that runs, if it may wait: see blocked.h */
+    uint32_t blocked_n;         /* clients of this core that wait */
     uint32_t txns;              /* transactions that this core coordinates */
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;

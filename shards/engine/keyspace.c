@@ -85,19 +85,37 @@ ctx_hold(struct ctx *c, const struct shard *sh, uint32_t seq)
     c->hold = true;
 }
 
-/* The entry changed: its record is in the open batch. */
-static inline void
-key_changed(struct ctx *c, struct key *k, struct entry *e)
+/* The entry changed: its record is in the open batch. True: somebody wants to know of it. */
+static inline bool
+key_marked(struct ctx *c, struct key *k, struct entry *e)
 {
     struct shard *sh = k->sh;
 
     head_mark_dirty(k->head, e);
     if (unlikely(sh->recovering))
-        return;
+        return false;
     e->seq = sh->journal.open_seq;
     ctx_hold(c, sh, e->seq);
-    if (unlikely(sh->watches != NULL))
-        shard_touch_watched(sh, k->db, k->name);
+    return unlikely(sh->observed);
+}
+
+static inline void
+key_changed(struct ctx *c, struct key *k, struct entry *e)
+{
+    if (likely(!key_marked(c, k, e)))
+        return;
+    if (e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE))
+        shard_series_changed(k->sh, k->db, k->name);
+    else
+        shard_key_touched(k->sh, k->db, k->name);
+}
+
+/* The entry is about to stop being a series. */
+static inline void
+key_leaves_series(struct key *k, const struct entry *e)
+{
+    if (unlikely(k->sh->observed) && e->type == ENTRY_SERIES && !k->sh->recovering)
+        shard_series_gone(k->sh, k->db, k->name);
 }
 
 static inline void
@@ -235,6 +253,7 @@ entry_leave_type(struct key *k, struct entry *e)
 {
     if (entry_has_stored_blocks(e))
         e->flags |= ENTRY_PURGE;
+    key_leaves_series(k, e);
     key_relabel(k, NULL);
     head_drop_value(k->head, e);
 }
@@ -322,8 +341,10 @@ key_delete(struct ctx *c, struct key *k, struct entry *e)
     bool purge = entry_has_stored_blocks(e) || (e->flags & ENTRY_PURGE);
 
     ASSERT(!(e->flags & ENTRY_TOMBSTONE));
-    if (e->type == ENTRY_SERIES)
+    if (e->type == ENTRY_SERIES) {
+        key_leaves_series(k, e);
         key_relabel(k, NULL);
+    }
     if (likely(!sh->recovering)) {
         record_del(&sh->journal, k->db, k->name);
         sh->delete_seq = sh->journal.open_seq;
@@ -336,8 +357,8 @@ key_delete(struct ctx *c, struct key *k, struct entry *e)
         key_changed(c, k, e);
         return;
     }
-    if (unlikely(sh->watches != NULL) && !sh->recovering)
-        shard_touch_watched(sh, k->db, k->name);
+    if (unlikely(sh->observed) && !sh->recovering)
+        shard_key_touched(sh, k->db, k->name);
     head_remove(k->head, k->hash, e);
 }
 
@@ -406,6 +427,16 @@ key_set_series_meta(struct ctx *c, struct key *k, struct entry *e, const struct 
     key_changed(c, k, e);
 }
 
+/* One that takes the place of another makes no more points. */
+static void
+tell_point(struct key *k, enum series_result r, uint8_t type, int64_t ts)
+{
+    if (r == SERIES_REPLACED)
+        shard_key_touched(k->sh, k->db, k->name);
+    else
+        shard_series_point(k->sh, k->db, k->name, type, ts);
+}
+
 enum series_result
 key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
               double value, uint8_t quality, enum duplicate_policy policy)
@@ -423,7 +454,8 @@ key_add_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64
     if (r == SERIES_ADDED || r == SERIES_REPLACED || r == SERIES_LATE) {
         if (likely(!sh->recovering))
             record_point(&sh->journal, k->db, k->name, type, ts, value, quality, policy);
-        key_changed(c, k, e);
+        if (unlikely(key_marked(c, k, e)))
+            tell_point(k, r, type, ts);
         sh->points++;
     }
     return r;
@@ -519,6 +551,8 @@ db_flush(struct shard *sh, uint8_t db)
 
     if (sh->watches && !sh->recovering)
         watch_touch_db(sh->watches, db, flush_removes, d);
+    if (sh->observed && !sh->recovering)
+        shard_db_gone(sh, db);
     old->db = *d;
     list_push_back(&sh->detached, &old->node);
     head_init(&d->head, sh->arena, old->db.head.free_value);

@@ -19,6 +19,7 @@
 #define SESSION_MULTI_COMMANDS_MAX 1000000
 #define SESSION_RUN 16 /* requests parsed and prefetched ahead: PREFETCH_KEYS */
 
+struct blocked;
 struct round;
 struct txn;
 
@@ -78,7 +79,8 @@ struct session {
     bool again_after_round;    /* so does what is parked */
     bool hold;                 /* replies of this run wait for hold_seq */
     uint32_t hold_seq;
-    bool blocked;              /* a command will answer later */
+    bool blocked;              /* a command will answer later ... */
+    struct blocked *waits_in;  /* ... this one, when its key has enough: see blocked.h */
     bool output_paused;        /* the client does not read its replies */
     bool stop_run;             /* leave the rest of the run for later */
     struct timer timer;        /* DEBUG SLEEP, WAITAOF timeout */

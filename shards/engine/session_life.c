@@ -1,6 +1,7 @@
 /* The life of a session: made for a connection, paused and resumed, ended with it. */
 #include "shards/engine/session_priv.h"
 
+#include "shards/engine/blocked.h"
 #include "shards/engine/round.h"
 
 #include <arpa/inet.h>
@@ -62,9 +63,17 @@ session_on_close(struct conn *conn)
 
     if (timer_armed(&s->timer)) /* nobody waits for it any more: let it end what it stands for */
         timer_arm(&s->core->reactor.timers, &s->timer, 0);
+    blocked_abandon(s);
     round_abandon(s);
     metrics_sub(&s->core->metrics, connections_current, 1);
     atomic_fetch_sub_explicit(&s->core->node->clients, 1, memory_order_relaxed);
+}
+
+/* Whoever waits for what is to come is answered now. */
+static void
+session_on_eof(struct conn *conn)
+{
+    blocked_hurry(session_of(conn));
 }
 
 static void
@@ -85,6 +94,7 @@ session_on_free(struct conn *conn)
 static const struct conn_ops session_ops = {
     .on_data = session_on_data,
     .on_drained = session_on_drained,
+    .on_eof = session_on_eof,
     .on_close = session_on_close,
     .on_free = session_on_free,
 };

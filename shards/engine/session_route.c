@@ -1,6 +1,7 @@
 /* Running a request on this core, and the way to others. */
 #include "shards/engine/session_priv.h"
 
+#include "shards/engine/blocked.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/round.h"
 #include "shards/engine/txn.h"
@@ -298,8 +299,16 @@ bool
 session_route(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
               uint64_t hash, uint32_t owner)
 {
-    if ((cmd->flags & (CMD_ALONE | CMD_BLOCKING | CMD_GATHERS)) && !session_alone(s))
-        return false;
+    if ((cmd->flags & (CMD_ALONE | CMD_BLOCKING | CMD_GATHERS | CMD_WAITS))) {
+        bool waits = (cmd->flags & CMD_WAITS) && blocked_is_asked(argv, argc);
+
+        if ((waits || !(cmd->flags & CMD_WAITS)) && !session_alone(s))
+            return false;
+        if (waits) {
+            blocked_start(s, cmd, argv, argc, hash, owner);
+            return true;
+        }
+    }
     switch (cmd->route) {
     case ROUTE_KEYS:
         if (!route_keys(s, cmd, argv, argc, hash, owner))

@@ -3,6 +3,7 @@
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
+#include "shards/engine/wait.h"
 #include "shards/engine/watch.h"
 #include "shards/labels/labels.h"
 
@@ -39,6 +40,7 @@ shard_init(struct shard *sh, uint16_t id, struct core *core)
     list_init(&sh->waiters);
     list_init(&sh->groups);
     list_init(&sh->ack_waiters);
+    list_init(&sh->fired);
 }
 
 void
@@ -51,6 +53,7 @@ shard_fini(struct shard *sh)
         head_fini(&sh->db[i].head);
     }
     watch_table_destroy(&sh->watches);
+    wait_table_destroy(&sh->waits);
     free(sh->checkpoint_control);
     arena_destroy(&sh->arena);
 }
@@ -299,10 +302,79 @@ shard_fail(struct shard *sh)
     waiters_fail(&sh->ack_waiters);
 }
 
-/* --- WATCH ----------------------------------------------------------------------------------- */
+/* --- those who watch and wait ---------------------------------------------------------------- */
+
+static void
+observe(struct shard *sh)
+{
+    sh->observed = sh->watches || sh->waits;
+}
 
 void
-shard_touch_watched(struct shard *sh, uint8_t db, struct slice key)
+shard_watch(struct shard *sh, uint64_t client, uint8_t db, struct slice key)
 {
-    watch_touch(sh->watches, db, key);
+    watch_add(&sh->watches, client, db, key);
+    observe(sh);
+}
+
+void
+shard_unwatch(struct shard *sh, uint64_t client)
+{
+    watch_remove(&sh->watches, client);
+    observe(sh);
+}
+
+void
+shard_await(struct shard *sh, struct key_waiter *w, uint8_t db, struct slice key)
+{
+    wait_add(&sh->waits, w, db, key);
+    observe(sh);
+}
+
+void
+shard_unawait(struct shard *sh, struct key_waiter *w)
+{
+    wait_remove(&sh->waits, w);
+    observe(sh);
+}
+
+void
+shard_key_touched(struct shard *sh, uint8_t db, struct slice key)
+{
+    if (sh->watches)
+        watch_touch(sh->watches, db, key);
+}
+
+void
+shard_series_changed(struct shard *sh, uint8_t db, struct slice key)
+{
+    shard_key_touched(sh, db, key);
+    if (sh->waits)
+        wait_changed(&sh->waits, db, key, &sh->fired);
+    observe(sh);
+}
+
+void
+shard_series_point(struct shard *sh, uint8_t db, struct slice key, uint8_t type, int64_t ts)
+{
+    shard_key_touched(sh, db, key);
+    if (sh->waits)
+        wait_point(&sh->waits, db, key, type, ts, &sh->fired);
+    observe(sh);
+}
+
+void
+shard_series_gone(struct shard *sh, uint8_t db, struct slice key)
+{
+    if (sh->waits)
+        wait_gone(&sh->waits, db, key, &sh->fired);
+    observe(sh);
+}
+
+void
+shard_db_gone(struct shard *sh, uint8_t db)
+{
+    if (sh->waits)
+        wait_gone_db(&sh->waits, db, &sh->fired);
+    observe(sh);
 }

@@ -22,11 +22,13 @@
 #define SHARD_SET_WORDS (MESH_CORES_MAX / 64)
 
 struct core;
+struct key_waiter;
 struct labels;
 struct shard;
 struct checkpoint;
 struct checkpoint_control;
 struct row_list;
+struct wait_table;
 
 /* Somebody who wants to touch a shard that is leased, or to lease it. Runs once, in order. */
 struct shard_waiter {
@@ -75,7 +77,10 @@ struct shard {
     uint32_t now_s;           /* for access times; set every turn */
     uint32_t flush_epoch;     /* counts FLUSHDB/FLUSHALL */
     struct list detached;     /* heads of flushed databases, freed in slices */
+    bool observed;            /* somebody watches or waits for keys: changes are told */
     struct watch_table *watches;
+    struct wait_table *waits; /* see wait.h */
+    struct list fired;        /* those of its waiters that are to look again */
     uint64_t expired, evicted, hits, misses, points;
     uint64_t series_keys;     /* series keys in memory */
     uint32_t delete_seq;      /* batch that last removed a key, 0 = none did */
@@ -171,7 +176,19 @@ void shard_fail(struct shard *sh);
 /* The journal made progress: moves acked_seq, releases replies. Owner core. */
 void shard_progress(struct shard *sh);
 
-/* WATCH: marks the watchers of a key that changes. Hot path: one test when nobody watches. */
-void shard_touch_watched(struct shard *sh, uint8_t db, struct slice key);
+/* Registers a client that watches the key (WATCH) / forgets its watches here. */
+void shard_watch(struct shard *sh, uint64_t client, uint8_t db, struct slice key);
+void shard_unwatch(struct shard *sh, uint64_t client);
+/* Registers one who waits for points of a series / takes it out again (see wait.h). */
+void shard_await(struct shard *sh, struct key_waiter *w, uint8_t db, struct slice key);
+void shard_unawait(struct shard *sh, struct key_waiter *w);
+
+/* What was done to a key, for those who watch it or wait for its points. Hot path: where nobody does
+ * (`observed` is false) none of these is called. */
+void shard_key_touched(struct shard *sh, uint8_t db, struct slice key);
+void shard_series_changed(struct shard *sh, uint8_t db, struct slice key);
+void shard_series_point(struct shard *sh, uint8_t db, struct slice key, uint8_t type, int64_t ts);
+void shard_series_gone(struct shard *sh, uint8_t db, struct slice key);
+void shard_db_gone(struct shard *sh, uint8_t db);
 
 #endif

@@ -179,7 +179,7 @@ txn_watch_end(struct txn *t)
     if (!t->exec || !s->watching)
         return;
     for (uint32_t i = 0; i < t->parts_n; i++)
-        watch_remove(&t->parts[i].sh->watches, s->id);
+        shard_unwatch(t->parts[i].sh, s->id);
     s->watching = false;
     memset(s->watch_shards, 0, sizeof(s->watch_shards));
 }

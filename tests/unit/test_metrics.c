@@ -70,7 +70,7 @@ Test(metrics, info_shows_a_section_in_lines_with_redis_names)
     local_buf clients = {0}, stats = {0};
 
     metrics_write_info(&sum, METRICS_SECTION_CLIENTS, &clients);
-    cr_expect_str_eq(text(&clients), "connected_clients:3\r\n");
+    cr_expect_str_eq(text(&clients), "connected_clients:3\r\nblocked_clients:0\r\n");
     metrics_write_info(&sum, METRICS_SECTION_STATS, &stats);
     cr_expect(strstr(text(&stats), "\r\ntotal_commands_processed:42\r\n") != NULL);
     cr_expect_null(strstr(text(&stats), "connected_clients"));
