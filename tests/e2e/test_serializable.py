@@ -13,11 +13,53 @@ ELEMENTS_A_KEY = 60  # then another key takes its place
 KEYS_AT_ONCE = 8
 
 
+class Strings:
+    """A list is a string, its elements stand one behind the other."""
+    settings = {}
+
+    @staticmethod
+    def append(key, element):
+        return "APPEND", key, "%d," % element
+
+    @staticmethod
+    def read(key):
+        return "GET", key
+
+    @staticmethod
+    def read_many(keys):
+        return ("MGET", *keys)
+
+    @staticmethod
+    def elements(reply):
+        return [int(e) for e in (reply or b"").split(b",")[:-1]]
+
+
+class Series:
+    """A list is a series, its elements the values of one time, which keep their order."""
+    settings = {"duplicate_policy": "KEEP", "block_points": 64}
+
+    @staticmethod
+    def append(key, element):
+        return "TSDB_SET", key, 1, element
+
+    @staticmethod
+    def read(key):
+        return "TSDB_GET", key, "-", "+"
+
+    @staticmethod
+    def read_many(keys):
+        return ("TSDB_BATCH_GET", len(keys), *keys, "-", "+")
+
+    @staticmethod
+    def elements(reply):
+        return [int(point[1]) for point in reply or []]
+
+
 class Keys:
     """The keys in use, of all cores, and a number for each element."""
 
-    def __init__(self, cores, r):
-        self.lock = threading.Lock()
+    def __init__(self, cores, r, kind):
+        self.lock, self.kind = threading.Lock(), kind
         self.fresh = [iter(keys_on(core, cores, 5000, "list%d:" % r.randrange(1 << 30)))
                       for core in range(cores)]
         self.used = {next(self.fresh[i % cores]): 0 for i in range(KEYS_AT_ONCE)}
@@ -40,16 +82,13 @@ class Keys:
             return self.now[place]
 
 
-def elements_of(reply):
-    return [int(e) for e in (reply or b"").split(b",")[:-1]]
-
-
 class Worker(threading.Thread):
     """One connection's transactions, one after the other, until the end or a crash."""
 
     def __init__(self, name, client, keys, seed):
         super().__init__(daemon=True)
         self.client, self.keys, self.r = client, keys, random.Random(seed)
+        self.kind = keys.kind
         self.label, self.txns, self.stop, self.error = name, [], False, None
         self.aborted = 0
 
@@ -75,20 +114,19 @@ class Worker(threading.Thread):
             if self.r.random() < 0.5:
                 key, element = self.keys.element(place)
                 t.appends.append((key, element))
-                commands.append(("APPEND", key, "%d," % element))
+                commands.append(self.kind.append(key, element))
                 notes.append(None)
             else:
                 key = self.keys.key(place)
-                commands.append(("GET", key))
+                commands.append(self.kind.read(key))
                 notes.append((key, sum(k == key for k, _ in t.appends)))
         return commands, notes
 
-    @staticmethod
-    def take(t, notes, replies):
+    def take(self, t, notes, replies):
         for note, reply in zip(notes, replies):
             assert not isinstance(reply, Error), "%s: %s" % (t, reply)
             if note:
-                t.reads.append((note[0], elements_of(reply), note[1]))
+                t.reads.append((note[0], self.kind.elements(reply), note[1]))
 
     @staticmethod
     def done(t):
@@ -105,7 +143,7 @@ class Worker(threading.Thread):
         t = self.begin()
         places = self.r.sample(range(KEYS_AT_ONCE), self.r.randint(2, 4))
         keys = [self.keys.key(p) for p in places]
-        reply = self.client("MGET", *keys)
+        reply = self.client(*self.kind.read_many(keys))
         self.done(t)
         self.take(t, [(k, 0) for k in keys], reply)
 
@@ -121,9 +159,9 @@ class Worker(threading.Thread):
         t = self.begin()
         place = self.r.randrange(KEYS_AT_ONCE)
         key = self.keys.key(place)
-        _, before = self.client.pipe([("WATCH", key), ("GET", key)])
+        _, before = self.client.pipe([("WATCH", key), self.kind.read(key)])
         commands, notes = self.steps(t, self.r.randint(1, 3))
-        replies = self.client.pipe([("MULTI",), ("GET", key)] + commands + [("EXEC",)])
+        replies = self.client.pipe([("MULTI",), self.kind.read(key)] + commands + [("EXEC",)])
         self.done(t)
         if replies[-1] is None:
             t.aborted = True
@@ -175,7 +213,7 @@ def one_life(s, keys, r, label, seconds, crash):
 
 def check_all(t, s, keys, workers):
     c = s.client()
-    final = {key: elements_of(c.ok("GET", key)) for key in keys.used}
+    final = {key: keys.kind.elements(c.ok(*keys.kind.read(key))) for key in keys.used}
     happened = check_serialisable([txn for w in workers for txn in w.txns], final)
     aborted = sum(w.aborted for w in workers)
     assert happened > 100, "only %d transactions" % happened
@@ -183,9 +221,9 @@ def check_all(t, s, keys, workers):
     t.say("%d transactions, %d aborted by WATCH" % (happened, aborted))
 
 
-def history(t, cores, lives=1, seconds=1.5, fill=False, **settings):
-    s = t.server(cores=cores, core_ports="yes", **settings)
-    keys, workers = Keys(cores, t.random), []
+def history(t, cores, kind=Strings, lives=1, seconds=1.5, fill=False, **settings):
+    s = t.server(cores=cores, core_ports="yes", **kind.settings, **settings)
+    keys, workers = Keys(cores, t.random, kind), []
     for life in range(lives):
         if life:
             s.start()
@@ -219,6 +257,20 @@ def test_an_order_explains_everything_out_of_memory_and_back(t):
 
 def test_an_order_explains_everything_through_crashes(t):
     history(t, cores=2, lives=40 if t.long else 8, seconds=0.4,
+            checkpoint_journal_bytes="1mb", checkpoint_dirty_bytes="65536")
+
+
+def test_an_order_explains_every_series_two_cores(t):
+    history(t, cores=2, kind=Series)
+
+
+def test_an_order_explains_every_series_out_of_memory_and_back(t):
+    history(t, cores=2, kind=Series, fill=True, maxmemory="1mb", store_block_cache_bytes="1mb",
+            checkpoint_dirty_bytes="65536")
+
+
+def test_an_order_explains_every_series_through_crashes(t):
+    history(t, cores=2, kind=Series, lives=40 if t.long else 8, seconds=0.4,
             checkpoint_journal_bytes="1mb", checkpoint_dirty_bytes="65536")
 
 
