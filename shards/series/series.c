@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#define SEAL_LOOKS 32 /* at a chunk that is long enough, while it grows by a block */
 #define SPARE_MAX 8 /* room in the open chunk, as a multiple of its need, before it is cut */
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -90,6 +91,15 @@ seal_point(const struct series_chunk *c, const struct series_limits *lim)
     if (span < (uint64_t)lim->block_span)
         return 0;
     return chunk_boundary(c, cut);
+}
+
+/* Is a chunk of n points to be looked at? A chunk that is long enough but does not span enough time
+ * yet would be asked for its times, two cache misses, at every point; it is asked now and then. */
+static inline bool
+seal_is_due(uint32_t n, const struct series_limits *lim)
+{
+    return unlikely(n >= 2 * lim->block_points) &&
+           (n - 2 * lim->block_points) % MAX(1u, lim->block_points / SEAL_LOOKS) == 0;
 }
 
 static void
@@ -280,7 +290,7 @@ add_out_of_order(struct arena *a, struct series_key *k, struct series *s,
         return r;
     }
     r = add_to_chunk(a, k, &s->open, lim, p, quality, policy);
-    if (s->open.n >= 2 * lim->block_points)
+    if (seal_is_due(s->open.n, lim))
         seal(a, k, s, lim);
     return r;
 }
@@ -301,7 +311,7 @@ series_add(struct arena *a, struct series_key *k, struct series *s, const struct
     } else {
         chunk_insert(a, k, c, n, (struct sample){ts, value}, quality);
     }
-    if (unlikely(n + 1 >= 2 * lim->block_points))
+    if (seal_is_due(n + 1, lim))
         seal(a, k, s, lim);
     return SERIES_ADDED;
 }

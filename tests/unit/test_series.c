@@ -121,6 +121,34 @@ Test(series, sealing_needs_points_and_span_and_never_divides_a_timestamp)
     bench_fini(&b);
 }
 
+/* A long chunk is looked at now and then only: how much later it may be sealed for that, and that it
+ * is sealed at once where its span was long enough all the time. */
+Test(series, a_chunk_that_spans_enough_is_sealed_soon)
+{
+    struct bench b;
+    uint32_t i, late = 1024 / 32;
+
+    bench_init(&b, NULL);
+    b.lim = (struct series_limits){.block_points = 1024, .block_points_max = 8192, .block_span = 3000};
+    for (i = 0; i < 4024 && b.s->sealed_n == 0; i++)
+        bench_add(&b, i, i, 0, DUPLICATE_LAST);
+    cr_assert_eq(b.s->sealed_n, 0, "its first 3000 points span 2999");
+    for (; i < 4025 + late && b.s->sealed_n == 0; i++)
+        bench_add(&b, i, i, 0, DUPLICATE_LAST);
+    cr_assert_eq(b.s->sealed_n, 1, "%u points", i);
+    cr_assert_eq(b.s->open.n, 1024);
+    bench_fini(&b);
+
+    bench_init(&b, NULL);
+    b.lim = (struct series_limits){.block_points = 1024, .block_points_max = 8192, .block_span = 1000};
+    for (i = 0; i < 4096; i++)
+        bench_add(&b, i, i, 0, DUPLICATE_LAST);
+    cr_assert_eq(b.s->sealed_n, 3);
+    for (i = 0; i < 3; i++)
+        cr_assert_eq(b.s->sealed[i].n, 1024);
+    bench_fini(&b);
+}
+
 Test(series, one_timestamp_can_be_crowded)
 {
     struct bench b;
