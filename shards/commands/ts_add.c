@@ -139,20 +139,24 @@ madd_parse(struct ctx *c, struct ts_point *p, const struct slice *arg)
     return error ? error : ts_parse_timestamp(c, arg[1], &p->ts);
 }
 
-/* The keys of k points from the i-th on. Those of one core wait for memory together. */
+/* The keys of k points from the i-th on, and what they hold. They wait for memory together. */
 static void
-madd_open(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
+madd_find(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
 {
-    struct wanted_key wanted[PREFETCH_KEYS];
-
     for (uint32_t j = 0; j < k; j++) {
         points[j].key = key_open(c, c->argv[1 + 3 * (i + j)]);
-        wanted[j] = (struct wanted_key){points[j].key.hash, points[j].key.name, c->db, true};
-        if (c->sh)
-            prefetch_bucket(c->sh, c->db, wanted[j].hash);
+        head_prefetch(points[j].key.head, points[j].key.hash);
     }
-    if (c->sh)
-        prefetch_keys(c->sh, wanted, k);
+    for (uint32_t j = 0; j < k; j++)
+        head_prefetch_entry(points[j].key.head, points[j].key.hash);
+    for (uint32_t j = 0; j < k; j++) {
+        points[j].e = key_find(c, &points[j].key);
+        if (points[j].e && points[j].e->type == ENTRY_SERIES)
+            series_prefetch_key(entry_series(points[j].e));
+    }
+    for (uint32_t j = 0; j < k; j++)
+        if (points[j].e && points[j].e->type == ENTRY_SERIES)
+            series_prefetch_points(entry_series(points[j].e));
 }
 
 /* Everything is looked up and asked for before the first point is added: then the command cannot
@@ -165,11 +169,10 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
         struct ts_point *p = &points[i];
 
         if (i % PREFETCH_KEYS == 0)
-            madd_open(c, p, i, MIN(n - i, (uint32_t)PREFETCH_KEYS));
+            madd_find(c, p, i, MIN(n - i, (uint32_t)PREFETCH_KEYS));
         p->error = madd_parse(c, p, &c->argv[1 + 3 * i]);
         if (p->error)
             continue;
-        p->e = key_find(c, &p->key);
         if (p->e == NULL || p->e->type != ENTRY_SERIES)
             p->error = ERR_TS_NOT_SERIES;
         else if (!ts_check_point(c, p, SERIES_POLICY_UNSET) ||

@@ -7,7 +7,7 @@
 
 #include "shards/engine/shard.h"
 
-#define PREFETCH_KEYS 16 /* a group: what is in flight at once */
+#define PREFETCH_KEYS 64 /* a group: what is in flight at once */
 
 struct wanted_key {
     uint64_t hash;

@@ -17,7 +17,7 @@
 
 #define SESSION_NAME_BYTES_MAX 256
 #define SESSION_MULTI_COMMANDS_MAX 1000000
-#define SESSION_RUN 16 /* requests parsed and prefetched ahead: PREFETCH_KEYS */
+#define SESSION_RUN 64 /* requests parsed and prefetched ahead: PREFETCH_KEYS */
 
 struct blocked;
 struct round;

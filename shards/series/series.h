@@ -102,9 +102,15 @@ struct series_frozen {
     struct series_limits limits;
 };
 
-/* One data type of a key. Small: with its key and one point 176 bytes. */
+/* One data type of a key. Small: with its key and one point 176 bytes. What an append looks at comes
+ * first. */
 struct series {
     struct series_chunk open;
+    uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
+    uint32_t run_max : 22;        /* no time has more points in the stored blocks */
+    uint32_t type : 8;            /* data type 00..ff */
+    bool has_stored_open : 1;     /* stored_open_ts is one */
+    bool has_stored_blocks : 1;   /* the store may hold blocks before mem_first */
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
     uint32_t sealed_n, sealed_cap;
     struct series_aside *aside;   /* NULL: nothing */
@@ -112,16 +118,11 @@ struct series {
     int64_t stored_open_ts;       /* first ts of the open chunk's row in the store */
     int64_t stored_until;         /* last ts of the first stored block, INT64_MIN = not known */
     uint64_t as_of_lsn;           /* points of records up to here are in (for replay) */
-    uint32_t late_gen;            /* checkpoints that took `aside` along, or tried to */
-    uint32_t run_max : 22;        /* no time has more points in the stored blocks */
-    uint32_t type : 8;            /* data type 00..ff */
-    bool has_stored_open : 1;     /* stored_open_ts is one */
-    bool has_stored_blocks : 1;   /* the store may hold blocks before mem_first */
 };
 static_assert(BLOCK_POINTS_MAX < 1 << 22, "run_max");
 
-/* The first data type stands behind the key in the same allocation: a write of the usual key, which
- * has one, meets two or three cache lines on its way to the points. */
+/* The first data type stands behind the key in the same allocation: an append to the usual key, which
+ * has one, meets one or two cache lines on its way to the points. */
 struct series_key {
     struct series **list; /* sorted by data type; NULL while there is but the first */
     uint64_t n : 16;
@@ -143,8 +144,7 @@ static inline void
 series_prefetch_key(const struct series_key *k)
 {
     __builtin_prefetch(k);
-    __builtin_prefetch((const char *)k + CACHE_LINE);
-    __builtin_prefetch((const char *)(k->first + 1) - 1);
+    __builtin_prefetch((const char *)&k->first[0].sealed - 1);
 }
 
 static inline void
@@ -152,6 +152,7 @@ series_prefetch_points(const struct series_key *k)
 {
     const struct series_chunk *c = &k->first[0].open;
 
+    __builtin_prefetch(c->p + c->n - 1); /* its time is compared; one in four is in another line */
     __builtin_prefetch(c->p + c->n, 1);
 }
 
@@ -182,8 +183,16 @@ series_key_settings(const struct series_key *k)
 }
 /* A copy of m, labels left out, takes the place of what there was. */
 void series_set_meta(struct arena *a, struct series_key *k, const struct series_meta *m);
+/* The usual way is inline, the rest is here. */
+struct series *series_search(const struct series_key *k, uint8_t type);
 /* NULL = no points of this type. */
-struct series *series_find(const struct series_key *k, uint8_t type);
+static inline struct series *
+series_find(const struct series_key *k, uint8_t type)
+{
+    if (likely(k->n == 1 && k->first[0].type == type))
+        return (struct series *)k->first;
+    return series_search(k, type);
+}
 struct series *series_get(struct arena *a, struct series_key *k, uint8_t type);
 
 /* Adds one point. Appending in order is the hot path: under 20 ns when the chunk has room.

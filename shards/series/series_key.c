@@ -116,7 +116,7 @@ type_place(const struct series_key *k, uint8_t type)
 }
 
 struct series *
-series_find(const struct series_key *k, uint8_t type)
+series_search(const struct series_key *k, uint8_t type)
 {
     uint32_t at = type_place(k, type);
 
