@@ -36,7 +36,7 @@ conn_drain_in(struct conn *c)
         c->in_data = true;
         used = c->ops->on_data(c, c->in.p, c->in.n);
         c->in_data = false;
-        buf_consume(&c->in, used);
+        buf_consume(&c->in, c->close_after ? c->in.n : used);
         if (used == 0)
             return;
     }
@@ -385,8 +385,9 @@ void
 conn_close_after_send(struct conn *c)
 {
     c->close_after = true;
-    c->in.n = 0;
     c->in_need = 0;
+    if (!c->in_data) /* else who called on_data drops it */
+        c->in.n = 0;
     if (conn_is_empty(c))
         conn_close(c);
     else

@@ -156,3 +156,16 @@ def test_before_authentication_requests_must_be_small(t):
     eq(c("CLIENT", "GETNAME"), b"me")
     c("RESET")
     eq(str(c("PING")), "NOAUTH Authentication required.")
+
+
+def test_what_ends_a_connection_may_come_in_pieces(t):
+    s = t.server()
+    ping, quit = encode("PING"), encode("QUIT")
+    for data in (ping + b"*abc\r\n" + ping, ping + quit + ping, b"QUIT\r\n", encode("SET", "k", "v") + quit):
+        with s.client() as c:
+            want = conversation(c, data)
+        for cut in range(1, len(data)):
+            with s.client() as c:
+                c.send_raw(data[:cut])
+                time.sleep(0.001)
+                eq(conversation(c, data[cut:]), want, "%r, then %r" % (data[:cut], data[cut:]))
