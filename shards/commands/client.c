@@ -21,7 +21,7 @@ write_client(struct session *s, struct buf *out)
                "resp=%u lib-name=%s lib-ver=%s core=%u",
                (unsigned long long)s->id, s->peer, s->local, s->conn.fd, s->name,
                (long long)((now - s->created_ms) / 1000), (long long)((now - s->last_ms) / 1000),
-               s->in_multi ? "x" : s->blocked ? "b" : "N", s->db,
+               s->in_multi ? "x" : s->waits_in ? "b" : "N", s->db,
                s->in_multi ? (int)s->queue_n : -1, s->conn.in.n, s->conn.in.cap - s->conn.in.n,
                s->queue_bytes, s->conn.out.n, s->conn.sending.n - s->conn.sent,
                sizeof(*s) + s->conn.in.cap + s->conn.out.cap + s->conn.sending.cap,

@@ -95,3 +95,6 @@ def test_lists_name_the_clients_of_all_cores(t):
     eq(len(set(ids)), len(ids))
     eq(group[2].ok("CLIENT", "SETNAME", "bob"), "OK")
     assert b"name=bob" in c.ok("CLIENT", "LIST", "ID", ids[2])
+    eq(c.ok("CLIENT", "LIST").count(b" flags=N "), len(ids) + 1)
+    eq(group[1].ok("MULTI"), "OK")
+    assert b" flags=x " in c.ok("CLIENT", "LIST", "ID", ids[1])
