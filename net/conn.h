@@ -46,9 +46,8 @@ struct conn_set {
     struct list held;    /* have held output */
     struct list starved; /* receive ended with ENOBUFS: arm again when buffers are back */
     uint32_t count;
-    bool hold_all;       /* acknowledgements wait for the journal (appendfsync always) */
     /* counters, for INFO */
-    uint64_t bytes_in, bytes_out, nobufs, paused_out;
+    uint64_t bytes_in, bytes_out, nobufs;
 };
 
 struct conn_hold_mark {

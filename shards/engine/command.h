@@ -162,16 +162,12 @@ command_arity_ok(const struct command *cmd, uint32_t argc)
 #define ERR_STRING_TOO_LONG "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 #define ERR_KEY_TOO_LONG "ERR key is longer than 65535 bytes"
 
-static inline struct slice
-ctx_arg(const struct ctx *c, uint32_t i)
-{
-    return c->argv[i];
-}
 static inline void
 ctx_error(struct ctx *c, const char *text)
 {
     resp_error(c->out, text);
 }
+
 /* May the request touch the shard of this core? */
 bool ctx_has_shard(const struct ctx *c, uint32_t core);
 /* Notes a NEED_RANGE; a handler may go on and note those of its other keys, so that all are fetched

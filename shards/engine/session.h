@@ -54,7 +54,6 @@ struct session {
     uint8_t db, proto;
     bool authenticated;
     bool no_evict;
-    bool tls;
     char name[SESSION_NAME_BYTES_MAX + 1];
     char lib_name[64], lib_ver[64];
     char peer[64], local[64];
