@@ -212,10 +212,8 @@ void
 cmd_ts_get(struct ctx *c)
 {
     struct key k = key_open(c, c->argv[1]);
-    const struct series *s;
     struct sample last;
     struct entry *e;
-    uint8_t quality;
     int rc;
 
     if (c->argc > 3) {
@@ -229,15 +227,12 @@ cmd_ts_get(struct ctx *c)
         ctx_error(c, "ERR TSDB: wrong 3rd argument");
         return;
     }
-    rc = c->argc == 3 ? ts_rule_latest(c, &k, e, &last) : 0;
+    rc = ts_rule_newest(c, &k, e, c->argc == 3, NULL, &last);
     if (rc == -EAGAIN || c->probe)
         return;
-    s = ts_series(e);
     if (rc < 0)
         ctx_error(c, ERR_TS_STORED);
     else if (rc == 1)
-        ts_reply_sample(c, &last);
-    else if (s && series_last(s, &last, &quality))
         ts_reply_sample(c, &last);
     else
         resp_array(c->out, 0);

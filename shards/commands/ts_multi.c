@@ -1,5 +1,5 @@
 /* TS.MGET, TS.MRANGE, TS.MREVRANGE. See ts_multi.h. */
-#include "shards/commands/ts_multi.h"
+#include "shards/commands/ts_multi_latest.h"
 
 #include "shards/commands/handlers.h"
 #include "shards/engine/core.h"
@@ -71,6 +71,7 @@ struct multi_part {
     struct timer next_slice;
     struct ack_waiter ack;
     struct ts_gather g;
+    struct ts_asker asker;
     uint32_t attempts, attempts_at; /* fetches without a step forward, and where it stood */
 };
 
@@ -92,6 +93,21 @@ static void
 part_slice(struct timer *t)
 {
     part_step(container_of(t, struct multi_part, next_slice));
+}
+
+static void
+part_answered(struct ts_asker *a)
+{
+    part_step(container_of(a, struct multi_part, asker));
+}
+
+static void
+part_ask(struct multi_part *x, const struct multi_job *job)
+{
+    x->asker = (struct ts_asker){.answered = part_answered, .questions = &x->g.questions,
+                                 .cmd = job->q->cmd, .argv = job->q->argv, .argc = job->q->argc,
+                                 .db = job->db};
+    ts_ask(x->p->core, &x->asker);
 }
 
 static void
@@ -163,6 +179,9 @@ part_step(struct multi_part *x)
         break;
     case TS_GATHER_NEED:
         part_fetch(x, &c);
+        break;
+    case TS_GATHER_ASK:
+        part_ask(x, job);
         break;
     case TS_GATHER_FAILED:
         part_fail(x);

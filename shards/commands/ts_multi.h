@@ -78,6 +78,14 @@ void ts_part_close(struct ts_part *p, struct ts_item *it, int proto, struct seri
 /* Bytes it holds. */
 size_t ts_part_bytes(const struct ts_part *p);
 
+/* Open buckets that were asked for (ts_multi_latest.h), in the order of the keys. */
+struct ts_questions {
+    struct ts_question *p;
+    uint32_t n, cap;
+    uint32_t at; /* the next one that is looked for */
+    struct buf names;
+};
+
 /* One shard's reading, under way. Starts zeroed. */
 struct ts_gather {
     struct buf keys; /* that the filter found: each its length, 4 bytes, and its bytes */
@@ -86,12 +94,14 @@ struct ts_gather {
     uint32_t waited; /* done + 1 when something was fetched last */
     bool begun;
     struct ts_part part;
+    struct ts_questions questions;
 };
 
 enum ts_gathered {
     TS_GATHER_DONE,
     TS_GATHER_MORE,   /* the time of the slice is over */
     TS_GATHER_NEED,   /* c->need is set, in the scratch */
+    TS_GATHER_ASK,    /* g->questions are to be asked */
     TS_GATHER_FAILED, /* the error is replied */
 };
 /* Reads on until the clock says until_ns. The shard is the caller's to touch. */

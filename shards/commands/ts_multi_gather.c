@@ -2,7 +2,7 @@
  *
  * The keys are copied from the index first, which may change between two slices. What has become of a
  * series meanwhile is seen when its turn comes: one that is gone is passed over. */
-#include "shards/commands/ts_multi.h"
+#include "shards/commands/ts_multi_latest.h"
 
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
@@ -162,17 +162,18 @@ need_keys(struct ts_gather *g, struct ctx *c, struct shard *sh)
                             .more = missing + 1, .more_n = n - 1};
 }
 
-/* Blocks of the key at g->at are missing: those of the next ones in that time probably as well. */
+/* Something of the key at g->at is missing, or of the source of its open bucket. Are it blocks of its
+ * own, those of the next ones in that time are probably missing as well. */
 static void
-need_ranges(struct ts_gather *g, struct ctx *c)
+need_more(struct ts_gather *g, struct ctx *c)
 {
-    uint32_t more = look_ahead(g) ? RANGES_AHEAD : 0;
+    bool own = c->need.kind == NEED_RANGE && slice_equal(c->need.key, key_at(g, g->at));
+    uint32_t more = look_ahead(g) && own ? RANGES_AHEAD : 0;
     struct need need = c->need;
-    struct slice key = keep(c, key_at(g, g->at));
     size_t at = g->at;
 
-    for (struct need *n = &c->need; n; n = n->next)
-        n->key = key;
+    for (struct need *n = &c->need; n; n = n->kind == NEED_RANGE ? n->next : NULL)
+        n->key = keep(c, n->key);
     while (more-- > 0 && (at += 4 + key_at(g, at).n) < g->keys.n) {
         need.key = keep(c, key_at(g, at));
         ctx_need_range(c, &need);
@@ -189,17 +190,74 @@ struct reading {
     const struct ts_multi *m;
 };
 
-static void
-add_newest(struct reading *x, struct slice key, uint32_t id, const struct entry *e)
+/* With the series at g->at, those behind it whose open buckets have to be asked for as well. What is
+ * not in memory is passed over: its turn comes. */
+static enum ts_gathered
+ask(struct reading *x)
 {
-    const struct series *s = ts_series(e);
-    struct ts_part *p = &x->g->part;
-    struct ts_item *it = ts_part_add(p, key);
-    struct sample last;
-    uint8_t quality;
+    struct ts_gather *g = x->g;
 
+    ts_questions_clear(&g->questions);
+    for (size_t at = g->at; at < g->keys.n; at += 4 + key_at(g, at).n) {
+        struct slice name = key_at(g, at);
+        struct entry *e = head_find(&x->sh->db[x->c->db].head, head_hash(name), name);
+
+        if (e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) && ts_is_foreign(x->c, e) &&
+            !ts_questions_add(&g->questions, name, series_key_meta(entry_series(e))->source))
+            break;
+    }
+    return TS_GATHER_ASK;
+}
+
+static enum ts_gathered
+fail(struct reading *x, int rc)
+{
+    if (rc == -EAGAIN) {
+        need_more(x->g, x->c);
+        return TS_GATHER_NEED;
+    }
+    if (rc == -EBUSY)
+        resp_errorf(x->c->out, "ERR what '%s' needs from disk does not stay in the block cache "
+                               "(store-block-cache-bytes): ask for less at once", x->c->cmd->name);
+    else
+        ctx_error(x->c, ts_range_error(rc));
+    return TS_GATHER_FAILED;
+}
+
+/* The open bucket, where the source is another core's: TS_GATHER_DONE, *ret_open NULL = it is not. */
+static enum ts_gathered
+find_open(struct reading *x, struct slice name, const struct entry *e, struct ts_open *open,
+          const struct ts_open **ret_open)
+{
+    const struct ts_question *q;
+
+    *ret_open = NULL;
+    if (!x->m->latest || !ts_is_foreign(x->c, e))
+        return TS_GATHER_DONE;
+    q = ts_questions_find(&x->g->questions, name, series_key_meta(entry_series(e))->source);
+    if (q == NULL)
+        return ask(x);
+    if (q->rc < 0)
+        return fail(x, q->rc);
+    *open = (struct ts_open){.has = q->rc == 1, .sample = q->sample};
+    *ret_open = open;
+    return TS_GATHER_DONE;
+}
+
+static enum ts_gathered
+add_newest(struct reading *x, const struct key *k, uint32_t id, const struct entry *e,
+           const struct ts_open *open)
+{
+    struct ts_part *p = &x->g->part;
+    struct ts_item *it;
+    struct sample last;
+    int rc = ts_rule_newest(x->c, k, e, x->m->latest, open, &last);
+
+    if (rc < 0)
+        return fail(x, rc);
+    it = ts_part_add(p, k->name);
     put_labels(&p->bytes, x->c->proto, x->labels, id, x->m);
-    if (s && series_last(s, &last, &quality)) {
+    if (rc == 1) {
         resp_array(&p->bytes, 2);
         resp_int(&p->bytes, last.ts);
         resp_sample_value(&p->bytes, x->c->proto, last.value);
@@ -207,6 +265,7 @@ add_newest(struct reading *x, struct slice key, uint32_t id, const struct entry 
         resp_array(&p->bytes, 0);
     }
     ts_part_close(p, it, x->c->proto, NULL);
+    return TS_GATHER_DONE;
 }
 
 /* The rows stay a table: they are reduced with those of others. */
@@ -239,13 +298,15 @@ add_rows(struct reading *x, struct slice key, uint32_t id, struct series_table *
 /* RedisTimeSeries groups what it read forward, also for TS.MREVRANGE: sums depend on it in their last
  * digit. With a COUNT reading stops where it is reached, from the newest on. */
 static int
-read_member(struct reading *x, const struct key *k, const struct entry *e, struct series_table *t)
+read_member(struct reading *x, const struct key *k, const struct entry *e,
+            const struct ts_open *open, struct series_table *t)
 {
     struct ts_range r = x->m->r;
     bool turn = x->m->grouped && r.reverse && r.columns_n && r.count == UINT64_MAX;
     int rc;
 
     r.reverse = r.reverse && !turn;
+    r.open = open;
     rc = ts_range_read(x->c, k, e, &r, 0, t);
     if (rc == 0 && turn)
         series_table_reverse(t);
@@ -253,7 +314,8 @@ read_member(struct reading *x, const struct key *k, const struct entry *e, struc
 }
 
 static enum ts_gathered
-read_range(struct reading *x, struct key *k, uint32_t id, const struct entry *e)
+read_range(struct reading *x, const struct key *k, uint32_t id, const struct entry *e,
+           const struct ts_open *open)
 {
     struct series_table t = {.cols = ts_range_cols(&x->m->r, 0)};
     struct slice group;
@@ -261,27 +323,23 @@ read_range(struct reading *x, struct key *k, uint32_t id, const struct entry *e)
 
     if (x->m->grouped && !labels_value(x->labels, id, x->m->group_by, &group))
         return TS_GATHER_DONE;
-    rc = read_member(x, k, e, &t);
+    rc = read_member(x, k, e, open, &t);
     x->c->core->points_read += rc == 0 ? t.n : 0;
     if (rc == 0 && x->m->grouped)
         add_to_group(x, k->name, group, &t);
     else if (rc == 0 && !(x->m->exclude_empty && t.n == 0))
         add_rows(x, k->name, id, &t);
     series_table_fini(&t);
-    if (rc == 0)
-        return TS_GATHER_DONE;
-    if (rc == -EAGAIN) {
-        need_ranges(x->g, x->c);
-        return TS_GATHER_NEED;
-    }
-    ctx_error(x->c, ts_range_error(rc));
-    return TS_GATHER_FAILED;
+    return rc == 0 ? TS_GATHER_DONE : fail(x, rc);
 }
 
 static enum ts_gathered
 read_series(struct reading *x, struct slice name)
 {
+    const struct ts_open *open;
     uint64_t hash = head_hash(name);
+    enum ts_gathered r;
+    struct ts_open found;
     struct entry *e;
     struct key k;
     uint32_t id;
@@ -295,10 +353,10 @@ read_series(struct reading *x, struct slice name)
     if (e == NULL || e->type != ENTRY_SERIES || x->labels == NULL ||
         !labels_find(x->labels, name, hash, &id))
         return TS_GATHER_DONE;
-    if (x->m->is_range)
-        return read_range(x, &k, id, e);
-    add_newest(x, name, id, e);
-    return TS_GATHER_DONE;
+    r = find_open(x, name, e, &found, &open);
+    if (r != TS_GATHER_DONE)
+        return r;
+    return x->m->is_range ? read_range(x, &k, id, e, open) : add_newest(x, &k, id, e, open);
 }
 
 /* --- all of them ------------------------------------------------------------------------------- */
@@ -372,5 +430,6 @@ void
 ts_gather_fini(struct ts_gather *g)
 {
     buf_fini(&g->keys);
+    ts_questions_fini(&g->questions);
     ts_part_fini(&g->part);
 }

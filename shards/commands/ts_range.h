@@ -12,6 +12,12 @@
 #define TS_RANGE_TIMES_MAX 128     /* timestamps of FILTER_BY_TS */
 #define TS_RANGE_ROWS_MAX 1000000  /* rows of one reply */
 
+/* The open bucket of the rule that writes a series, where it was asked for before. */
+struct ts_open {
+    bool has;
+    struct sample sample;
+};
+
 /* A range, as asked. */
 struct ts_range {
     int64_t from, to; /* INT64_MIN, INT64_MAX for - and + */
@@ -30,6 +36,7 @@ struct ts_range {
     bool empty;
     bool expired_too; /* what retention hides is read as well */
     bool whole;       /* as in struct aggregation */
+    const struct ts_open *open; /* for LATEST; NULL: it is looked for */
 };
 
 /* The options that stand anywhere behind the two times at argument `at`. `series` lists of functions

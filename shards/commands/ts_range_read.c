@@ -327,21 +327,33 @@ ends_behind(const struct ts_range *r, const struct series *s)
     return s == NULL || !series_last(s, &last, &quality) || r->to > last.ts;
 }
 
+/* 1: x->latest is set, 0: there is none, or an error. */
+static int
+find_latest(struct range_reader *x, const struct entry *e)
+{
+    const struct ts_open *open = x->r->open;
+
+    if (!x->r->latest || x->r->type != TS_TYPE || !ends_behind(x->r, x->s))
+        return 0;
+    if (open == NULL)
+        return ts_rule_latest(x->c, x->k, e, &x->latest);
+    x->latest = open->sample;
+    return open->has;
+}
+
 int
 ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const struct ts_range *r,
               uint32_t i, struct series_table *out)
 {
     const struct series_key *sk = entry_series(e);
     struct range_reader x = {.c = c, .k = k, .s = series_find(sk, r->type), .r = r, .out = out};
+    int rc;
 
     ASSERT(out->cols == ts_range_cols(r, i) && out->n == 0);
-    if (r->latest && r->type == TS_TYPE && ends_behind(r, x.s)) {
-        int rc = ts_rule_latest(c, k, e, &x.latest);
-
-        if (rc < 0)
-            return rc;
-        x.has_latest = rc == 1;
-    }
+    rc = find_latest(&x, e);
+    if (rc < 0)
+        return rc;
+    x.has_latest = rc == 1;
     if (x.s == NULL && !x.has_latest)
         return 0;
     x.visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_settings(sk), x.s);

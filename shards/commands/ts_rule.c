@@ -311,3 +311,28 @@ ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
         return -EAGAIN;
     return from ? ts_rule_open(c, &from_key, from, k->name, ret_sample) : 0;
 }
+
+int
+ts_rule_newest(struct ctx *c, const struct key *k, const struct entry *e, bool latest,
+               const struct ts_open *open, struct sample *ret_sample)
+{
+    const struct series *s = ts_series(e);
+    struct sample written = {0}, bucket = {0};
+    uint8_t quality;
+    bool has = s && series_last(s, &written, &quality);
+    int rc = 0;
+
+    if (open) {
+        bucket = open->sample;
+        rc = open->has;
+    } else if (latest) {
+        rc = ts_rule_latest(c, k, e, &bucket);
+    }
+    if (rc < 0)
+        return rc;
+    if (rc == 1 && !(has && written.ts == bucket.ts))
+        *ret_sample = bucket;
+    else if (has)
+        *ret_sample = written;
+    return rc == 1 || has;
+}

@@ -60,4 +60,11 @@ int ts_rule_open(struct ctx *c, const struct key *from_key, const struct entry *
 int ts_rule_latest(struct ctx *c, const struct key *k, const struct entry *e,
                    struct sample *ret_sample);
 
+/* The newest point of a series; with `latest` the open bucket of its rule counts as the newest, unless
+ * it was written meanwhile. `open` may say already which that is. 1, 0 = there is none, or an error
+ * as of ts_rule_open. */
+struct ts_open;
+int ts_rule_newest(struct ctx *c, const struct key *k, const struct entry *e, bool latest,
+                   const struct ts_open *open, struct sample *ret_sample);
+
 #endif

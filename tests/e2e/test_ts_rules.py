@@ -186,6 +186,91 @@ def test_random_writes_and_deletions_leave_what_the_rules_say(t):
             check(c, s, d0, d1)
 
 
+def destinations(c, cores, n):
+    """n sources and destinations, on every pair of cores; all labelled."""
+    names = []
+    for i in range(n):
+        source = keys_on(i % cores, cores, 1, "s%d_" % i)[0]
+        dest = keys_on(i // 2 % cores, cores, 1, "d%d_" % i)[0]
+        eq(c("TS.CREATE", source), "OK")
+        eq(c("TS.CREATE", dest, "LABELS", "kind", "d", "half", i % 2), "OK")
+        eq(c("TS.CREATERULE", source, dest, MB, ("sum", "max", "twa")[i % 3], 10), "OK")
+        names.append((source, dest))
+    return names
+
+
+LATEST_RANGES = [(), (MB, "max", 20), ("FILTER_BY_VALUE", 0, 100), (MB, "last", 7, "EMPTY")]
+
+
+def check_latest_of_many(c, names):
+    dests = sorted(d.encode() for _, d in names)
+    got = c.ok("TS.MGET", "LATEST", "FILTER", "kind=d")
+    eq(list(got), dests)
+    eq([v[1] for v in got.values()], [c.ok("TS.GET", d, "LATEST") for d in dests])
+    for name in ("RANGE", "REVRANGE"):
+        for args in LATEST_RANGES:
+            got = c.ok("TS.M" + name, "-", "+", "LATEST", *args, "FILTER", "kind=d")
+            eq(list(got), dests)
+            eq(str([v[2] for v in got.values()]),
+               str([c.ok("TS." + name, d, "-", "+", "LATEST", *args) for d in dests]), (name, args))
+    grouped = c.ok("TS.MRANGE", "-", "+", "LATEST", "FILTER", "kind=d", "GROUPBY", "half", "REDUCE",
+                   "count")
+    eq(sum(row[1] for g in grouped.values() for row in g[3]),
+       sum(len(c.ok("TS.RANGE", d, "-", "+", "LATEST")) for d in dests))
+
+
+def test_latest_of_many_series_wherever_their_sources_are(t):
+    for cores in (1, 2):
+        server = t.server(cores=cores)
+        c = server.client(proto=3)
+        names = destinations(c, cores, 14)
+        for i, (source, _) in enumerate(names):
+            if i % 7 != 6:  # some sources are empty
+                c.pipe([("TS.ADD", source, ts, t.random.randrange(100)) for ts in range(i, 95 + 3 * i, 3)])
+        check_latest_of_many(c, names)
+        eq(c("TS.MGET", "FILTER", "kind=d")[names[0][1].encode()][1], c.ok("TS.GET", names[0][1]))
+        c.ok("MULTI")
+        c("TS.MGET", "LATEST", "FILTER", "kind=d")
+        eq(c("EXEC")[0], c.ok("TS.MGET", "LATEST", "FILTER", "kind=d"))
+        eq(c("SAVE"), "OK")
+        server.restart()  # keys and points are only on disk
+        c = server.client(proto=3)
+        got = c.ok("TS.MRANGE", "-", "+", "LATEST", "FILTER", "kind=d")
+        eq([v[2] for v in got.values()], [c.ok("TS.RANGE", d, "-", "+", "LATEST") for d in got])
+        server.restart()
+        c = server.client(proto=3)
+        check_latest_of_many(c, names)
+        c.ok("DEL", names[1][0])  # a source that is gone has no open bucket
+        check_latest_of_many(c, names)
+
+
+def test_latest_of_many_series_while_buckets_are_written(t):
+    server = t.server(cores=2)
+    c = server.client(proto=3)
+    names = destinations(c, 2, 12)
+    failures = []
+
+    def write(n):
+        try:
+            mine = server.client()
+            for ts in range(0, 1200, 3):
+                mine.pipe([("TS.ADD", s, ts, 1) for s, _ in names[n::2]])
+        except BaseException as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for rows in c.ok("TS.MRANGE", "-", "+", "LATEST", "FILTER", "kind=d").values():
+            stamps = [row[0] for row in rows[2]]
+            eq(stamps, [10 * i for i in range(len(stamps))], "each bucket once, and none missing")
+    for thread in threads:
+        thread.join(60)
+    assert not failures, failures
+    check_latest_of_many(c, names)
+
+
 def fields(reply):
     return {reply[i].decode() if isinstance(reply[i], bytes) else reply[i]: reply[i + 1]
             for i in range(0, len(reply), 2)}
