@@ -203,7 +203,7 @@ ask(struct reading *x)
         struct entry *e = head_find(&x->sh->db[x->c->db].head, head_hash(name), name);
 
         if (e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) && ts_is_foreign(x->c, e) &&
-            !ts_questions_add(&g->questions, name, series_key_meta(entry_series(e))->source))
+            !ts_questions_add(&g->questions, name, series_key_settings(entry_series(e))->source))
             break;
     }
     return TS_GATHER_ASK;
@@ -234,7 +234,7 @@ find_open(struct reading *x, struct slice name, const struct entry *e, struct ts
     *ret_open = NULL;
     if (!x->m->latest || !ts_is_foreign(x->c, e))
         return TS_GATHER_DONE;
-    q = ts_questions_find(&x->g->questions, name, series_key_meta(entry_series(e))->source);
+    q = ts_questions_find(&x->g->questions, name, series_key_settings(entry_series(e))->source);
     if (q == NULL)
         return ask(x);
     if (q->rc < 0)

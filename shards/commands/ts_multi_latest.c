@@ -16,7 +16,7 @@
 bool
 ts_is_foreign(const struct ctx *c, const struct entry *e)
 {
-    const struct series_meta *m = series_key_meta(entry_series(e));
+    const struct series_meta *m = series_key_settings(entry_series(e));
 
     return m->has_source &&
            !ctx_has_shard(c, shard_slot_owner(key_slot(m->source), c->core->ncores));
