@@ -37,11 +37,11 @@ parse_on_duplicate(struct ctx *c, uint8_t *ret_policy)
     if (at == 0)
         return true;
     if (at + 1 >= c->argc) {
-        ctx_error(c, "ERR TSDB: Couldn't parse ON_DUPLICATE");
+        ctx_error(c, "ERR TSDB: Couldn't parse DUPLICATE_POLICY");
         return false;
     }
     if (!ts_parse_policy(c, c->argv[at + 1], ret_policy)) {
-        ctx_error(c, "ERR TSDB: Unknown ON_DUPLICATE");
+        ctx_error(c, "ERR TSDB: Unknown DUPLICATE_POLICY");
         return false;
     }
     return true;

@@ -156,21 +156,28 @@ looks_like_number(struct slice s)
     return s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9';
 }
 
+/* Does a duration stand where one of several lists should, or a list where the duration should? */
+static bool
+is_miscounted(const struct range_args *a)
+{
+    struct slice behind = has_arg(a, a->bucket) ? arg(a, a->bucket) : SLICE("");
+    enum aggregate fn;
+
+    for (uint32_t i = 1; i < a->series && has_arg(a, a->aggregation + 1 + i); i++)
+        if (looks_like_number(arg(a, a->aggregation + 1 + i)))
+            return true;
+    return a->series > 1 && aggregate_parse(behind, &fn);
+}
+
 /* One list for each series, then the duration. */
 static bool
 parse_lists(struct range_args *a)
 {
     struct ts_columns *col = scratch_alloc(&a->c->core->scratch, a->series * sizeof(*col));
 
-    for (uint32_t i = 0; i < a->series; i++) {
-        uint32_t at = a->aggregation + 1 + i;
-
-        if (i > 0 && looks_like_number(arg(a, at)))
-            return refuse(a, "ERR TSDB: the number of AGGREGATION arguments must be equal to "
-                             "numkeys");
-        if (!parse_list(a, arg(a, at), &col[i]))
+    for (uint32_t i = 0; i < a->series; i++)
+        if (!parse_list(a, arg(a, a->aggregation + 1 + i), &col[i]))
             return false;
-    }
     a->r->columns = col;
     a->r->columns_n = a->series;
     return true;
@@ -183,6 +190,8 @@ parse_aggregation(struct range_args *a)
     if (a->aggregation == 0)
         return true;
     a->bucket = a->aggregation + 1 + a->series;
+    if (is_miscounted(a))
+        return refuse(a, "ERR TSDB: the number of AGGREGATION arguments must be equal to numkeys");
     if (!has_arg(a, a->bucket))
         return refuse(a, "ERR TSDB: Couldn't parse AGGREGATION");
     return parse_lists(a) && parse_bucket(a);

@@ -160,7 +160,8 @@ read_backfill(struct ctx *c, const struct key *k, const struct entry *e,
 {
     struct ts_columns col = {.fn = {r->aggregator}, .n = 1};
     struct ts_range q = {.from = INT64_MIN, .type = TS_TYPE, .count = TS_BACKFILL_MAX + 1,
-                         .columns = &col, .columns_n = 1, .bucket = r->bucket, .align = r->align};
+                         .columns = &col, .columns_n = 1, .bucket = r->bucket, .align = r->align,
+                         .whole = true};
     struct sample last;
     uint8_t quality;
     int64_t open;

@@ -130,6 +130,8 @@ def test_points_are_added_and_the_newest_is_told(t):
     refused(c("TS.ADD", "k", -5, 1), "ERR TSDB: invalid timestamp, must be a nonnegative integer")
     refused(c("TS.ADD", "k", "5x", 1), "ERR TSDB: invalid timestamp")
     refused(c("TS.ADD", "k", 5, "inf"), "ERR TSDB: invalid value")
+    refused(c("TS.ADD", "k", 5, 1, "ON_DUPLICATE"), "ERR TSDB: Couldn't parse DUPLICATE_POLICY")
+    refused(c("TS.ADD", "k", 5, 1, "ON_DUPLICATE", "x"), "ERR TSDB: Unknown DUPLICATE_POLICY")
     eq([p[0] for p in c("TSDB_GET", "k", "-", "+")], [1000, 2000, 3000, now])
     c("SET", "str", "x")
     refused(c("TS.ADD", "str", 5, 1), "ERR TSDB: the key is not a TSDB key")

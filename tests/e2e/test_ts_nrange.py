@@ -110,14 +110,18 @@ def test_errors(t):
     c.ok("SET", "s", "x")
     arity = Error("ERR wrong number of arguments for 'ts.nrange' command")
     number = Error("ERR TSDB: numkeys must be a positive integer")
+    lists = Error("ERR TSDB: the number of AGGREGATION arguments must be equal to numkeys")
     for args, want in (
             (("0", "a", "-", "+"), number), (("-1", "a", "-", "+"), number),
             (("x", "a", "-", "+"), number), (("1", "a", "-"), arity), (("3", "a", "-", "+"), arity),
             (("2", "a", "-", "+"), arity), (("99999999999", "a", "-", "+"), arity),
             (("2", "a", "none", "-", "+"), Error("ERR TSDB: the key does not exist")),
             (("1", "a", "x", "+"), Error("ERR TSDB: wrong fromTimestamp")),
-            (("2", "a", "a", "-", "+", "AGGREGATION", "avg", 5, "EMPTY"),
-             Error("ERR TSDB: the number of AGGREGATION arguments must be equal to numkeys"))):
+            (("2", "a", "a", "-", "+", "AGGREGATION", "avg", 5, "EMPTY"), lists),
+            (("2", "a", "a", "-", "+", "AGGREGATION", "avg", 5), lists),
+            (("2", "a", "a", "-", "+", "AGGREGATION", "avg", "avg", "avg", 5), lists),
+            (("2", "a", "a", "-", "+", "AGGREGATION", "avg", "avg", "x"),
+             Error("ERR TSDB: Couldn't parse AGGREGATION"))):
         eq(c("TS.NRANGE", *args), want, args)
     holds(str(c("TS.NRANGE", 2, "a", "s", "-", "+")), "WRONGTYPE")
     holds(str(c("TS.NRANGE", 1025, *["a"] * 1025, "-", "+")), "at most 1024 keys")

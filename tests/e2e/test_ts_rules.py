@@ -130,6 +130,9 @@ def test_areas_of_twa_reach_to_the_ends_of_their_buckets(t):
         ts = newest + t.random.randrange(1, 9)
         eq(c("TS.ADD", "s", ts, t.random.uniform(-5, 5)), ts)
     eq(points(c, "d"), closed(c, "s", "twa", 5))
+    c("TS.CREATE", "b")
+    eq(c("TS.CREATERULE", "s", "b", MB, "twa", 5, "BACKFILL"), "OK")
+    eq(points(c, "b"), points(c, "d"))
 
 
 def test_retention_shorter_than_a_bucket_loses_nothing_of_it(t):
