@@ -296,12 +296,21 @@ def sees_ts_ignore(t, s, c):
         set_live(c, name, old)
 
 
+def sees_blocked_clients_max(t, s, c):
+    old = value(c, "blocked-clients-max")
+    set_live(c, "blocked-clients-max", 0)
+    holds(str(c("TS.READ", "absent", 0, "BLOCK", 0, 1)), "blocked-clients-max")
+    set_live(c, "blocked-clients-max", old)
+    eq(c("TS.READ", "absent", 0, "BLOCK", 1, 1), [])
+
+
 def is_only_kept(t, s, c):
     """What it does is a matter of degree: other tests look at it."""
 
 
 EFFECTS = {
     "requirepass": sees_requirepass, "timeout": sees_timeout, "loglevel": sees_loglevel,
+    "blocked-clients-max": sees_blocked_clients_max,
     "hz": sees_turns("hz", 10, 500), "busy-poll-us": sees_turns("busy-poll-us", 0, 1000000),
     "appendfsync": sees_appendfsync,
     "checkpoint-journal-bytes": sees_checkpoints("checkpoint-journal-bytes", "1mb"),
