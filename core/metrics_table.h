@@ -72,6 +72,8 @@
         "EXECs that ran nothing because a watched key had changed.")                               \
     ROW(txn_cross_core, "txn_cross_core", COUNTER, "transactions", STATS,                          \
         "Atomic groups whose keys belong to more than one core.")                                  \
+    ROW(txn_fetches, "txn_fetches", COUNTER, "reads", STATS,                                       \
+        "Times a transaction waited half way, its cores locked, for what only the disk had.")      \
                                                                                                    \
     ROW(journal_batches, "journal_batches", COUNTER, "writes", PERSISTENCE,                        \
         "Journal writes that completed.")                                                          \

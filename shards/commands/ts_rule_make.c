@@ -259,8 +259,11 @@ cmd_ts_createrule(struct ctx *c)
         return;
     if (backfill && !backfill_ready(c, &k, e, &to_key, to, &r, &t))
         goto end;
-    if (c->probe)
+    if (c->probe) {
+        /* What follows in the transaction may write to what the destination writes to. */
+        ts_rules_all_ready(c, &to_key, to);
         goto end;
+    }
     if (n == SERIES_RULES_MAX) {
         resp_errorf(c->out, "ERR TSDB: a series can have at most %d rules", SERIES_RULES_MAX);
         goto end;

@@ -29,6 +29,9 @@ struct exec_waiter {
     /* The request is not run again within again(): it keeps the lists of rows that were made for it
      * and what is held in the block cache, and gives them back itself. */
     bool keeps_rows;
+    /* A transaction that has leased the shard waits, and touches nothing of it meanwhile: what was
+     * fetched may be brought into its memory. */
+    bool holds_lease;
     struct row_list *rows;
     struct store_hold *held;
     struct shard_waiter lease;

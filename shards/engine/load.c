@@ -297,14 +297,14 @@ load_lease_over(struct shard_waiter *w, struct shard *sh)
     load_finish(l);
 }
 
-/* The entry may only be built while the shard is ours. */
+/* The entry may only be built while the shard is ours, or lies still. */
 static void
 load_done(struct offload_job *job)
 {
     struct load *l = container_of(job, struct load, job);
     struct load_lease *ll;
 
-    if (shard_available(l->need.sh)) {
+    if (l->waiter->holds_lease || shard_available(l->need.sh)) {
         load_finish(l);
         return;
     }

@@ -198,7 +198,8 @@ txn_write_group(struct txn *t)
         record_group(&t->parts[i].sh->journal, shards, lsns, t->parts_n);
 }
 
-/* False: it needs what the gates found in the cache a moment ago. */
+/* False: it needs what the gates found in the cache a moment ago, or what they could not know of. It
+ * has done nothing, and that is noted. */
 static bool
 txn_run_command(struct txn *t, struct queued_command *q)
 {
@@ -212,6 +213,7 @@ txn_run_command(struct txn *t, struct queued_command *q)
         return true;
     }
     buf_cut(&t->reply, before);
+    txn_note_needs(t, &c.need);
     return false;
 }
 
@@ -238,49 +240,98 @@ txn_changed_nothing(const struct txn *t, const struct queued_command *last)
     return !t->writes;
 }
 
-/* False: it has to start over. Between the gates and this a checkpoint may have brought a new file to
- * the store, or the reads of another core pushed blocks out of the cache they share. What changes
- * nothing is run again; what may have changed something says which of its commands was not done. */
-static bool
+static uint32_t
+fetches_max(const struct queued_command *q)
+{
+    return EXEC_ATTEMPTS_MAX + q->argc / NEED_KEYS_MAX;
+}
+
+/* Between the gates and this a checkpoint may have brought a new file to the store, or the reads of
+ * another core pushed blocks out of the cache they share; and what a command needs may depend on those
+ * ahead of it. What has changed nothing starts over. Else the transaction stays where it is, with
+ * everything leased, and the journals, whose open batches have a part of it, wait (core.c). */
+static enum txn_step
+txn_stopped(struct txn *t, struct queued_command *q)
+{
+    if (txn_changed_nothing(t, q) && ++t->attempts < TXN_ATTEMPTS_MAX)
+        return TXN_STARTS_OVER;
+    if (txn_can_fetch(t) && t->fetches++ < fetches_max(q)) {
+        t->at = q;
+        return TXN_FETCHES;
+    }
+    txn_forget_needs(t);
+    resp_errorf(&t->reply, "ERR what '%s' needs from disk cannot be read, or does not stay in the block "
+                           "cache: nothing of this command was done", q->cmd->name);
+    return TXN_GOES_ON;
+}
+
+static enum txn_step
+txn_run_from(struct txn *t, struct queued_command *q)
+{
+    enum txn_step step = TXN_GOES_ON;
+
+    for (; q && step == TXN_GOES_ON; q = q->next) {
+        if (unlikely(!txn_run_command(t, q)))
+            step = txn_stopped(t, q);
+        if (step == TXN_GOES_ON)
+            t->fetches = 0;
+    }
+    return step;
+}
+
+static enum txn_step
 txn_run_commands(struct txn *t)
 {
     if (txn_refused(t))
-        return true;
+        return TXN_GOES_ON;
     if (txn_watch_broken(t)) {
         resp_null_array(&t->reply, t->session->proto);
         metrics_inc(&t->core->metrics, txn_aborted);
-        return true;
+        return TXN_GOES_ON;
     }
     txn_begin_reply(t);
-    for (struct queued_command *q = t->commands; q; q = q->next) {
-        if (likely(txn_run_command(t, q)))
-            continue;
-        if (txn_changed_nothing(t, q) && ++t->attempts < TXN_ATTEMPTS_MAX)
-            return false;
-        resp_error(&t->reply, "ERR stored blocks left the cache meanwhile, nothing of this "
-                              "command was done: try again");
-    }
-    return true;
+    return txn_run_from(t, t->commands);
 }
 
-/* Everything is leased. */
-void
-txn_try(struct txn *t)
+static void
+txn_over(struct txn *t, enum txn_step step)
 {
-    if (!txn_gates(t)) {
-        if (t->attempts < TXN_ATTEMPTS_MAX) {
-            txn_retreat(t);
-            return;
-        }
-        for (uint32_t i = 0; i < t->parts_n; i++)
-            txn_part_forget_need(&t->parts[i]);
-        resp_error(&t->reply, "ERR what the transaction needs from disk cannot be read, or does not stay in memory: "
-                              "make it smaller, or raise maxmemory or store-block-cache-bytes");
-    } else if (!txn_run_commands(t)) {
+    if (step == TXN_FETCHES) {
+        txn_fetch(t);
+        return;
+    }
+    if (step == TXN_STARTS_OVER) {
         buf_cut(&t->reply, 0);
         txn_retreat(t);
         return;
     }
     txn_watch_end(t);
     txn_release(t);
+}
+
+/* What the command at t->at needs is there. */
+void
+txn_resume(struct txn *t)
+{
+    txn_forget_needs(t);
+    txn_over(t, txn_run_from(t, t->at));
+}
+
+/* Everything is leased. */
+void
+txn_try(struct txn *t)
+{
+    enum txn_step step = TXN_GOES_ON;
+
+    if (txn_gates(t)) {
+        step = txn_run_commands(t);
+    } else if (t->attempts < TXN_ATTEMPTS_MAX) {
+        step = TXN_STARTS_OVER;
+    } else {
+        txn_forget_needs(t);
+        resp_error(&t->reply, "ERR what the transaction needs from disk cannot be read, or does not "
+                              "stay in memory: make it smaller, or raise maxmemory or "
+                              "store-block-cache-bytes");
+    }
+    txn_over(t, step);
 }

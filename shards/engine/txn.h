@@ -4,7 +4,9 @@
  * transactions cannot wait for each other), which makes it the only one to touch their data; passes
  * the gates for all of them (memory, journal room, keys to fetch: when one is shut it gives all back,
  * waits, and starts over, nothing having been done); runs the commands to their end as if everything
- * were local; gives the leases back; and answers when every shard's part is durable.
+ * were local; gives the leases back; and answers when every shard's part is durable. A command that
+ * misses something of the store although the gates were passed has it fetched where the transaction
+ * stands: the leases stay, and a leased shard's open batch is not written (core.c).
  *
  * Crash: with more than one shard each journal gets a GROUP record first, in the same batch as what
  * follows, that names every participant and the LSN of its part. Recovery takes a part only if every

@@ -27,12 +27,6 @@ gate_key(void *arg, uint32_t index)
     g->open = false;
 }
 
-static const struct need *
-next_need(const struct need *need)
-{
-    return need->kind == NEED_RANGE ? need->next : NULL;
-}
-
 /* Does the handler miss stored blocks? Asked before anything is changed. */
 static bool
 gate_ranges(struct txn *t, struct queued_command *q)
@@ -47,13 +41,7 @@ gate_ranges(struct txn *t, struct queued_command *q)
     buf_cut(&t->reply, before);
     if (c.need.kind == NEED_NOTHING)
         return true;
-    if (c.need.kind == NEED_SHARD) {
-        t->wanted[c.need.sh->id / 64] |= 1ull << (c.need.sh->id % 64);
-        t->widens = true;
-        return false;
-    }
-    for (const struct need *need = &c.need; need; need = next_need(need))
-        txn_part_note_need(txn_part_of(t, need->sh), need);
+    txn_note_needs(t, &c.need);
     return false;
 }
 

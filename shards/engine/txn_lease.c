@@ -116,6 +116,32 @@ txn_part_note_need(struct txn_part *p, const struct need *need)
         part_note_key(p, need->more[i]);
 }
 
+static const struct need *
+next_need(const struct need *need)
+{
+    return need->kind == NEED_RANGE ? need->next : NULL;
+}
+
+void
+txn_note_needs(struct txn *t, const struct need *need)
+{
+    if (need->kind == NEED_SHARD) {
+        t->wanted[need->sh->id / 64] |= 1ull << (need->sh->id % 64);
+        t->widens = true;
+        return;
+    }
+    for (; need; need = next_need(need))
+        txn_part_note_need(txn_part_of(t, need->sh), need);
+}
+
+void
+txn_forget_needs(struct txn *t)
+{
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        txn_part_forget_need(&t->parts[i]);
+    t->widens = false;
+}
+
 /* --- starting over: give back, wait for what is missing, lease again ------------------------------- */
 
 static void
@@ -163,6 +189,7 @@ retreat_run(struct mesh_msg *m)
     shard_unlease(p->sh);
     p->fetched.again = obstacle_gone;
     p->fetched.keeps_rows = true;
+    p->fetched.holds_lease = false;
     c.need = part_need(p, keys);
     if (p->obstacle != EXEC_DONE)
         exec_wait(&c, p->obstacle, &p->fetched);
@@ -208,10 +235,9 @@ txn_widen(struct txn *t)
 static void
 retreat_over(struct txn *t)
 {
-    for (uint32_t i = 0; i < t->parts_n; i++)
-        txn_part_forget_need(&t->parts[i]);
     if (t->widens)
         txn_widen(t);
+    txn_forget_needs(t);
     t->leased_n = 0;
     txn_lease_next(t);
 }
@@ -231,4 +257,58 @@ txn_retreat(struct txn *t)
     t->attempts += fetches;
     for (uint32_t i = 0; i < n; i++)
         txn_part_call(&t->parts[i], retreat_run);
+}
+
+/* --- fetching with everything leased ---------------------------------------------------------------- */
+
+static bool
+part_fetches(const struct txn_part *p)
+{
+    return p->obstacle == EXEC_NEED;
+}
+
+/* A count may wait for a checkpoint, and that for the lease. */
+bool
+txn_can_fetch(const struct txn *t)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < t->parts_n; i++) {
+        const struct txn_part *p = &t->parts[i];
+
+        any = any || part_fetches(p);
+        if (part_fetches(p) && p->need.kind != NEED_RANGE && p->need.kind != NEED_KEY &&
+            p->need.kind != NEED_ROWS)
+            return false;
+    }
+    return any && !t->widens;
+}
+
+static void
+fetch_run(struct mesh_msg *m)
+{
+    struct txn_part *p = container_of(m, struct txn_part, msg);
+    struct slice keys[NEED_KEYS_MAX];
+    struct need need = part_need(p, keys);
+
+    p->fetched.again = obstacle_gone;
+    p->fetched.keeps_rows = true;
+    p->fetched.holds_lease = true;
+    load_start(p->sh->core, &need, &p->fetched);
+    txn_part_reply(p);
+}
+
+void
+txn_fetch(struct txn *t)
+{
+    uint32_t n = t->parts_n;
+
+    t->next = txn_resume;
+    t->pending = 0;
+    for (uint32_t i = 0; i < n; i++)
+        t->pending += 2 * part_fetches(&t->parts[i]);
+    metrics_inc(&t->core->metrics, txn_fetches);
+    for (uint32_t i = 0; i < n; i++)
+        if (part_fetches(&t->parts[i]))
+            txn_part_call(&t->parts[i], fetch_run);
 }

@@ -33,6 +33,13 @@ struct txn_part {
     uint32_t need_n;
 };
 
+/* How it goes on once its commands have run, or could not. */
+enum txn_step {
+    TXN_GOES_ON,     /* to its answer */
+    TXN_STARTS_OVER, /* nothing was done: gives all back, waits for what was noted, leases again */
+    TXN_FETCHES,     /* keeps the leases, and goes on at t->at when what was noted is there */
+};
+
 struct txn {
     struct session *session;
     struct core *core;
@@ -50,6 +57,8 @@ struct txn {
     uint32_t pending;                /* replies and notices until ... */
     void (*next)(struct txn *t);
     uint32_t attempts;
+    struct queued_command *at; /* it goes on here once what was fetched has come; and how often */
+    uint32_t fetches;          /* that was for this one command */
     uint64_t shards[SHARD_SET_WORDS]; /* the participants */
     uint64_t wanted[SHARD_SET_WORDS];
     txn_answer_fn answer; /* NULL: the reply is the session's next one */
@@ -58,8 +67,9 @@ struct txn {
     struct txn_part parts[]; /* ascending; room for every core */
 };
 
-/* txn.c: every shard is leased. */
+/* txn.c: every shard is leased; what the command at t->at needed was fetched meanwhile. */
 void txn_try(struct txn *t);
+void txn_resume(struct txn *t);
 /* The context of one of its commands. */
 struct ctx txn_ctx(struct txn *t, struct queued_command *q);
 
@@ -73,6 +83,13 @@ struct txn_part *txn_part_of(struct txn *t, const struct shard *sh);
 /* Notes what is missing. Keys and ranges are gathered, of everything else the first is taken. */
 void txn_part_note_need(struct txn_part *p, const struct need *need);
 void txn_part_forget_need(struct txn_part *p);
+/* Everything that a handler misses, with their parts; another shard counts as missing. */
+void txn_note_needs(struct txn *t, const struct need *need);
+void txn_forget_needs(struct txn *t);
+/* Can what was noted be fetched without giving the leases back? */
+bool txn_can_fetch(const struct txn *t);
+/* Does so; txn_resume follows. */
+void txn_fetch(struct txn *t);
 
 /* txn_gate.c: can it run now? False: the obstacles are noted. */
 bool txn_gates(struct txn *t);
