@@ -18,7 +18,7 @@
  *
  * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
  * database; store_iter reads ranges; store_env is what all databases share, store_options how one
- * is set up; store_health is about full disks and reopening, store_error about RocksDB's texts,
+ * is set up, store_wal what a start leaves behind; store_health is about full disks and reopening, store_error about RocksDB's texts,
  * store_monitor and store_stats about what it says of itself; row and row_slot make the keys.
  */
 #include "shards/store/store_priv.h"
@@ -70,7 +70,10 @@ store_open_db(struct store *s, struct store_error *err)
         return store_error_errno(err, "cannot run on the background CPUs", -r);
     s->db = rocksdb_open(s->options, s->dir, &message);
     store_env_leave(&before);
-    return message ? store_error_take(err, message) : 0;
+    if (message)
+        return store_error_take(err, message);
+    store_sweep_wals(s->dir);
+    return 0;
 }
 
 int

@@ -107,6 +107,9 @@ void store_options_free(struct store *s);
 
 /* Opens s->db. */
 int store_open_db(struct store *s, struct store_error *err);
+/* Of an open database: removes the empty files of earlier opens. What cannot be removed stays for the
+ * next one. */
+void store_sweep_wals(const char *dir);
 
 /* Readers of s->db stand between these two. False: it is being reopened (never with `wait`). */
 bool store_enter(struct store *s, bool wait);

@@ -1,4 +1,6 @@
 """Starting, answering, stopping."""
+import os
+
 from pinstripe import eq, holds
 from resp import info
 
@@ -23,3 +25,18 @@ def test_everything_is_there_after_an_orderly_restart(t):
     c = s.client()
     eq(c.pipe([("GET", "k%d" % i) for i in range(1000)]), [b"v%d" % i for i in range(1000)])
     eq(c("DBSIZE"), 1000)
+
+
+def test_starts_leave_no_files_behind(t):
+    """The database of a core begins files of its own at every start."""
+    s, counts = t.server(), []
+    for i in range(10):
+        eq(s.client().ok("INCR", "starts"), i + 1)
+        if i % 2:
+            s.kill9()
+            s.start()
+        else:
+            s.restart()
+        counts.append(sum(len(files) for _, _, files in os.walk(os.path.join(s.root, "data"))))
+    assert max(counts) < 30, counts
+    eq(s.client().ok("GET", "starts"), b"10")

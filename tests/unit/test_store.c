@@ -1,5 +1,7 @@
 #include "store_fixture.h"
 
+#include <dirent.h>
+
 #define ROWS_MANY 200000
 #define BIG_BYTES (8 * MIB)
 
@@ -57,6 +59,41 @@ Test(store, many_rows_are_there_after_reopen_and_overwrite)
     expect_all(&f, ROWS_MANY, "second");
     fixture_expect(&f, "key:", NULL);
     fixture_expect(&f, "zzz", NULL);
+    fixture_fini(&f);
+}
+
+static unsigned
+files_in(const char *dir)
+{
+    DIR *d = opendir(dir);
+    unsigned n = 0;
+
+    cr_assert(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+Test(store, opening_again_and_again_leaves_no_files_behind)
+{
+    struct store_fixture f;
+    unsigned early;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < 3; i++) {
+        fixture_put(&f, "k", "v");
+        store_compact_all(f.s);
+        fixture_reopen(&f);
+    }
+    early = files_in(f.dir);
+    for (unsigned i = 0; i < 10; i++) {
+        fixture_put(&f, "k", "v");
+        store_compact_all(f.s);
+        fixture_reopen(&f);
+    }
+    cr_assert_leq(files_in(f.dir), early);
+    fixture_expect(&f, "k", "v");
     fixture_fini(&f);
 }
 
