@@ -41,20 +41,22 @@ name_drop(struct labels *x, uint32_t id)
     id_give(x->memory.arena, &x->name, id);
 }
 
-/* The key of a label: the number of its name, then its value. */
 static struct slice
 pair_key(char *bytes, uint32_t name, struct slice value)
 {
-    put_le32(bytes, name);
+    uint32_t n = pair_key_name_bytes(name);
+
+    for (uint32_t i = 0; i < n; i++, name >>= 7)
+        bytes[i] = (char)(name & 0x7f) | (char)(i + 1 < n ? 0x80 : 0);
     if (value.n)
-        memcpy(bytes + 4, value.p, value.n);
-    return (struct slice){bytes, 4 + value.n};
+        memcpy(bytes + n, value.p, value.n);
+    return (struct slice){bytes, n + value.n};
 }
 
 uint32_t
 pair_find(const struct labels *x, uint32_t name, struct slice value)
 {
-    char bytes[4 + SERIES_LABEL_BYTES_MAX];
+    char bytes[PAIR_KEY_BYTES_MAX];
     const struct entry *e;
     struct slice key;
 
@@ -69,7 +71,7 @@ void
 pair_prefetch(const struct labels *x, const struct series_label *l)
 {
     uint32_t name = name_find(x, l->name);
-    char bytes[4 + SERIES_LABEL_BYTES_MAX];
+    char bytes[PAIR_KEY_BYTES_MAX];
 
     if (name != LABEL_NONE)
         head_prefetch(&x->pairs, head_hash(pair_key(bytes, name, l->value)));
@@ -106,7 +108,7 @@ uint32_t
 pair_get(struct labels *x, const struct series_label *l)
 {
     uint32_t name = name_get(x, l->name), id = pair_find(x, name, l->value);
-    char bytes[4 + SERIES_LABEL_BYTES_MAX];
+    char bytes[PAIR_KEY_BYTES_MAX];
     struct label_pair *p;
     struct slice key;
 

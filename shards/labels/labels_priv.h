@@ -107,13 +107,24 @@ pair_at(const struct labels *x, uint32_t id)
     return id_at(&x->pair, id);
 }
 
-/* Bytes of a label, in the index. */
+/* The key of a label is the number of its name, most often one byte, and its value: a label that few
+ * series bear should take little. */
+#define PAIR_KEY_BYTES_MAX (5 + SERIES_LABEL_BYTES_MAX)
+
+static inline uint32_t
+pair_key_name_bytes(uint32_t name)
+{
+    return name < 1 << 7 ? 1 : name < 1 << 14 ? 2 : name < 1 << 21 ? 3 : name < 1 << 28 ? 4 : 5;
+}
+
+/* The value of a label, in the index. */
 static inline struct slice
 pair_value(const struct label_pair *p)
 {
     struct slice key = entry_key(p->e);
+    uint32_t n = pair_key_name_bytes(p->name);
 
-    return (struct slice){key.p + 4, key.n - 4};
+    return (struct slice){key.p + n, key.n - n};
 }
 
 /* LABEL_NONE: nobody bears it. */

@@ -259,6 +259,36 @@ Test(labels, memory_of_labels_that_nobody_bears_comes_back)
     arena_destroy(&a);
 }
 
+Test(labels, thousands_of_names_are_told_apart)
+{
+    enum { NAMES = 17000 }; /* their numbers take one to three bytes before a value */
+    char text[16], key_text[16];
+    struct arena *a;
+    struct labels *x;
+    uint32_t id;
+
+    cr_assert_eq(arena_create(&a), 0);
+    x = labels_create(a);
+    for (uint32_t i = 0; i < NAMES; i++) {
+        struct series_label l = {.value = SLICE("1")};
+        struct slice key;
+
+        snprintf(text, sizeof(text), "n%u", i);
+        snprintf(key_text, sizeof(key_text), "k%u", i);
+        l.name = slice_of(text);
+        key = slice_of(key_text);
+        labels_set(x, key, head_hash(key), &l, 1);
+        cr_assert(labels_find(x, key, head_hash(key), &id));
+        cr_assert(slice_equal(labels_at(x, id, 0).name, l.name));
+        cr_assert(slice_equal(labels_at(x, id, 0).value, l.value));
+    }
+    cr_assert_eq(labels_pairs(x), NAMES);
+    labels_check(x);
+    labels_destroy(&x);
+    cr_assert_eq(arena_bytes(a), 0);
+    arena_destroy(&a);
+}
+
 Test(labels, a_label_stands_once_however_many_series_bear_it)
 {
     enum { MANY = 4000, LONG = 1000 };
