@@ -1,6 +1,7 @@
 /* Helper threads. Each lane is a queue under its own mutex; finished jobs of all lanes come back
  * through one list under another. The reactor looks at that list without the mutex first, so a turn
- * without news costs one load. Jobs of one lane complete in the order they were submitted. */
+ * without news costs one load. Jobs of a lane with one thread complete in the order they were
+ * submitted. */
 #include "core/offload.h"
 
 #include "core/cpu.h"
@@ -20,7 +21,8 @@ struct job_queue {
 
 struct lane {
     struct offload *owner;
-    pthread_t thread;
+    pthread_t threads[OFFLOAD_READERS];
+    unsigned started; /* threads */
     pthread_mutex_t lock;
     pthread_cond_t news;
     struct job_queue queue; /* under lock */
@@ -32,7 +34,6 @@ struct offload {
     unsigned pending;
     struct job_queue ready; /* taken from finished, done() not yet called */
     int wake_fd;
-    unsigned started; /* lanes that have a thread */
     /* both sides */
     pthread_mutex_t lock;
     pthread_cond_t progress;
@@ -41,10 +42,13 @@ struct offload {
     struct lane lanes[OFFLOAD_LANES];
 };
 
-static const char *const lane_names[OFFLOAD_LANES] = {
-    [OFFLOAD_FILES] = "files",
-    [OFFLOAD_READS] = "reads",
-    [OFFLOAD_CHECKPOINT] = "ckpt",
+static const struct {
+    const char *name;
+    unsigned threads;
+} lane_kinds[OFFLOAD_LANES] = {
+    [OFFLOAD_FILES] = {"files", 1},
+    [OFFLOAD_READS] = {"reads", OFFLOAD_READERS},
+    [OFFLOAD_CHECKPOINT] = {"ckpt", 1},
 };
 
 /* ---- queue ---- */
@@ -145,13 +149,13 @@ thread_create_quiet(struct lane *l, const pthread_attr_t *attr)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = pthread_create(&l->thread, attr, lane_main, l);
+    err = pthread_create(&l->threads[l->started], attr, lane_main, l);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -err;
 }
 
 static int
-lane_start(struct lane *l, const struct cpu_set *cpus, const char *name, const char *suffix)
+thread_start(struct lane *l, const struct cpu_set *cpus, const char *name, const char *suffix)
 {
     char text[THREAD_NAME_BYTES];
     pthread_attr_t attr;
@@ -165,8 +169,18 @@ lane_start(struct lane *l, const struct cpu_set *cpus, const char *name, const c
     if (err)
         return err;
     snprintf(text, sizeof(text), "%.9s/%s", name, suffix);
-    pthread_setname_np(l->thread, text);
+    pthread_setname_np(l->threads[l->started++], text);
     return 0;
+}
+
+static int
+lane_start(struct lane *l, unsigned lane, const struct cpu_set *cpus, const char *name)
+{
+    int err = 0;
+
+    while (err == 0 && l->started < lane_kinds[lane].threads)
+        err = thread_start(l, cpus, name, lane_kinds[lane].name);
+    return err;
 }
 
 static void
@@ -182,7 +196,8 @@ int
 offload_create(struct offload **ret_o, int wake_fd, const struct cpu_set *cpus, const char *name)
 {
     struct offload *o = calloc(1, sizeof(*o));
-    int i, err;
+    unsigned i;
+    int err;
 
     if (!o)
         return -ENOMEM;
@@ -194,12 +209,11 @@ offload_create(struct offload **ret_o, int wake_fd, const struct cpu_set *cpus, 
     for (i = 0; i < OFFLOAD_LANES; i++)
         lane_init(&o->lanes[i], o);
     for (i = 0; i < OFFLOAD_LANES; i++) {
-        err = lane_start(&o->lanes[i], cpus, name, lane_names[i]);
+        err = lane_start(&o->lanes[i], i, cpus, name);
         if (err) {
             offload_destroy(&o);
             return err;
         }
-        o->started++;
     }
     *ret_o = o;
     return 0;
@@ -223,9 +237,10 @@ lane_stop(struct lane *l)
 {
     pthread_mutex_lock(&l->lock);
     l->stop = true;
-    pthread_cond_signal(&l->news);
+    pthread_cond_broadcast(&l->news);
     pthread_mutex_unlock(&l->lock);
-    pthread_join(l->thread, NULL);
+    while (l->started > 0)
+        pthread_join(l->threads[--l->started], NULL);
 }
 
 void
@@ -237,7 +252,7 @@ offload_destroy(struct offload **op)
     if (!o)
         return;
     offload_finish_all(o);
-    for (i = 0; i < o->started; i++)
+    for (i = 0; i < OFFLOAD_LANES; i++)
         lane_stop(&o->lanes[i]);
     for (i = 0; i < OFFLOAD_LANES; i++) {
         pthread_cond_destroy(&o->lanes[i].news);

@@ -1,8 +1,10 @@
 /* Helper threads for what may block: fsync, file creation, RocksDB.
  *
- * An offload belongs to one reactor. It has LANES independent threads, each a FIFO: a long job in
- * one lane (a checkpoint) does not hold up another (a cold read). A job runs on its lane's thread
- * (work) and is completed on the reactor's loop (done). Jobs are intrusive; whoever submits keeps
+ * An offload belongs to one reactor. It has LANES independent queues: a long job in one lane (a
+ * checkpoint) does not hold up another (a cold read). A job runs on a thread of its lane (work) and is
+ * completed on the reactor's loop (done). A lane has one thread and keeps the order of submission;
+ * only the lane of reads has OFFLOAD_READERS, which begin jobs in that order and end them in any: a
+ * disk answers several reads in the time of one. Jobs are intrusive; whoever submits keeps
  * the memory alive until done. Threads are created by offload_start on the calling thread's CPU
  * mask or on `cpus` when given: call it before the reactor pins itself, or pass background CPUs. */
 #ifndef CORE_OFFLOAD_H
@@ -12,10 +14,12 @@
 
 enum offload_lane {
     OFFLOAD_FILES,      /* journal segments: create, zero, recycle, fsync */
-    OFFLOAD_READS,      /* cold reads */
+    OFFLOAD_READS,      /* cold reads; in no order */
     OFFLOAD_CHECKPOINT, /* sort, encode, write, ingest, purge; long jobs */
     OFFLOAD_LANES,
 };
+
+#define OFFLOAD_READERS 4
 
 struct offload;
 struct cpu_set;

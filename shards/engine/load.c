@@ -1,6 +1,7 @@
-/* Fetching what only the store has. The helper reads the rows, which brings their blocks into the
- * block cache and keeps the main row pinned; the loop then builds the entry from cached reads, so
- * that the shard's memory is only ever touched by its owner. */
+/* Fetching what only the store has. Helpers read the rows, which brings their blocks into the block
+ * cache and keeps the main row pinned; the loop then builds the entry from cached reads, so that the
+ * shard's memory is only ever touched by its owner. What is needed of many keys is read in pieces,
+ * several at a time. */
 #include "shards/engine/exec.h"
 
 #include "core/log.h"
@@ -27,8 +28,22 @@ struct load_range {
     char *key; /* own copy of need.key */
 };
 
-struct load {
+/* What one job reads: keys or ranges [from, to). */
+struct load_piece {
     struct offload_job job;
+    struct load *load;
+    uint32_t from, to;
+    struct store_hold *held;
+    uint64_t held_room; /* bytes that may still be held */
+};
+
+#define PIECE_KEYS 8
+#define PIECE_RANGES 2
+#define PIECES_MAX 128
+
+struct load {
+    struct load_piece *pieces;
+    uint32_t pending; /* pieces that are being read */
     struct need need;
     struct core *core;
     struct exec_waiter *waiter;
@@ -43,7 +58,6 @@ struct load {
     struct row_list *list; /* NEED_ROWS, listed */
     /* what is to be found in the block cache when the request runs again */
     struct store_hold *held;
-    uint64_t held_room; /* bytes that may still be held */
 };
 
 /* A transaction comes back for its count only after messages to and fro. */
@@ -113,35 +127,37 @@ load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
 
 /* The row stays pinned until it is installed; the open blocks of a series must be in the cache. */
 static void
-warm_key(struct load *l, struct load_key *k)
+warm_key(struct load_piece *p, struct load_key *k)
 {
+    const struct load *l = p->load;
     struct store *s = l->need.sh->store;
     struct slice key = {k->key, k->n};
     char row_key[ROW_KEY_BYTES_MAX];
     struct slice row = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
 
     if (store_get(s, row, &k->pinned, &(struct store_error){0}) == 1)
-        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v, &l->held);
+        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v, &p->held);
 }
 
 static void
-warm_range(struct load *l, const struct load_range *r)
+warm_range(struct load_piece *p, const struct load_range *r)
 {
     const struct need *need = &r->need;
     struct series_query q = {.start = need->start, .end = need->end, .limit = need->limit,
                              .reverse = need->reverse};
     struct slice key = {r->key, need->key.n};
 
-    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q, &l->held_room,
-                      &l->held);
+    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q, &p->held_room,
+                      &p->held);
 }
 
 static void
-look_up_maybes(struct load *l)
+look_up_maybes(const struct load_piece *p)
 {
+    const struct load *l = p->load;
     char row_key[ROW_KEY_BYTES_MAX];
 
-    for (uint32_t i = 0; i < l->keys_n; i++) {
+    for (uint32_t i = p->from; i < p->to; i++) {
         struct load_key *m = &l->keys[i];
         struct slice key = {m->key, m->n};
         struct slice k = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
@@ -163,20 +179,22 @@ look_up_maybes(struct load *l)
 static void
 load_work(struct offload_job *job)
 {
-    struct load *l = container_of(job, struct load, job);
+    struct load_piece *p = container_of(job, struct load_piece, job);
+    const struct load *l = p->load;
 
-    shard_slow_down(l->need.sh);
+    if (p->from == 0)
+        shard_slow_down(l->need.sh);
     switch (l->need.kind) {
     case NEED_KEY:
-        for (uint32_t i = 0; i < l->keys_n; i++)
-            warm_key(l, &l->keys[i]);
+        for (uint32_t i = p->from; i < p->to; i++)
+            warm_key(p, &l->keys[i]);
         break;
     case NEED_RANGE:
-        for (uint32_t i = 0; i < l->ranges_n; i++)
-            warm_range(l, &l->ranges[i]);
+        for (uint32_t i = p->from; i < p->to; i++)
+            warm_range(p, &l->ranges[i]);
         break;
     case NEED_COUNT:
-        look_up_maybes(l);
+        look_up_maybes(p);
         break;
     case NEED_ROWS:
         if (l->list)
@@ -277,6 +295,7 @@ load_finish(struct load *l)
     for (uint32_t i = 0; i < l->ranges_n; i++)
         free(l->ranges[i].key);
     free(l->ranges);
+    free(l->pieces);
     free(l->key);
     free(l);
     run_again(w, list, held);
@@ -301,9 +320,14 @@ load_lease_over(struct shard_waiter *w, struct shard *sh)
 static void
 load_done(struct offload_job *job)
 {
-    struct load *l = container_of(job, struct load, job);
+    struct load_piece *p = container_of(job, struct load_piece, job);
+    struct load *l = p->load;
     struct load_lease *ll;
 
+    store_hold_join(&p->held, &l->held);
+    l->held = p->held;
+    if (--l->pending > 0)
+        return;
     if (l->waiter->holds_lease || shard_available(l->need.sh)) {
         load_finish(l);
         return;
@@ -399,20 +423,39 @@ start_count(struct load *l)
     return l->keys_n > 0 || !checkpoint_wait_running(sh, &l->settled);
 }
 
+/* One job reads so many things, more when there are very many; the bytes that may be held are
+ * divided. */
+static void
+start_pieces(struct load *l, uint32_t things, uint32_t of_piece)
+{
+    uint32_t n;
+
+    of_piece = MAX(of_piece, (things + PIECES_MAX - 1) / PIECES_MAX);
+    n = MAX((things + of_piece - 1) / of_piece, 1u);
+    l->pieces = calloc(n, sizeof(*l->pieces));
+    ASSERT(l->pieces);
+    l->pending = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct load_piece *p = &l->pieces[i];
+
+        *p = (struct load_piece){.job = {.work = load_work, .done = load_done}, .load = l,
+                                 .from = i * of_piece, .to = MIN((i + 1) * of_piece, things),
+                                 .held_room = SERIES_HELD_BYTES_MAX / n};
+        offload_submit(l->core->reactor.offload, OFFLOAD_READS, &p->job);
+    }
+}
+
 void
 load_start(struct core *core, const struct need *need, struct exec_waiter *w)
 {
     struct load *l = calloc(1, sizeof(*l));
 
     ASSERT(l);
-    l->job.work = load_work;
-    l->job.done = load_done;
     l->core = core;
     l->need = *need;
     l->need.more = NULL;
     l->need.next = NULL;
     l->waiter = w;
-    l->held_room = SERIES_HELD_BYTES_MAX;
     l->flush_epoch = need->sh->flush_epoch;
     l->store_epoch = need->sh->store_epoch;
     if (need->kind == NEED_KEY) {
@@ -430,5 +473,8 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     if (need->kind == NEED_ROWS && need->listed)
         l->list = row_list_create(need->sh, need->db, (uint32_t)need->start, (uint32_t)need->end);
     metrics_add(&core->metrics, cold_reads, 1);
-    offload_submit(core->reactor.offload, OFFLOAD_READS, &l->job);
+    if (need->kind == NEED_RANGE)
+        start_pieces(l, l->ranges_n, PIECE_RANGES);
+    else
+        start_pieces(l, l->keys_n, PIECE_KEYS);
 }

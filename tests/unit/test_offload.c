@@ -147,6 +147,33 @@ Test(offload, a_long_job_holds_up_no_other_lane)
     offload_destroy(&o);
 }
 
+static pthread_barrier_t all_reading;
+
+static void
+job_meet(struct offload_job *j)
+{
+    pthread_barrier_wait(&all_reading);
+    job_work(j);
+}
+
+Test(offload, reads_run_several_at_a_time, .timeout = 20)
+{
+    struct offload *o = make_offload(NULL);
+    struct job jobs[OFFLOAD_READERS];
+
+    pthread_barrier_init(&all_reading, NULL, OFFLOAD_READERS);
+    for (unsigned i = 0; i < OFFLOAD_READERS; i++) {
+        jobs[i] = make_job(o, i);
+        jobs[i].job.work = job_meet;
+        offload_submit(o, OFFLOAD_READS, &jobs[i].job);
+    }
+    poll_until_done(o, OFFLOAD_READERS);
+    for (unsigned i = 0; i < OFFLOAD_READERS; i++)
+        cr_assert_eq(jobs[i].done, 1);
+    offload_destroy(&o);
+    pthread_barrier_destroy(&all_reading);
+}
+
 Test(offload, poll_obeys_its_budget)
 {
     struct offload *o = make_offload(NULL);
