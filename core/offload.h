@@ -19,7 +19,7 @@ enum offload_lane {
     OFFLOAD_LANES,
 };
 
-#define OFFLOAD_READERS 4
+#define OFFLOAD_READERS 8
 
 struct offload;
 struct cpu_set;

@@ -37,7 +37,7 @@ struct load_piece {
     uint64_t held_room; /* bytes that may still be held */
 };
 
-#define PIECE_KEYS 8
+#define PIECE_KEYS 4
 #define PIECE_RANGES 2
 #define PIECES_MAX 128
 

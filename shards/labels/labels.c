@@ -1,4 +1,5 @@
 /* Records of series, and the index as a whole. */
+#include "core/clock.h"
 #include "shards/labels/labels_priv.h"
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -106,6 +107,7 @@ labels_set(struct labels *x, struct slice key, uint64_t hash, const struct serie
         e = record_create(x, key, hash);
     else if (same_labels(x, e, l, n))
         return;
+    x->changes++;
     drop_labels(x, e);
     record_set_flags(e, (record_flags(e) | RECORD_CHANGED) & ~(unsigned)RECORD_UNTOUCHED);
     if (n == 0 && !(record_flags(e) & (RECORD_STORED | RECORD_CAPTURED))) {
@@ -125,6 +127,7 @@ labels_create(struct arena *a)
 
     *x = (struct labels){
         .memory.arena = a,
+        .changes = clock_now_ns(), /* more than one made a change each nanosecond until now */
         .name = {.item_bytes = sizeof(struct label_name), .free = LABEL_NONE},
         .pair = {.item_bytes = sizeof(struct label_pair), .free = LABEL_NONE},
         .record = {.item_bytes = sizeof(struct entry *), .free = LABEL_NONE},

@@ -3,6 +3,7 @@
 #define SHARDS_LABELS_LABELS_PRIV_H
 
 #include "shards/head/head.h"
+#include "shards/labels/label_filter.h"
 #include "shards/labels/labels.h"
 #include "shards/labels/posting_priv.h"
 
@@ -53,6 +54,7 @@ struct labels {
     struct head names, pairs, series;
     struct id_table name, pair, record; /* label_name, label_pair, struct entry * */
     uint64_t with_labels;
+    uint64_t changes; /* goes up with each; begins where no index before it has been */
 };
 
 /* A record: an entry of `series`. Its value is the numbers of its labels; its own number and its
@@ -137,6 +139,10 @@ uint32_t pair_get(struct labels *x, const struct series_label *l);
 /* Nobody bears the label any more; nobody any label of the name. */
 void pair_drop(struct labels *x, uint32_t id);
 void name_drop(struct labels *x, uint32_t id);
+
+/* What a filter finds, by number, malloc'd; errors as labels_select has them. */
+int labels_select_ids(const struct labels *x, const struct label_filter *f, uint32_t limit,
+                      uint32_t **ret_ids, uint32_t *ret_n, char *ret_err);
 
 /* A record without labels goes. */
 void record_destroy(struct labels *x, uint64_t hash, struct entry *e);

@@ -338,19 +338,15 @@ sort_hits(struct label_hits *h)
 }
 
 static void
-collect(const struct labels *x, const roaring_bitmap_t *set, struct label_hits *h)
+collect(const struct labels *x, const uint32_t *ids, struct label_hits *h)
 {
-    uint32_t *ids = malloc(((size_t)h->n + 1) * sizeof(*ids));
-
     h->p = malloc(((size_t)h->n + 1) * sizeof(*h->p));
-    ASSERT(ids && h->p);
-    roaring_bitmap_to_uint32_array(set, ids);
+    ASSERT(h->p);
     for (uint32_t i = 0; i < h->n; i++) {
         if (i + 8 < h->n)
             __builtin_prefetch(record_at(x, ids[i + 8]));
         h->p[i] = (struct label_hit){entry_key(record_at(x, ids[i])), ids[i]};
     }
-    free(ids);
     sort_hits(h);
 }
 
@@ -370,31 +366,47 @@ refuse(int rc, uint32_t limit, char *ret_err)
 }
 
 int
-labels_select(const struct labels *x, const struct label_filter *f, uint32_t limit,
-              struct label_hits *ret_hits, char *ret_err)
+labels_select_ids(const struct labels *x, const struct label_filter *f, uint32_t limit,
+                  uint32_t **ret_ids, uint32_t *ret_n, char *ret_err)
 {
-    struct selection s = {.x = x, .f = f};
-    struct label_hits h = {0};
+    struct selection s = {.x = x, .f = f, .until_ns = clock_now_ns() + LABEL_REGEX_MS_MAX * 1000000ULL};
     roaring_bitmap_t *set = NULL;
-    uint64_t n;
-    int rc;
+    uint32_t *ids = NULL;
+    uint64_t n = 0;
+    int rc = x ? select_all(&s, &set) : 0;
 
-    *ret_hits = h;
-    if (x == NULL)
-        return 0;
-    s.until_ns = clock_now_ns() + LABEL_REGEX_MS_MAX * 1000000ULL;
-    rc = select_all(&s, &set);
     n = set ? roaring_bitmap_get_cardinality(set) : 0;
     if (rc == 0 && n > limit)
         rc = -E2BIG;
-    if (rc == 0 && set) {
-        h.n = (uint32_t)n;
-        collect(x, set, &h);
-        *ret_hits = h;
+    if (rc == 0 && n > 0) {
+        ids = malloc(n * sizeof(*ids));
+        ASSERT(ids);
+        roaring_bitmap_to_uint32_array(set, ids);
     }
     if (set)
         roaring_bitmap_free(set);
-    return rc == 0 ? 0 : refuse(rc, limit, ret_err);
+    if (rc < 0)
+        return refuse(rc, limit, ret_err);
+    *ret_ids = ids;
+    *ret_n = (uint32_t)n;
+    return 0;
+}
+
+int
+labels_select(const struct labels *x, const struct label_filter *f, uint32_t limit,
+              struct label_hits *ret_hits, char *ret_err)
+{
+    struct label_hits h = {0};
+    uint32_t *ids;
+    int rc = labels_select_ids(x, f, limit, &ids, &h.n, ret_err);
+
+    *ret_hits = (struct label_hits){0};
+    if (rc < 0)
+        return rc;
+    collect(x, ids, &h);
+    free(ids);
+    *ret_hits = h;
+    return 0;
 }
 
 void
