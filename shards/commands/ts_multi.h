@@ -11,7 +11,7 @@
 #define SHARDS_COMMANDS_TS_MULTI_H
 
 #include "shards/commands/ts_range.h"
-#include "shards/labels/label_filter.h"
+#include "shards/labels/label_scan.h"
 
 #define TS_SELECTED_LABELS_MAX 50
 #define TS_MULTI_BYTES_MAX (128 * MIB)   /* what one core gathers for one reply */
@@ -88,11 +88,10 @@ struct ts_questions {
 
 /* One shard's reading, under way. Starts zeroed. */
 struct ts_gather {
-    struct buf keys; /* that the filter found: each its length, 4 bytes, and its bytes */
-    size_t at;       /* the next one's place */
+    struct label_scan found; /* by the filter */
     uint32_t done;   /* how many have been read */
     uint32_t waited; /* done + 1 when something was fetched last */
-    bool begun;
+    bool begun, sorted;
     struct ts_part part;
     struct ts_questions questions;
 };

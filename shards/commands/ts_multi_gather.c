@@ -1,7 +1,7 @@
 /* Reading the series of one shard that a filter finds. See ts_multi.h.
  *
- * The keys are copied from the index first, which may change between two slices. What has become of a
- * series meanwhile is seen when its turn comes: one that is gone is passed over. */
+ * The keys are copied from the index and sorted first (label_scan.h). What has become of a series
+ * meanwhile is seen when its turn comes: one that is gone is passed over. */
 #include "shards/commands/ts_multi_latest.h"
 
 #include "shards/engine/core.h"
@@ -12,7 +12,8 @@
 
 #define ROWS_AS_TEXT_VALUES 512 /* that become text at once */
 #define RANGES_AHEAD 32         /* series whose blocks are fetched together */
-#define CLOCK_EVERY 16          /* series between two looks at the clock */
+#define ASK_AHEAD 8192          /* series among which open buckets are looked for together */
+#define CLOCK_EVERY 16          /* newest points between two looks at the clock */
 
 /* --- parts ------------------------------------------------------------------------------------- */
 
@@ -123,12 +124,6 @@ put_functions(struct buf *out, const struct ts_range *r)
 /* --- needs ------------------------------------------------------------------------------------- */
 
 static struct slice
-key_at(const struct ts_gather *g, size_t at)
-{
-    return (struct slice){g->keys.p + at + 4, get_le32(g->keys.p + at)};
-}
-
-static struct slice
 keep(struct ctx *c, struct slice s)
 {
     char *p = scratch_alloc(&c->core->scratch, s.n + 1);
@@ -148,34 +143,37 @@ look_ahead(struct ts_gather *g)
     return ahead;
 }
 
-/* The key at g->at is not in memory: with it those of the next ones that are not. */
+/* The next key is not in memory: with it those of the next ones that are not. */
 static void
 need_keys(struct ts_gather *g, struct ctx *c, struct shard *sh)
 {
     uint32_t max = look_ahead(g) ? NEED_KEYS_MAX : 1, n = 0;
     struct slice *missing = scratch_alloc(&c->core->scratch, max * sizeof(*missing));
 
-    for (size_t at = g->at; at < g->keys.n && n < max; at += 4 + key_at(g, at).n)
-        if (!load_key_now(sh, c->db, key_at(g, at), head_hash(key_at(g, at))))
-            missing[n++] = keep(c, key_at(g, at));
+    for (uint32_t i = g->done; i < g->found.n && n < max; i++) {
+        struct slice key = label_scan_key(&g->found, i);
+
+        if (!load_key_now(sh, c->db, key, head_hash(key)))
+            missing[n++] = keep(c, key);
+    }
     c->need = (struct need){.kind = NEED_KEY, .sh = sh, .db = c->db, .key = missing[0],
                             .more = missing + 1, .more_n = n - 1};
 }
 
-/* Something of the key at g->at is missing, or of the source of its open bucket. Are it blocks of its
+/* Something of the next key is missing, or of the source of its open bucket. Are it blocks of its
  * own, those of the next ones in that time are probably missing as well. */
 static void
 need_more(struct ts_gather *g, struct ctx *c)
 {
-    bool own = c->need.kind == NEED_RANGE && slice_equal(c->need.key, key_at(g, g->at));
+    bool own = c->need.kind == NEED_RANGE &&
+               slice_equal(c->need.key, label_scan_key(&g->found, g->done));
     uint32_t more = look_ahead(g) && own ? RANGES_AHEAD : 0;
     struct need need = c->need;
-    size_t at = g->at;
 
     for (struct need *n = &c->need; n; n = n->kind == NEED_RANGE ? n->next : NULL)
         n->key = keep(c, n->key);
-    while (more-- > 0 && (at += 4 + key_at(g, at).n) < g->keys.n) {
-        need.key = keep(c, key_at(g, at));
+    for (uint32_t i = g->done + 1; i < g->found.n && more > 0; i++, more--) {
+        need.key = keep(c, label_scan_key(&g->found, i));
         ctx_need_range(c, &need);
     }
 }
@@ -190,7 +188,7 @@ struct reading {
     const struct ts_multi *m;
 };
 
-/* With the series at g->at, those behind it whose open buckets have to be asked for as well. What is
+/* With the next series, some behind it whose open buckets have to be asked for as well. What is
  * not in memory is passed over: its turn comes. */
 static enum ts_gathered
 ask(struct reading *x)
@@ -198,8 +196,8 @@ ask(struct reading *x)
     struct ts_gather *g = x->g;
 
     ts_questions_clear(&g->questions);
-    for (size_t at = g->at; at < g->keys.n; at += 4 + key_at(g, at).n) {
-        struct slice name = key_at(g, at);
+    for (uint32_t i = g->done; i < g->found.n && i - g->done < ASK_AHEAD; i++) {
+        struct slice name = label_scan_key(&g->found, i);
         struct entry *e = head_find(&x->sh->db[x->c->db].head, head_hash(name), name);
 
         if (e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) && ts_is_foreign(x->c, e) &&
@@ -365,48 +363,43 @@ static bool
 begin(struct ts_gather *g, struct ctx *c, struct shard *sh, const struct ts_multi *m)
 {
     char err[LABEL_FILTER_ERROR_BYTES];
-    struct label_hits hits;
 
-    if (labels_select(sh->db[c->db].labels, m->filter, TS_HITS_MAX, &hits, err) < 0) {
+    if (label_scan_begin(&g->found, sh->db[c->db].labels, m->filter, TS_HITS_MAX, err) < 0) {
         ctx_error(c, err);
         return false;
     }
-    for (uint32_t i = 0; i < hits.n; i++) {
-        char n[4];
-
-        put_le32(n, (uint32_t)hits.p[i].key.n);
-        buf_append(&g->keys, n, sizeof(n));
-        buf_append(&g->keys, hits.p[i].key.p, hits.p[i].key.n);
-    }
-    label_hits_free(&hits);
     g->begun = true;
     return true;
 }
+
+static enum ts_gathered
+too_much(struct ctx *c)
+{
+    ctx_error(c, "ERR TSDB: a core finds more than 128 MiB for this reply: give a COUNT, a longer "
+                 "bucket or a narrower FILTER");
+    return TS_GATHER_FAILED;
+}
+static_assert(TS_MULTI_BYTES_MAX == 128 * MIB, "the error says so");
+static_assert(LABEL_SCAN_BYTES_MAX == 128 * MIB, "the error says so");
 
 static enum ts_gathered
 read_on(struct reading *x, uint64_t until_ns)
 {
     struct ts_gather *g = x->g;
 
-    while (g->at < g->keys.n) {
-        struct slice name = key_at(g, g->at);
-        enum ts_gathered r = read_series(x, name);
+    while (g->done < g->found.n) {
+        enum ts_gathered r = read_series(x, label_scan_key(&g->found, g->done));
 
         if (r != TS_GATHER_DONE)
             return r;
-        g->at += 4 + name.n;
         g->done++;
-        if (ts_part_bytes(&g->part) > TS_MULTI_BYTES_MAX) {
-            ctx_error(x->c, "ERR TSDB: a core finds more than 128 MiB for this reply: give a COUNT, a "
-                            "longer bucket or a narrower FILTER");
-            return TS_GATHER_FAILED;
-        }
-        if (g->done % CLOCK_EVERY == 0 && clock_now_ns() > until_ns)
+        if (ts_part_bytes(&g->part) > TS_MULTI_BYTES_MAX)
+            return too_much(x->c);
+        if ((x->m->is_range || g->done % CLOCK_EVERY == 0) && clock_now_ns() > until_ns)
             return TS_GATHER_MORE;
     }
     return TS_GATHER_DONE;
 }
-static_assert(TS_MULTI_BYTES_MAX == 128 * MIB, "the error says so");
 
 enum ts_gathered
 ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t until_ns)
@@ -420,7 +413,8 @@ ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t un
         struct reading x = {g, c, sh, sh->db[c->db].labels, &m};
 
         ctx_hold_newest(c, sh);
-        r = read_on(&x, until_ns);
+        g->sorted = g->sorted || label_scan_step(&g->found, x.labels, m.filter, until_ns);
+        r = !g->sorted ? TS_GATHER_MORE : g->found.too_long ? too_much(c) : read_on(&x, until_ns);
     }
     ts_multi_fini(&m);
     return r;
@@ -429,7 +423,7 @@ ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t un
 void
 ts_gather_fini(struct ts_gather *g)
 {
-    buf_fini(&g->keys);
+    label_scan_fini(&g->found);
     ts_questions_fini(&g->questions);
     ts_part_fini(&g->part);
 }

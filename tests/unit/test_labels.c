@@ -1,7 +1,7 @@
 /* The label index and filters against a slow model: a list of series, looked at one by one. */
 #include "core/clock.h"
 #include "shards/head/head.h"
-#include "shards/labels/label_filter.h"
+#include "shards/labels/label_scan.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -399,8 +399,6 @@ Test(labels, more_hits_than_the_limit_are_refused)
     model_destroy(m);
 }
 
-/* --- rows of the store ------------------------------------------------------------------------ */
-
 struct kept {
     struct labels *x;
     struct arena *arena;
@@ -423,6 +421,95 @@ kept_destroy(struct kept *k)
     labels_destroy(&k->x);
     arena_destroy(&k->arena);
 }
+
+/* --- taken down in slices --------------------------------------------------------------------- */
+
+static void
+numbered(struct labels *x, uint32_t i, const char *value)
+{
+    struct series_label l = {SLICE("n"), slice_of(value)};
+    char key_text[24];
+    struct slice key;
+
+    /* several orders of magnitude, so that keys differ in length and the common start is short */
+    snprintf(key_text, sizeof(key_text), "key:%u", i * 2654435761u >> (i % 20));
+    key = slice_of(key_text);
+    labels_set(x, key, head_hash(key), &l, *value ? 1 : 0);
+}
+
+static void
+assert_scan_equals_select(const struct label_scan *s, const struct labels *x,
+                          const struct label_filter *f)
+{
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_hits h;
+
+    cr_assert_eq(labels_select(x, f, UINT32_MAX, &h, err), 0);
+    cr_assert_eq(s->n, h.n, "%u, not %u", s->n, h.n);
+    for (uint32_t i = 0; i < h.n; i++)
+        cr_assert(slice_equal(label_scan_key(s, i), h.p[i].key), "place %u", i);
+    label_hits_free(&h);
+}
+
+Test(labels, a_scan_in_slices_finds_what_a_selection_does)
+{
+    static const uint32_t sizes[] = {0, 1, 2, 511, 1023, 1024, 1025, 2048, 2049, 3072, 5000, 20000};
+    struct slice argv[] = {SLICE("n=a")};
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_filter *f;
+
+    cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    for (uint32_t k = 0; k < ARRAY_SIZE(sizes); k++) {
+        struct label_scan s = {0};
+        struct kept kept = kept_create();
+        unsigned steps = 1;
+
+        for (uint32_t i = 0; i < sizes[k]; i++)
+            numbered(kept.x, i, "a");
+        cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
+        for (; !label_scan_step(&s, kept.x, f, 0); steps++)
+            ;
+        cr_assert(steps > 1 || sizes[k] < 512 || labels_series(kept.x) < 512);
+        assert_scan_equals_select(&s, kept.x, f);
+        label_scan_fini(&s);
+        kept_destroy(&kept);
+    }
+    label_filter_free(&f);
+}
+
+Test(labels, a_scan_leaves_out_what_does_not_fit_any_more)
+{
+    struct slice argv[] = {SLICE("n=a")};
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct kept kept = kept_create();
+    struct label_scan s = {0};
+    struct label_filter *f;
+
+    cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    for (uint32_t i = 0; i < 6000; i++)
+        numbered(kept.x, i, "a");
+    cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
+    for (uint32_t i = 0; i < 6000; i++) /* before anything is copied: gone, another, and new ones */
+        if (i % 3 < 2)
+            numbered(kept.x, i, i % 3 ? "b" : "");
+    for (uint32_t i = 10000; i < 10100; i++)
+        numbered(kept.x, i, "b");
+    while (!label_scan_step(&s, kept.x, f, 0))
+        ;
+    assert_scan_equals_select(&s, kept.x, f);
+    label_scan_fini(&s);
+    /* the whole index goes between two slices */
+    cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
+    cr_assert_not(label_scan_step(&s, kept.x, f, 0));
+    while (!label_scan_step(&s, NULL, f, 0))
+        ;
+    cr_assert_leq(s.n, 512);
+    label_scan_fini(&s);
+    label_filter_free(&f);
+    kept_destroy(&kept);
+}
+
+/* --- rows of the store ------------------------------------------------------------------------ */
 
 Test(labels, row_of_a_record_makes_the_same_record)
 {
