@@ -149,6 +149,30 @@ config_init(struct config *ret)
         ASSERT(config_parse(ret, &rows[i], slice_of(rows[i].fallback), &err) == 0);
 }
 
+/* Durations must be whole numbers of the timestamp unit, functions those that ts-compat allows. */
+static int
+check_compactions(const struct config *c, const struct config_row **ret_row, struct buf *err)
+{
+    const struct compactions *m = &c->ts_compaction_policy;
+
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct compaction *one = &m->c[i];
+        const char *wrong = NULL;
+
+        if (c->timestamp_unit == CONFIG_TIME_S &&
+            (one->bucket_ms % 1000 || one->retention_ms % 1000 || one->align_ms % 1000))
+            wrong = "has parts of a second, which timestamp-unit s cannot say";
+        else if (c->ts_compat == CONFIG_TS_STRICT && aggregate_is_extension(one->function))
+            wrong = "has a function that ts-compat strict refuses";
+        if (wrong == NULL)
+            continue;
+        *ret_row = config_find(SLICE("ts-compaction-policy"));
+        buf_printf(err, "ts-compaction-policy %s", wrong);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int
 config_check(const struct config *c, const struct config_row **ret_row, struct buf *err)
 {
@@ -170,7 +194,7 @@ config_check(const struct config *c, const struct config_row **ret_row, struct b
         *ret_row = row[0];
         return -EINVAL;
     }
-    return 0;
+    return check_compactions(c, ret_row, err);
 }
 
 /* CONFIG SET */

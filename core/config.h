@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/config_table.h"
 #include "core/cpu.h"
+#include "core/compactions.h"
 #include "core/fieldmap.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #define CONFIG_FILE_BYTES_MAX (1UL * MIB)
 
 /* BOOL fields are bool, REAL double, numbers (INT, POWER2, BYTES, DURATION) uint64_t, ENUM fields
- * unsigned, FIELDS struct fieldmap. */
+ * unsigned, FIELDS struct fieldmap, COMPACTIONS struct compactions. */
 enum config_type {
     CONFIG_INT,
     CONFIG_POWER2,
@@ -34,6 +35,7 @@ enum config_type {
     CONFIG_CPULIST,
     CONFIG_REAL,
     CONFIG_FIELDS,
+    CONFIG_COMPACTIONS,
 };
 
 enum config_when { CONFIG_RESTART, CONFIG_LIVE, CONFIG_FIXED };
@@ -60,6 +62,7 @@ enum config_group { CONFIG_GROUPS(CONFIG_GROUP_CONSTANT) CONFIG_GROUPS_COUNT };
 #define CONFIG_FIELD_CPULIST(field) struct cpu_set field;
 #define CONFIG_FIELD_REAL(field) double field;
 #define CONFIG_FIELD_FIELDS(field) struct fieldmap field;
+#define CONFIG_FIELD_COMPACTIONS(field) struct compactions field;
 #define CONFIG_FIELD(name, field, type, fallback, min, max, unit, when, group, help)               \
     CONFIG_FIELD_##type(field)
 /* clang-format on */

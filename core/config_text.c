@@ -96,6 +96,9 @@ allowed(const struct config_row *row, const char *separator, struct buf *out)
     case CONFIG_FIELDS:
         buf_append_lit(out, "names with a data type each");
         break;
+    case CONFIG_COMPACTIONS:
+        buf_append_lit(out, "function:bucket:retention[:alignment], separated by ;");
+        break;
     }
 }
 

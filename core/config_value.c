@@ -278,6 +278,12 @@ parse_fields(struct config *c, const struct config_row *row, struct slice text, 
     return fieldmap_parse(text, config_field(c, row), err);
 }
 
+static int
+parse_compactions(struct config *c, const struct config_row *row, struct slice text, struct buf *err)
+{
+    return compactions_parse(text, config_field(c, row), err);
+}
+
 typedef int config_parse_fn(struct config *c, const struct config_row *row, struct slice text,
                             struct buf *err);
 
@@ -287,7 +293,7 @@ static config_parse_fn *const parsers[] = {
     [CONFIG_BOOL] = parse_bool,       [CONFIG_ENUM] = parse_enum,
     [CONFIG_TEXT] = parse_text,       [CONFIG_ADDRESSES] = parse_addresses,
     [CONFIG_CPULIST] = parse_cpulist, [CONFIG_REAL] = parse_real,
-    [CONFIG_FIELDS] = parse_fields,
+    [CONFIG_FIELDS] = parse_fields,   [CONFIG_COMPACTIONS] = parse_compactions,
 };
 
 int
@@ -377,6 +383,9 @@ get(const struct config *c, const struct config_row *row, bool human, struct buf
         break;
     case CONFIG_FIELDS:
         fieldmap_format(field, out);
+        break;
+    case CONFIG_COMPACTIONS:
+        compactions_format(field, out);
         break;
     case CONFIG_CPULIST:
         get_cpulist(field, out);

@@ -10,22 +10,32 @@
 /* --- one point -------------------------------------------------------------------------------- */
 
 /* The key of a command that creates the series when it is absent, with the options from argument
- * `from` on. False: the error is replied. */
+ * `from` on and the rules of ts-compaction-policy. False: the error is replied, or ctx->need is set. */
 static bool
 find_or_plan(struct ctx *c, struct ts_point *p, uint32_t from, struct series_meta *m,
-             const char *wrong_type)
+             struct ts_policy *policy, const char *wrong_type)
 {
     p->key = key_open(c, c->argv[1]);
     p->e = key_find(c, &p->key);
+    if (unlikely(c->probe && c->in_exec) && !ts_policy_ready(c, &p->key))
+        return false;
     if (unlikely(p->e == NULL)) {
         ts_default_meta(c, m);
-        return ts_parse_options(c, from, m);
+        return ts_parse_options(c, from, m) && ts_policy_plan(c, &p->key, m, policy);
     }
     if (unlikely(p->e->type != ENTRY_SERIES)) {
         ctx_error(c, wrong_type);
         return false;
     }
     return true;
+}
+
+static void
+make_series(struct ctx *c, struct ts_point *p, const struct series_meta *m,
+            const struct ts_policy *policy)
+{
+    p->e = key_create_series(c, &p->key, m);
+    ts_policy_make(c, &p->key, m, policy);
 }
 
 static bool
@@ -51,6 +61,7 @@ void
 cmd_ts_add(struct ctx *c)
 {
     uint8_t on_duplicate = SERIES_POLICY_UNSET;
+    struct ts_policy policy;
     struct series_meta m;
     struct ts_point p;
 
@@ -61,14 +72,14 @@ cmd_ts_add(struct ctx *c)
         ctx_error(c, p.error);
         return;
     }
-    if (!find_or_plan(c, &p, 4, &m, ERR_TS_NOT_SERIES))
+    if (!find_or_plan(c, &p, 4, &m, &policy, ERR_TS_NOT_SERIES))
         return;
     if (unlikely(c->argc > 4) && !parse_on_duplicate(c, &on_duplicate))
         return;
     if (!ts_check_point(c, &p, on_duplicate) || unlikely(c->probe))
         return;
     if (unlikely(p.e == NULL))
-        p.e = key_create_series(c, &p.key, &m);
+        make_series(c, &p, &m, &policy);
     ts_add_point(c, &p);
     ts_reply_point(c, &p);
 }
@@ -81,13 +92,14 @@ increment(struct ctx *c, double sign)
 {
     uint32_t at = ts_option(c, 3, "timestamp");
     struct sample last = {0};
+    struct ts_policy policy;
     struct series_meta m;
     struct series *s;
     struct ts_point p;
     double by;
     uint8_t quality;
 
-    if (!find_or_plan(c, &p, 3, &m, ERR_TS_WRONGTYPE))
+    if (!find_or_plan(c, &p, 3, &m, &policy, ERR_TS_WRONGTYPE))
         return;
     if (!parse_double(c->argv[2], &by) || !isfinite(by)) {
         ctx_error(c, "ERR TSDB: invalid increase/decrease value");
@@ -112,7 +124,7 @@ increment(struct ctx *c, double sign)
     if (!ts_check_point(c, &p, DUPLICATE_LAST) || unlikely(c->probe))
         return;
     if (p.e == NULL)
-        p.e = key_create_series(c, &p.key, &m);
+        make_series(c, &p, &m, &policy);
     ts_add_point(c, &p);
     ts_reply_point(c, &p);
 }

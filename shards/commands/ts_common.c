@@ -183,7 +183,7 @@ check_room(struct ctx *c, struct ts_point *p)
 static bool
 is_ignored(const struct ts_point *p, const struct series_meta *m, const struct sample *last)
 {
-    return p->policy == DUPLICATE_LAST && p->ts >= last->ts &&
+    return p->policy == DUPLICATE_LAST && p->ts >= last->ts && !m->has_source &&
            (uint64_t)p->ts - (uint64_t)last->ts <= (uint64_t)m->ignore_time &&
            fabs(p->value - last->value) <= m->ignore_value; /* false for NaN */
 }

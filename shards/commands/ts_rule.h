@@ -49,6 +49,24 @@ ts_write_ready(struct ctx *c, const struct key *k, const struct entry *e, uint8_
     return likely(!ts_has_rules(e)) || type != TS_TYPE || ts_rules_add_ready(c, k, e, ts);
 }
 
+/* The compactions that ts-compaction-policy gives a series which is created by being written to. */
+struct ts_policy {
+    /* of each destination, in the order of the source's rules; in the scratch */
+    struct key *to;
+    int64_t *retention;
+};
+/* Before anything is changed, for a key that is absent: adds the rules to `m`, whose labels they
+ * take. Names that are taken are left out, which the log says. False: ctx->need is set, or the error
+ * is replied. */
+bool ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m,
+                    struct ts_policy *ret_p);
+/* For a command of a transaction: whatever those ahead of it do to the key, all that this one may take
+ * is there. False: ctx->need is set. */
+bool ts_policy_ready(struct ctx *c, const struct key *k);
+/* The source was made with `m`: makes its destinations. */
+void ts_policy_make(struct ctx *c, const struct key *k, const struct series_meta *m,
+                    const struct ts_policy *p);
+
 /* A key of a rule by name, of whichever core; *ret_e NULL = it is absent or no series. False:
  * ctx->need is set. */
 bool ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry **ret_e);

@@ -1,4 +1,4 @@
-/* The functions by name, and the arithmetic of one bucket. See aggregate.h. */
+/* What the functions look at, and the arithmetic of one bucket. See aggregate.h. */
 #include "shards/series/aggregate_priv.h"
 #include "shards/series/codec_kernels.h"
 
@@ -8,49 +8,30 @@
 /* --- table ------------------------------------------------------------------------------------ */
 
 struct aggregate_row {
-    const char *lower, *upper;
     unsigned want;
     double empty;
 };
 
 static const struct aggregate_row table[AGGREGATE_N] = {
-    [AGGREGATE_AVG] = {"avg", "AVG", WANT_SUM, NAN},
-    [AGGREGATE_SUM] = {"sum", "SUM", WANT_SUM, 0},
-    [AGGREGATE_MIN] = {"min", "MIN", WANT_BOUNDS, NAN},
-    [AGGREGATE_MAX] = {"max", "MAX", WANT_BOUNDS, NAN},
-    [AGGREGATE_RANGE] = {"range", "RANGE", WANT_BOUNDS, NAN},
-    [AGGREGATE_COUNT] = {"count", "COUNT", 0, 0},
-    [AGGREGATE_STD_P] = {"std.p", "STD.P", WANT_SUM | WANT_SQUARES, NAN},
-    [AGGREGATE_STD_S] = {"std.s", "STD.S", WANT_SUM | WANT_SQUARES, NAN},
-    [AGGREGATE_VAR_P] = {"var.p", "VAR.P", WANT_SUM | WANT_SQUARES, NAN},
-    [AGGREGATE_VAR_S] = {"var.s", "VAR.S", WANT_SUM | WANT_SQUARES, NAN},
-    [AGGREGATE_FIRST] = {"first", "FIRST", 0, NAN},
-    [AGGREGATE_LAST] = {"last", "LAST", WANT_LAST, NAN},
-    [AGGREGATE_TWA] = {"twa", "TWA", WANT_AREA, NAN},
-    [AGGREGATE_COUNT_NAN] = {"countnan", "COUNTNAN", 0, 0},
-    [AGGREGATE_COUNT_ALL] = {"countall", "COUNTALL", 0, 0},
-    [AGGREGATE_P50] = {"p50", "P50", WANT_RANKED, NAN},
-    [AGGREGATE_P95] = {"p95", "P95", WANT_RANKED, NAN},
-    [AGGREGATE_P99] = {"p99", "P99", WANT_RANKED, NAN},
+    [AGGREGATE_AVG] = {WANT_SUM, NAN},
+    [AGGREGATE_SUM] = {WANT_SUM, 0},
+    [AGGREGATE_MIN] = {WANT_BOUNDS, NAN},
+    [AGGREGATE_MAX] = {WANT_BOUNDS, NAN},
+    [AGGREGATE_RANGE] = {WANT_BOUNDS, NAN},
+    [AGGREGATE_COUNT] = {0, 0},
+    [AGGREGATE_STD_P] = {WANT_SUM | WANT_SQUARES, NAN},
+    [AGGREGATE_STD_S] = {WANT_SUM | WANT_SQUARES, NAN},
+    [AGGREGATE_VAR_P] = {WANT_SUM | WANT_SQUARES, NAN},
+    [AGGREGATE_VAR_S] = {WANT_SUM | WANT_SQUARES, NAN},
+    [AGGREGATE_FIRST] = {0, NAN},
+    [AGGREGATE_LAST] = {WANT_LAST, NAN},
+    [AGGREGATE_TWA] = {WANT_AREA, NAN},
+    [AGGREGATE_COUNT_NAN] = {0, 0},
+    [AGGREGATE_COUNT_ALL] = {0, 0},
+    [AGGREGATE_P50] = {WANT_RANKED, NAN},
+    [AGGREGATE_P95] = {WANT_RANKED, NAN},
+    [AGGREGATE_P99] = {WANT_RANKED, NAN},
 };
-
-bool
-aggregate_parse(struct slice name, enum aggregate *ret_fn)
-{
-    for (unsigned i = 0; i < AGGREGATE_N; i++)
-        if (slice_is(name, table[i].lower)) {
-            *ret_fn = (enum aggregate)i;
-            return true;
-        }
-    return false;
-}
-
-const char *
-aggregate_name(enum aggregate fn, bool upper)
-{
-    ASSERT(fn < AGGREGATE_N);
-    return upper ? table[fn].upper : table[fn].lower;
-}
 
 double
 aggregate_empty(enum aggregate fn)

@@ -15,45 +15,14 @@
 #ifndef SHARDS_SERIES_AGGREGATE_H
 #define SHARDS_SERIES_AGGREGATE_H
 
+#include "core/aggregate_names.h"
 #include "shards/series/block.h"
 #include "shards/series/series_table.h"
-
-/* Stored in compaction rules: numbers stay as they are. */
-enum aggregate {
-    AGGREGATE_AVG = 0,
-    AGGREGATE_SUM = 1,
-    AGGREGATE_MIN = 2,
-    AGGREGATE_MAX = 3,
-    AGGREGATE_RANGE = 4,
-    AGGREGATE_COUNT = 5,
-    AGGREGATE_STD_P = 6,
-    AGGREGATE_STD_S = 7,
-    AGGREGATE_VAR_P = 8,
-    AGGREGATE_VAR_S = 9,
-    AGGREGATE_FIRST = 10,
-    AGGREGATE_LAST = 11,
-    AGGREGATE_TWA = 12,
-    AGGREGATE_COUNT_NAN = 13,
-    AGGREGATE_COUNT_ALL = 14,
-    AGGREGATE_P50 = 15, /* the rest: not RedisTimeSeries' */
-    AGGREGATE_P95 = 16,
-    AGGREGATE_P99 = 17,
-    AGGREGATE_N = 18,
-};
 
 #define AGGREGATES_MAX 16           /* functions of one query */
 #define AGGREGATE_ROWS_MAX 1000000  /* buckets of one result */
 #define AGGREGATE_RANKED_MAX 4194304 /* points of a bucket that percentiles can rank */
 
-/* By name, any case; false = none of that name. */
-bool aggregate_parse(struct slice name, enum aggregate *ret_fn);
-/* "std.p"; upper: "STD.P". */
-const char *aggregate_name(enum aggregate fn, bool upper);
-static inline bool
-aggregate_is_extension(enum aggregate fn)
-{
-    return fn >= AGGREGATE_P50;
-}
 /* What the function says of a bucket without points that count, where gaps are filled: 0 or NaN
  * (last and twa look at neighbours besides). */
 double aggregate_empty(enum aggregate fn);

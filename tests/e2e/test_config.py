@@ -32,6 +32,8 @@ class Row:
             return [(w.upper(), w) for w in self.words] + [(w, w) for w in self.words]
         if self.name == "series-fields":
             return [("open=00 volume=04", "open=00 volume=04"), (self.default, self.default)]
+        if self.name == "ts-compaction-policy":
+            return [("max:60s:1h; P99:1d:0h:6h", "max:1M:1h;p99:1d:0m:6h"), ("", "")]
         if self.low is None:
             return [("some text", "some text"), ("", "")]
         if self.is_real:
@@ -304,6 +306,13 @@ def sees_blocked_clients_max(t, s, c):
     eq(c("TS.READ", "absent", 0, "BLOCK", 1, 1), [])
 
 
+def sees_ts_compaction_policy(t, s, c):
+    set_live(c, "ts-compaction-policy", "max:1s:1h")
+    eq(c("TS.ADD", "compacted", 1, 1), 1)
+    eq(c("TYPE", "compacted_MAX_1000"), "TSDB-TYPE")
+    set_live(c, "ts-compaction-policy", "")
+
+
 def is_only_kept(t, s, c):
     """What it does is a matter of degree: other tests look at it."""
 
@@ -322,7 +331,7 @@ EFFECTS = {
     "ts-chunk-size-bytes": sees_info("ts-chunk-size-bytes", 8192, "chunkSize", 8192),
     "ts-encoding": sees_info("ts-encoding", "uncompressed", "chunkType", "uncompressed"),
     "ts-ignore-max-time-diff": sees_ts_ignore, "ts-ignore-max-val-diff": sees_ts_ignore,
-    "ts-compat": is_only_kept, "series-fields": is_only_kept,
+    "ts-compaction-policy": sees_ts_compaction_policy, "ts-compat": is_only_kept, "series-fields": is_only_kept,
 }
 
 
