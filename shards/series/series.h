@@ -151,9 +151,11 @@ static inline void
 series_prefetch_points(const struct series_key *k)
 {
     const struct series_chunk *c = &k->first[0].open;
+    uintptr_t end = (uintptr_t)c->p + c->n * sizeof(*c->p); /* a number: there may be no points */
 
-    __builtin_prefetch(c->p + c->n - 1); /* its time is compared; one in four is in another line */
-    __builtin_prefetch(c->p + c->n, 1);
+    /* the last one's time is compared; one in four is in another line */
+    __builtin_prefetch((const void *)(end - sizeof(*c->p)));
+    __builtin_prefetch((const void *)end, 1);
 }
 
 enum series_result {
