@@ -60,11 +60,28 @@ count_digits(uint64_t v)
     return low + (v >= powers_of_ten[low]) + (v == 0);
 }
 
+/* The lower eight digits, in two halves that do not wait for each other. */
+static inline void
+put_eight(char *out, uint32_t v)
+{
+    uint32_t high = v / 10000, low = v % 10000;
+
+    memcpy(out, digit_pairs + high / 100 * 2, 2);
+    memcpy(out + 2, digit_pairs + high % 100 * 2, 2);
+    memcpy(out + 4, digit_pairs + low / 100 * 2, 2);
+    memcpy(out + 6, digit_pairs + low % 100 * 2, 2);
+}
+
 static inline size_t
 put_uint(char *out, uint64_t v)
 {
     unsigned n = count_digits(v), at = n;
 
+    while (v >= 100000000) {
+        at -= 8;
+        put_eight(out + at, (uint32_t)(v % 100000000));
+        v /= 100000000;
+    }
     while (v >= 100) {
         at -= 2;
         memcpy(out + at, digit_pairs + v % 100 * 2, 2);

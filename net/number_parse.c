@@ -18,6 +18,7 @@
 #define INT_DIGITS_MAX 19
 #define EXACT_DIGITS_MAX 19             /* digits that fit a uint64 whatever they are */
 #define EXACT_MANTISSA_MAX (1ULL << 53) /* integers a double holds exactly */
+#define SHORT_TEXT_MAX 18               /* characters; the digits among them fit a uint64 */
 #define EXACT_POWER_MAX 22              /* powers of ten a double holds exactly */
 #define EXPONENT_TEXT_LIMIT 100000      /* far outside of any double; stops counting */
 #define DOUBLE_POW10_MAX 308            /* 1 x 10^309 is infinite */
@@ -38,6 +39,26 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* Eight digits at once: all are checked, then neighbours become pairs, fours, and one number. The first
+ * digit stands in the lowest byte. */
+static inline bool
+take_eight_digits(const char *p, uint64_t *v)
+{
+    uint64_t x = get_le64(p);
+    uint64_t pairs_even, pairs_odd;
+
+    if ((x & 0xf0f0f0f0f0f0f0f0ULL) != 0x3030303030303030ULL ||
+        ((x + 0x0606060606060606ULL) & 0xf0f0f0f0f0f0f0f0ULL) != 0x3030303030303030ULL)
+        return false;
+    x -= 0x3030303030303030ULL;
+    x = x * 10 + (x >> 8); /* every other byte is a pair now */
+    pairs_even = x & 0x000000ff000000ffULL;
+    pairs_odd = x >> 16 & 0x000000ff000000ffULL;
+    x = (pairs_even * (100 + (1000000ULL << 32)) + pairs_odd * (1 + (10000ULL << 32))) >> 32;
+    *v = *v * 100000000 + x;
+    return true;
+}
+
 bool
 parse_int(struct slice s, int64_t *ret_v)
 {
@@ -54,6 +75,9 @@ parse_int(struct slice s, int64_t *ret_v)
         return false;
     if (*p == '0' && s.n > 1)
         return false;
+    for (; end - p >= 8; p += 8)
+        if (!take_eight_digits(p, &v))
+            return false;
     for (; p < end; p++) {
         if (!is_digit(*p))
             return false;
@@ -231,6 +255,35 @@ parse_special(struct slice s, double *ret_v)
     return true;
 }
 
+/* Most numbers are short and have nothing but digits, a point and a sign. False: look closer. */
+static inline bool
+parse_short(struct slice s, double *ret_v)
+{
+    const char *p = s.p, *end = s.p + s.n, *point = NULL;
+    bool negative = *p == '-';
+    size_t digits = s.n - negative;
+    uint64_t v = 0;
+    double d;
+
+    for (p += negative; p < end; p++) {
+        if (is_digit(*p)) {
+            v = v * 10 + (uint64_t)(*p - '0');
+        } else {
+            if (*p != '.' || point)
+                return false;
+            point = p;
+            digits--;
+        }
+    }
+    if (digits == 0 || v > EXACT_MANTISSA_MAX)
+        return false;
+    d = (double)v;
+    if (point)
+        d /= exact_powers[end - point - 1];
+    *ret_v = negative ? -d : d;
+    return true;
+}
+
 bool
 parse_double(struct slice s, double *ret_v)
 {
@@ -239,6 +292,8 @@ parse_double(struct slice s, double *ret_v)
 
     if (s.n == 0 || s.n > PARSE_DOUBLE_TEXT_MAX)
         return false;
+    if (likely(s.n <= SHORT_TEXT_MAX && parse_short(s, ret_v)))
+        return true;
     if (unlikely(!read_decimal(s, &d)))
         return parse_special(s, ret_v);
     if (likely(parse_exactly(&d, ret_v)))

@@ -52,6 +52,27 @@ Test(number, ints_of_every_length_and_sign)
         expect_int((int64_t)next_random(&state) >> (next_random(&state) % 64));
 }
 
+/* Long ones are read eight digits at a time: every byte at every place of every length. */
+Test(number, no_byte_but_a_digit_passes_for_one)
+{
+    const char good[] = "1234567890123456789";
+    char text[sizeof(good)];
+    int64_t v;
+
+    for (size_t n = 1; n < sizeof(good); n++)
+        for (size_t at = 0; at < n; at++)
+            for (int c = 0; c < 256; c++) {
+                bool digit = c >= '0' && c <= '9', sign = at == 0 && n > 1 && c == '-';
+                bool zero_first = at == 0 && n > 1 && c == '0';
+                bool too_large = at == 0 && n == 19 && c == '9'; /* than 9223372036854775807 */
+
+                memcpy(text, good, n);
+                text[at] = (char)c;
+                cr_assert_eq(parse_int((struct slice){text, n}, &v),
+                             (digit && !zero_first && !too_large) || sign, "%.*s", (int)n, text);
+            }
+}
+
 Test(number, format_uint_beyond_int64)
 {
     static const uint64_t rows[] = {0, UINT64_MAX, 9999999999999999999ULL, 10000000000000000000ULL};
