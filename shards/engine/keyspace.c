@@ -140,13 +140,6 @@ store_may_have(const struct key *k)
     return unlikely(!db->hidden && db->stored_keys > db->head.in_store);
 }
 
-struct series_key *
-entry_series(const struct entry *e)
-{
-    ASSERT(e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE));
-    return entry_ptr(e);
-}
-
 /* Does the store hold block rows below this key? */
 static bool
 entry_has_stored_blocks(const struct entry *e)

@@ -64,7 +64,13 @@ bool key_add_block(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
  * which has been asked for; -EIO, -EBADMSG. With ctx->probe nothing is changed. */
 int key_delete_points(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t from,
                       int64_t to);
-struct series_key *entry_series(const struct entry *e);
+/* Of a live series. */
+static inline struct series_key *
+entry_series(const struct entry *e)
+{
+    ASSERT(e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE));
+    return entry_ptr(e);
+}
 
 /* Everything of the client's database / of all databases, on every shard of the request. */
 void keyspace_flush(struct ctx *c, int db /* -1 = all */);

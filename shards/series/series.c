@@ -33,18 +33,6 @@ series_mem_first(const struct series *s)
     return first;
 }
 
-bool
-series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality)
-{
-    uint32_t n = s->open.n;
-
-    if (n == 0)
-        return false;
-    *ret_sample = s->open.p[n - 1];
-    *ret_quality = s->open.quality ? s->open.quality[n - 1] : 0;
-    return true;
-}
-
 size_t
 series_memory_points(const struct series *s)
 {

@@ -228,7 +228,17 @@ void series_restore_open(struct arena *a, struct series_key *k, struct series *s
 /* First timestamp for which memory is authoritative; INT64_MAX when nothing is known from it. */
 int64_t series_mem_first(const struct series *s);
 /* Newest point by time; false when there is none. */
-bool series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality);
+static inline bool
+series_last(const struct series *s, struct sample *ret_sample, uint8_t *ret_quality)
+{
+    uint32_t n = s->open.n;
+
+    if (n == 0)
+        return false;
+    *ret_sample = s->open.p[n - 1];
+    *ret_quality = s->open.quality ? s->open.quality[n - 1] : 0;
+    return true;
+}
 /* Points in memory, late ones included. */
 size_t series_memory_points(const struct series *s);
 /* Chunks from oldest to open: their number, and the i-th. */
