@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define YIELD_NICE 5 /* weight 335 of 335 + 1024 */
 
 /* Reads decimal digits; *at moves behind them. -EINVAL if there are none. */
 static int
@@ -159,4 +162,11 @@ int
 cpu_bind(const struct cpu_set *s)
 {
     return sched_setaffinity(0, sizeof(s->set), &s->set) ? -errno : 0;
+}
+
+/* Linux keeps a priority for each thread; 0 names the calling one. */
+void
+cpu_yield_to_loops(void)
+{
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + YIELD_NICE);
 }

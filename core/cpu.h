@@ -28,5 +28,8 @@ bool cpu_set_has(const struct cpu_set *s, int cpu);
 int cpu_pin(int cpu);
 /* Lets the calling thread run on every CPU of the set. 0 or a negative errno. */
 int cpu_bind(const struct cpu_set *s);
+/* The calling thread, and those it creates from now on, yield to loops on the same CPU: beside one
+ * that is always busy it gets a quarter. For work that may take its time but must keep up. */
+void cpu_yield_to_loops(void);
 
 #endif

@@ -131,6 +131,8 @@ lane_main(void *arg)
     struct lane *l = arg;
     struct offload_job *j;
 
+    if (l == &l->owner->lanes[OFFLOAD_CHECKPOINT])
+        cpu_yield_to_loops();
     while ((j = lane_next(l))) {
         j->work(j);
         lane_finish(l->owner, j);

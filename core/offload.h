@@ -15,7 +15,7 @@
 enum offload_lane {
     OFFLOAD_FILES,      /* journal segments: create, zero, recycle, fsync */
     OFFLOAD_READS,      /* cold reads; in no order */
-    OFFLOAD_CHECKPOINT, /* sort, encode, write, ingest, purge; long jobs */
+    OFFLOAD_CHECKPOINT, /* sort, encode, write, ingest, purge; long jobs, which yield to loops */
     OFFLOAD_LANES,
 };
 

@@ -1,5 +1,9 @@
 /* What the databases of a process share.
  *
+ * Compaction yields to whoever answers clients, as checkpoints do: where a loop has the same CPU it gets
+ * a quarter of it. A thread starts with the priority of its creator, too, and nobody may raise his
+ * own again without privileges, so the pool is started by a thread made for that.
+ *
  * Where RocksDB's threads run is decided by who creates them: a thread starts with the CPU mask of
  * its creator. If a pinned core's thread were that creator, compaction would run on this core for
  * good. Our monitor (store_monitor.c) starts in store_env_create; RocksDB creates threads in three
@@ -15,11 +19,35 @@
  *   or the helper that commits, both already in the right place. */
 #include "shards/store/store_priv.h"
 
+#include "core/cpu.h"
+
+#include <pthread.h>
 #include <stdlib.h>
 
 #define FLUSH_THREADS 1
 #define RATE_REFILL_US (100 * 1000)
 #define RATE_FAIRNESS 10 /* one in ten turns the low priority goes first */
+
+static void *
+start_compaction(void *arg)
+{
+    struct store_env *e = arg;
+
+    cpu_yield_to_loops();
+    rocksdb_env_set_low_priority_background_threads(e->env, (int)e->background_threads);
+    return NULL;
+}
+
+static void
+start_pools(struct store_env *e)
+{
+    pthread_t yielding;
+    int err = pthread_create(&yielding, NULL, start_compaction, e);
+
+    ASSERT(err == 0);
+    pthread_join(yielding, NULL);
+    rocksdb_env_set_high_priority_background_threads(e->env, FLUSH_THREADS);
+}
 
 struct store_env *
 store_env_create(const struct store_env_options *opt)
@@ -36,8 +64,7 @@ store_env_create(const struct store_env_options *opt)
     }
     e->background_threads = opt->background_threads;
     e->env = rocksdb_create_default_env();
-    rocksdb_env_set_low_priority_background_threads(e->env, (int)opt->background_threads);
-    rocksdb_env_set_high_priority_background_threads(e->env, FLUSH_THREADS);
+    start_pools(e);
     e->cache = rocksdb_cache_create_lru(opt->block_cache_bytes);
     if (opt->compaction_rate_bytes)
         e->limiter = rocksdb_ratelimiter_create((int64_t)opt->compaction_rate_bytes, RATE_REFILL_US,

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define JOBS 1000
@@ -24,6 +25,7 @@ struct job {
     char thread_name[16];
     struct cpu_set cpus;
     bool signals_blocked;
+    int nice;
     struct job *submits; /* from done() */
 };
 
@@ -43,6 +45,7 @@ job_work(struct offload_job *j)
     cpu_set_allowed(&x->cpus);
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
     x->signals_blocked = sigismember(&mask, SIGTERM);
+    x->nice = getpriority(PRIO_PROCESS, 0);
 }
 
 static void
@@ -217,6 +220,24 @@ Test(offload, helpers_run_on_the_given_cpus)
     poll_until_done(o, 1);
     cr_assert_eq(j.cpus.n, 1);
     cr_assert(CPU_EQUAL(&j.cpus.set, &last.set));
+    offload_destroy(&o);
+}
+
+/* Somebody waits for what the other lanes do. */
+Test(offload, only_checkpoints_yield_to_loops)
+{
+    struct offload *o = make_offload(NULL);
+    struct job jobs[OFFLOAD_LANES];
+    int mine = getpriority(PRIO_PROCESS, 0);
+
+    for (unsigned i = 0; i < OFFLOAD_LANES; i++) {
+        jobs[i] = make_job(o, i);
+        offload_submit(o, (enum offload_lane)i, &jobs[i].job);
+    }
+    poll_until_done(o, OFFLOAD_LANES);
+    for (unsigned i = 0; i < OFFLOAD_LANES; i++)
+        cr_assert_eq(jobs[i].nice, i == OFFLOAD_CHECKPOINT ? MIN(mine + 5, 19) : mine);
+    cr_assert_eq(getpriority(PRIO_PROCESS, 0), mine);
     offload_destroy(&o);
 }
 
