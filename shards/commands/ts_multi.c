@@ -20,14 +20,18 @@ static_assert(TS_MULTI_GROUP_ROWS_MAX == 4000000, "the error says so");
 static void
 reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *parts, uint32_t n)
 {
+    struct ts_grouping *grouping = NULL;
     struct ts_part groups = {0};
 
-    if (!m->grouped)
+    if (!m->grouped) {
         ts_multi_reply(out, proto, m, parts, n);
-    else if (ts_multi_group(m, proto, parts, n, &groups))
+    } else if ((grouping = ts_grouping_create(parts, n))) {
+        ts_grouping_step(grouping, m, proto, &groups, UINT64_MAX);
         ts_multi_reply(out, proto, m, &groups, 1);
-    else
+    } else {
         resp_error(out, ERR_TS_GROUP_ROWS);
+    }
+    ts_grouping_destroy(&grouping);
 }
 
 /* --- in a transaction: all shards are this thread's -------------------------------------------- */
@@ -62,6 +66,12 @@ struct multi_job {
     struct queued_command *q;
     uint64_t client_id;
     uint8_t db, proto;
+    /* when all parts are there: */
+    struct core *core;
+    struct ts_part *parts;
+    struct ts_grouping *grouping;
+    struct ts_part groups;
+    struct timer next_slice;
 };
 
 /* On the core it runs on. */
@@ -228,42 +238,86 @@ take_parts(struct fanout *f, struct ts_part *parts)
 }
 
 static void
-multi_answer(struct fanout *f, struct multi_job *job, struct ts_part *parts)
+job_end(struct multi_job *job)
 {
-    const struct fanout_part *failed = failed_part(f);
+    for (uint32_t i = 0; i < job->core->ncores; i++)
+        ts_part_fini(&job->parts[i]);
+    ts_part_fini(&job->groups);
+    ts_grouping_destroy(&job->grouping);
+    free(job->parts);
+    session_continue(job->session);
+    free(job->q);
+    free(job);
+}
+
+static void job_slice(struct timer *t);
+
+/* Reduces for a slice; true: there is a reply, maybe an error. */
+static bool
+job_group(struct multi_job *job, const struct ts_multi *m, struct buf *out)
+{
+    uint64_t until = clock_now_ns() + SLICE_NS;
+
+    if (job->grouping == NULL)
+        job->grouping = ts_grouping_create(job->parts, job->core->ncores);
+    if (job->grouping == NULL) {
+        resp_error(out, ERR_TS_GROUP_ROWS);
+        return true;
+    }
+    if (!ts_grouping_step(job->grouping, m, job->proto, &job->groups, until))
+        return false;
+    ts_multi_reply(out, job->proto, m, &job->groups, 1);
+    return true;
+}
+
+static void
+job_step(struct multi_job *job)
+{
     struct buf *out = &job->session->conn.out;
+    bool over = true;
     struct ts_multi m;
     struct ctx c;
 
-    if (failed) {
-        buf_append(out, failed->out.p, failed->out.n);
+    ctx_init(&c, job->core, job->q->cmd, job->q->argv, job->q->argc, out);
+    /* False: ts-compat changed meanwhile, and that is the reply. */
+    if (!job->session->conn.closing && ts_multi_parse(&c, &m)) {
+        if (m.grouped)
+            over = job_group(job, &m, out);
+        else
+            ts_multi_reply(out, job->proto, &m, job->parts, job->core->ncores);
+        ts_multi_fini(&m);
+    }
+    if (over) {
+        job_end(job);
         return;
     }
-    ctx_init(&c, f->from, job->q->cmd, job->q->argv, job->q->argc, out);
-    if (!ts_multi_parse(&c, &m)) /* ts-compat changed meanwhile: that is the reply */
-        return;
-    reply(out, job->proto, &m, parts, f->from->ncores);
-    ts_multi_fini(&m);
+    job->next_slice.fn = job_slice;
+    timer_arm(&job->core->reactor.timers, &job->next_slice, job->core->reactor.clock.mono_ns + 1);
+}
+
+static void
+job_slice(struct timer *t)
+{
+    job_step(container_of(t, struct multi_job, next_slice));
 }
 
 static void
 multi_done(struct fanout *f)
 {
     struct multi_job *job = f->arg;
-    uint32_t n = f->from->ncores;
-    struct ts_part *parts = calloc(n, sizeof(*parts));
+    const struct fanout_part *failed = failed_part(f);
 
-    ASSERT(parts);
-    take_parts(f, parts);
-    if (!job->session->conn.closing)
-        multi_answer(f, job, parts);
-    for (uint32_t i = 0; i < n; i++)
-        ts_part_fini(&parts[i]);
-    free(parts);
+    job->core = f->from;
+    job->parts = calloc(f->from->ncores, sizeof(*job->parts));
+    ASSERT(job->parts);
+    take_parts(f, job->parts);
+    if (failed && !job->session->conn.closing)
+        buf_append(&job->session->conn.out, failed->out.p, failed->out.n);
     fanout_free(f);
-    session_continue(job->session);
-    free(job->q);
-    free(job);
+    if (failed)
+        job_end(job);
+    else
+        job_step(job);
 }
 
 static void

@@ -2,8 +2,8 @@
  *
  * The way: every core looks into its own index and reads its own series, in slices of a millisecond,
  * each into a part (ts_gather_step); what only the disk has is fetched by a helper meanwhile. The
- * client's core merges the parts by key, reduces groups, and writes the reply as the client takes
- * it. Each series is read at one moment, all of them at moments of their own. In a transaction all
+ * client's core reduces groups, in such slices too, merges the parts by key, and writes the reply as the
+ * client takes it. Each series is read at one moment, all of them at moments of their own. In a transaction all
  * shards are leased and everything happens at once.
  *
  * A part is bounded by TS_MULTI_BYTES_MAX, groups by TS_MULTI_GROUP_ROWS_MAX. */
@@ -114,10 +114,15 @@ void ts_gather_fini(struct ts_gather *g);
 void ts_put_labels_head(struct buf *out, int proto, uint32_t n);
 void ts_put_label(struct buf *out, int proto, struct slice name, struct slice value);
 
-/* Makes one part of n: a series for each group. False: more than TS_MULTI_GROUP_ROWS_MAX rows. The
- * parts stay the caller's. */
-bool ts_multi_group(const struct ts_multi *m, int proto, struct ts_part *parts, uint32_t n,
-                   struct ts_part *ret_part);
+/* GROUPBY, under way: makes one part of n, a series for each group. The parts stay the caller's, as
+ * they are, until it is over. */
+struct ts_grouping;
+/* NULL: more than TS_MULTI_GROUP_ROWS_MAX rows. */
+struct ts_grouping *ts_grouping_create(const struct ts_part *parts, uint32_t n);
+/* Goes on until the clock says until_ns. True: ret_part, empty before the first step, is whole. */
+bool ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
+                      struct ts_part *ret_part, uint64_t until_ns);
+void ts_grouping_destroy(struct ts_grouping **g);
 /* Appends the reply, merged by key. Takes the n parts: they are empty afterwards. */
 void ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *parts,
                     uint32_t n);

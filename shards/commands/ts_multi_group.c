@@ -2,8 +2,13 @@
  * reducer's value of theirs.
  *
  * Groups are in byte order of the value. Their rows are merged by time with a heap, of equal times
- * the series with the lower key first: sums depend on the order, in their last digits. */
+ * the series with the lower key first: sums depend on the order, in their last digits.
+ *
+ * Four million rows take half a second: all this goes in steps (ts_grouping_step). */
 #include "shards/commands/ts_multi.h"
+
+#include "core/clock.h"
+#include "core/sort_steps.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +29,7 @@ compare_bytes(struct slice a, struct slice b)
 }
 
 static int
-compare_members(const void *pa, const void *pb)
+compare_members(const void *pa, const void *pb, void *arg)
 {
     const struct member *a = pa, *b = pb;
     int c = compare_bytes(ts_item_group(a->part, a->item), ts_item_group(b->part, b->item));
@@ -72,6 +77,7 @@ sift_down(struct merge *g, uint32_t at)
     g->heap[at] = i;
 }
 
+/* Then the heap's places from n / 2 down are sifted. */
 static void
 merge_begin(struct merge *g, struct member *m, uint32_t n, bool reverse)
 {
@@ -80,8 +86,6 @@ merge_begin(struct merge *g, struct member *m, uint32_t n, bool reverse)
     for (uint32_t i = 0; i < n; i++)
         if (m[i].item->t.n > 0)
             g->heap[g->n++] = i;
-    for (uint32_t i = g->n / 2; i-- > 0;)
-        sift_down(g, i);
 }
 
 /* The next row's time and value. False: there is none. */
@@ -107,26 +111,6 @@ static double
 reduced(const struct sums *s, enum aggregate fn)
 {
     return fn == AGGREGATE_SUM && s->n == 0 ? NAN : sums_value(s, fn);
-}
-
-static void
-reduce(const struct ts_multi *m, struct member *members, uint32_t n, struct series_table *t)
-{
-    struct merge g;
-    struct sums s;
-    int64_t ts, at;
-    double v;
-    bool any;
-
-    merge_begin(&g, members, n, m->r.reverse);
-    any = merge_next(&g, &ts, &v);
-    while (any && t->n < m->r.count) {
-        at = ts;
-        for (s = sums_none; any && ts == at; any = merge_next(&g, &ts, &v))
-            sums_add(&s, v);
-        *series_table_push(t, at) = reduced(&s, m->reducer);
-    }
-    free(g.heap);
 }
 
 /* --- text -------------------------------------------------------------------------------------- */
@@ -191,33 +175,34 @@ put_origin(struct buf *out, const struct ts_multi *m, const struct member *membe
         resp_bulk(out, ts_item_key(members[i].part, members[i].item));
 }
 
-static void
-add_group(struct ts_part *p, int proto, const struct ts_multi *m, struct member *members,
-          uint32_t n)
-{
-    struct slice group = ts_item_group(members->part, members->item);
-    struct series_table t = {.cols = 1};
-    struct buf name = {0};
-    struct ts_item *it;
-
-    buf_append(&name, m->group_by.p, m->group_by.n);
-    buf_append_lit(&name, "=");
-    buf_append(&name, group.p, group.n);
-    it = ts_part_add(p, (struct slice){name.p, name.n});
-    buf_fini(&name);
-    put_labels(&p->bytes, proto, m, members, n);
-    if (proto >= 3)
-        put_origin(&p->bytes, m, members, n);
-    reduce(m, members, n, &t);
-    ts_part_close(p, it, proto, &t);
-    series_table_fini(&t);
-}
-
 /* --- the whole --------------------------------------------------------------------------------- */
+
+#define ITEMS_AT_ONCE 1024 /* members or rows between two looks at the clock */
+
+enum grouping_stage {
+    GROUPING_SORT,
+    GROUPING_FIND, /* where the members of the next group end */
+    GROUPING_HEAP,
+    GROUPING_ROWS,
+    GROUPING_DONE,
+};
+
+struct ts_grouping {
+    enum grouping_stage stage;
+    struct sort_steps sort;
+    struct member *members;
+    uint32_t n, from, to; /* members of this group: from up to to */
+    struct merge merge;
+    uint32_t sifted;       /* places of the heap behind are in order */
+    bool has_row;          /* of which all so far is in sums */
+    int64_t row_ts;
+    struct sums sums;
+    struct series_table t; /* the group's rows */
+};
 
 /* NULL: more rows than may be reduced. */
 static struct member *
-collect(struct ts_part *parts, uint32_t n, uint32_t *ret_n)
+collect(const struct ts_part *parts, uint32_t n, uint32_t *ret_n)
 {
     uint64_t rows = 0, items = 0;
     struct member *m;
@@ -238,24 +223,145 @@ collect(struct ts_part *parts, uint32_t n, uint32_t *ret_n)
     return NULL;
 }
 
-bool
-ts_multi_group(const struct ts_multi *m, int proto, struct ts_part *parts, uint32_t n,
-               struct ts_part *ret_part)
+struct ts_grouping *
+ts_grouping_create(const struct ts_part *parts, uint32_t n)
 {
-    uint32_t members_n, from, to;
+    uint32_t members_n;
     struct member *members = collect(parts, n, &members_n);
+    struct ts_grouping *g;
 
     if (members == NULL)
-        return false;
-    qsort(members, members_n, sizeof(*members), compare_members);
-    for (from = 0; from < members_n; from = to) {
-        struct slice group = ts_item_group(members[from].part, members[from].item);
+        return NULL;
+    g = calloc(1, sizeof(*g));
+    ASSERT(g);
+    g->n = members_n;
+    g->t.cols = 1;
+    sort_steps_begin(&g->sort, members, members_n, sizeof(*members), compare_members, NULL);
+    return g;
+}
 
-        for (to = from + 1; to < members_n; to++)
-            if (!slice_equal(ts_item_group(members[to].part, members[to].item), group))
-                break;
-        add_group(ret_part, proto, m, members + from, to - from);
+void
+ts_grouping_destroy(struct ts_grouping **g)
+{
+    if (!*g)
+        return;
+    sort_steps_fini(&(*g)->sort);
+    free((*g)->merge.heap);
+    series_table_fini(&(*g)->t);
+    free(*g);
+    *g = NULL;
+}
+
+static void
+sort(struct ts_grouping *g)
+{
+    if (!sort_steps_step(&g->sort))
+        return;
+    g->members = (struct member *)g->sort.items;
+    g->stage = g->n ? GROUPING_FIND : GROUPING_DONE;
+}
+
+/* The group up to its rows. */
+static void
+begin_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+{
+    struct member *members = g->members + g->from;
+    struct slice group = ts_item_group(members->part, members->item);
+    uint32_t n = g->to - g->from;
+    struct buf name = {0};
+
+    buf_append(&name, m->group_by.p, m->group_by.n);
+    buf_append_lit(&name, "=");
+    buf_append(&name, group.p, group.n);
+    ts_part_add(p, (struct slice){name.p, name.n});
+    buf_fini(&name);
+    put_labels(&p->bytes, proto, m, members, n);
+    if (proto >= 3)
+        put_origin(&p->bytes, m, members, n);
+    merge_begin(&g->merge, members, n, m->r.reverse);
+    g->sifted = g->merge.n / 2;
+    g->stage = GROUPING_HEAP;
+}
+
+static void
+find_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+{
+    struct slice group = ts_item_group(g->members[g->from].part, g->members[g->from].item);
+
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->to < g->n; i++, g->to++)
+        if (!slice_equal(ts_item_group(g->members[g->to].part, g->members[g->to].item), group)) {
+            begin_group(g, m, proto, p);
+            return;
+        }
+    if (g->to == g->n)
+        begin_group(g, m, proto, p);
+}
+
+static void
+end_group(struct ts_grouping *g, int proto, struct ts_part *p)
+{
+    ts_part_close(p, &p->items[p->n - 1], proto, &g->t);
+    series_table_fini(&g->t);
+    free(g->merge.heap);
+    g->merge = (struct merge){0};
+    g->from = g->to;
+    g->stage = g->from < g->n ? GROUPING_FIND : GROUPING_DONE;
+}
+
+static void
+sift(struct ts_grouping *g)
+{
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->sifted > 0; i++)
+        sift_down(&g->merge, --g->sifted);
+    if (g->sifted == 0)
+        g->stage = GROUPING_ROWS;
+}
+
+static void
+end_row(struct ts_grouping *g, const struct ts_multi *m)
+{
+    if (g->has_row)
+        *series_table_push(&g->t, g->row_ts) = reduced(&g->sums, m->reducer);
+    g->has_row = false;
+}
+
+static void
+add_rows(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+{
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE; i++) {
+        int64_t ts;
+        double v;
+        bool any = merge_next(&g->merge, &ts, &v);
+
+        if (!any || (g->has_row && ts != g->row_ts))
+            end_row(g, m);
+        if (!any || g->t.n >= m->r.count) {
+            end_group(g, proto, p);
+            return;
+        }
+        if (!g->has_row)
+            g->sums = sums_none;
+        g->has_row = true;
+        g->row_ts = ts;
+        sums_add(&g->sums, v);
     }
-    free(members);
+}
+
+bool
+ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
+                 struct ts_part *ret_part, uint64_t until_ns)
+{
+    while (g->stage != GROUPING_DONE) {
+        if (g->stage == GROUPING_SORT)
+            sort(g);
+        else if (g->stage == GROUPING_FIND)
+            find_group(g, m, proto, ret_part);
+        else if (g->stage == GROUPING_HEAP)
+            sift(g);
+        else
+            add_rows(g, m, proto, ret_part);
+        if (g->stage != GROUPING_DONE && clock_now_ns() > until_ns)
+            return false;
+    }
     return true;
 }

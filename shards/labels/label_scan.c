@@ -8,12 +8,11 @@
 
 /* Between two looks at the clock: 0.1 ms or so. */
 #define KEYS_AT_ONCE 512
-#define RUN_KEYS 1024
-#define MERGED_AT_ONCE 4096
+#define ORDERED_AT_ONCE 4096
 
 #define AHEAD 8 /* records brought into the cache before they are copied */
 
-enum scan_stage { SCAN_COLLECT, SCAN_SORT, SCAN_MERGE, SCAN_DONE };
+enum scan_stage { SCAN_COLLECT, SCAN_ORDER, SCAN_SORT, SCAN_DONE };
 
 int
 label_scan_begin(struct label_scan *s, const struct labels *x, const struct label_filter *f,
@@ -43,8 +42,10 @@ label_scan_fini(struct label_scan *s)
 {
     buf_fini(&s->keys);
     free(s->ids);
-    free(s->place);
-    free(s->other);
+    if (s->sort.items)
+        sort_steps_fini(&s->sort);
+    else
+        free(s->place);
     *s = (struct label_scan){0};
 }
 
@@ -110,12 +111,10 @@ collect(struct label_scan *s, const struct labels *x, const struct label_filter 
     free(s->ids);
     s->ids = NULL;
     s->n = s->too_long ? 0 : s->n;
-    s->stage = s->too_long ? SCAN_DONE : SCAN_SORT;
+    s->stage = s->too_long ? SCAN_DONE : SCAN_ORDER;
 }
 
 /* --- sorting ---------------------------------------------------------------------------------- */
-
-/* Runs are sorted as they are, then merged two by two, until there is one. */
 
 static uint64_t
 order_of(struct slice key, size_t from)
@@ -144,57 +143,25 @@ compare_places(const void *pa, const void *pb, void *keys)
 }
 
 static void
-sort_run(struct label_scan *s)
+order(struct label_scan *s)
 {
-    uint32_t n = MIN((uint32_t)RUN_KEYS, s->n - s->merged);
-    struct label_place *run = s->place + s->merged;
+    uint32_t stop = MIN(s->ordered + ORDERED_AT_ONCE, s->n);
 
-    for (uint32_t i = 0; i < n; i++)
-        run[i].order = order_of(label_scan_key(s, s->merged + i), s->common);
-    qsort_r(run, n, sizeof(*run), compare_places, s->keys.p);
-    s->merged += n;
-    if (s->merged < s->n)
+    for (; s->ordered < stop; s->ordered++)
+        s->place[s->ordered].order = order_of(label_scan_key(s, s->ordered), s->common);
+    if (s->ordered < s->n)
         return;
-    s->stage = s->n > RUN_KEYS ? SCAN_MERGE : SCAN_DONE;
-    s->width = RUN_KEYS;
-    s->merged = s->low = s->left = 0;
-    s->right = RUN_KEYS;
-    s->other = s->stage == SCAN_MERGE ? malloc(s->n * sizeof(*s->other)) : NULL;
-    ASSERT(s->other || s->stage == SCAN_DONE);
-}
-
-/* The runs that begin at `low` are next. */
-static void
-next_pair(struct label_scan *s, uint32_t low)
-{
-    struct label_place *filled = s->other;
-
-    if (low >= s->n) {
-        s->other = s->place;
-        s->place = filled;
-        s->width = s->width > s->n / 2 ? s->n : 2 * s->width;
-        s->merged = low = 0;
-    }
-    s->low = s->left = low;
-    s->right = s->n - low > s->width ? low + s->width : s->n;
-    if (s->width >= s->n)
-        s->stage = SCAN_DONE;
+    sort_steps_begin(&s->sort, s->place, s->n, sizeof(*s->place), compare_places, s->keys.p);
+    s->stage = SCAN_SORT;
 }
 
 static void
-merge(struct label_scan *s)
+sort(struct label_scan *s)
 {
-    for (uint32_t i = 0; i < MERGED_AT_ONCE && s->stage == SCAN_MERGE; i++) {
-        uint32_t middle = s->n - s->low > s->width ? s->low + s->width : s->n;
-        uint32_t end = s->n - middle > s->width ? middle + s->width : s->n;
-        bool left = s->left < middle &&
-                    (s->right == end || compare_places(&s->place[s->left], &s->place[s->right],
-                                                       s->keys.p) <= 0);
-
-        s->other[s->merged++] = s->place[left ? s->left++ : s->right++];
-        if (s->merged == end)
-            next_pair(s, end);
-    }
+    if (!sort_steps_step(&s->sort))
+        return;
+    s->place = (struct label_place *)s->sort.items;
+    s->stage = SCAN_DONE;
 }
 
 bool
@@ -204,10 +171,10 @@ label_scan_step(struct label_scan *s, const struct labels *x, const struct label
     while (s->stage != SCAN_DONE) {
         if (s->stage == SCAN_COLLECT)
             collect(s, x, f);
-        else if (s->stage == SCAN_SORT)
-            sort_run(s);
+        else if (s->stage == SCAN_ORDER)
+            order(s);
         else
-            merge(s);
+            sort(s);
         if (s->stage != SCAN_DONE && clock_now_ns() > until_ns)
             return false;
     }

@@ -7,6 +7,7 @@
 #ifndef SHARDS_LABELS_LABEL_SCAN_H
 #define SHARDS_LABELS_LABEL_SCAN_H
 
+#include "core/sort_steps.h"
 #include "shards/labels/label_filter.h"
 
 #define LABEL_SCAN_BYTES_MAX (128 * MIB) /* of keys */
@@ -19,8 +20,8 @@ struct label_place {
 /* Starts zeroed. */
 struct label_scan {
     struct buf keys; /* each its length, 4 bytes, and its bytes */
-    struct label_place *place, *other;
-    uint32_t n; /* keys */
+    struct label_place *place; /* of each key, in order once it is done */
+    uint32_t n;                /* keys */
     bool too_long; /* they take more than LABEL_SCAN_BYTES_MAX: none is there */
     /* under way */
     uint8_t stage;
@@ -28,8 +29,8 @@ struct label_scan {
     const struct labels *x;
     uint64_t changes;       /* of the index, when it began */
     size_t common;          /* bytes that all keys begin with */
-    uint32_t width, merged; /* runs of this length are in order; places of this pass that are filled */
-    uint32_t low, left, right; /* the pair of runs being merged, and how far */
+    uint32_t ordered;       /* places whose order is known */
+    struct sort_steps sort;
 };
 
 /* 0; -E2BIG: more than `limit` series; -ETIME: the regular expressions take longer than they may. On
