@@ -34,6 +34,17 @@ expire_entry(struct shard *sh, uint8_t db, struct entry *e)
     sh->expired++;
 }
 
+void
+expire_stored(struct shard *sh, uint8_t db, struct slice name, bool is_series)
+{
+    static const struct command none = {.name = "expire"};
+    struct ctx c = {.core = sh->core, .sh = sh, .cmd = &none, .db = db};
+    struct key k = key_open_db(&c, name, db);
+
+    key_delete_stored(&c, &k, is_series);
+    sh->expired++;
+}
+
 /* Removing one entry may move others' places, never the entries themselves. */
 static void
 remove_found(struct shard *sh, uint8_t db, struct expire_found *f)

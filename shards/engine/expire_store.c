@@ -1,13 +1,14 @@
 /* Sweeping the store for keys whose time is over: see expire.h.
  *
  * What a job found is true of the store as it was then. Whatever happened since shows: a key that was
- * written or read meanwhile is in memory and is left to what memory knows; the fetch is void when a
- * checkpoint or a flush changed the store under it (load.c). So nothing that was written anew can be
- * removed, and what escaped is found by the next pass. */
+ * written or read meanwhile is in memory and is left to what memory knows; what was found is void when
+ * a checkpoint or a flush has changed the store since. So nothing that was written anew can be
+ * removed, and what escaped is found by the next pass. The values are not brought to memory: a
+ * tombstone is all it takes. */
 #include "shards/engine/expire.h"
 
 #include "shards/engine/core.h"
-#include "shards/engine/exec.h"
+#include "shards/engine/evict.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/rows.h"
 
@@ -17,9 +18,10 @@
 
 struct expire_sweep {
     struct offload_job job;
-    struct exec_waiter fetched;
+    struct shard_waiter lease;
     struct core *core;
-    bool busy;          /* a job or a fetch is under way */
+    bool busy;          /* a job is under way */
+    int64_t spent_ns;   /* of the loop, since the last tick */
     /* the pass */
     bool passing;
     uint8_t db;
@@ -29,11 +31,15 @@ struct expire_sweep {
     /* the job: its limits, and what it found */
     int64_t left_ns;    /* of the tick */
     int64_t now_ms;
+    uint32_t flush_epoch, store_epoch;
     uint64_t rows;
     bool db_over;
     uint32_t n;
     struct buf bytes;   /* the keys, one behind the other */
-    struct slice keys[SWEEP_KEYS_MAX]; /* p is set when all are there */
+    struct sweep_key {
+        struct slice name; /* p is set when all are there */
+        bool is_series;
+    } keys[SWEEP_KEYS_MAX];
 };
 
 /* --- on the helper: which rows are over ----------------------------------------------------------- */
@@ -48,7 +54,7 @@ note_row(struct expire_sweep *s, const struct rows *r)
         return;
     }
     buf_append(&s->bytes, r->key.p, r->key.n);
-    s->keys[s->n++].n = r->key.n;
+    s->keys[s->n++] = (struct sweep_key){{NULL, r->key.n}, r->head.type == ENTRY_SERIES};
 }
 
 static bool
@@ -74,8 +80,8 @@ point_at_keys(struct expire_sweep *s)
     const char *at = s->bytes.p;
 
     for (uint32_t i = 0; i < s->n; i++) {
-        s->keys[i].p = at;
-        at += s->keys[i].n;
+        s->keys[i].name.p = at;
+        at += s->keys[i].name.n;
     }
 }
 
@@ -119,6 +125,21 @@ pass_over(struct expire_sweep *s)
 
 static void job_begin(struct expire_sweep *s);
 
+/* Where all that a job could take was over there is more of it: then the next one follows at once, for a
+ * share of the loop's time. */
+static bool
+goes_on(struct expire_sweep *s)
+{
+    struct core *c = s->core;
+
+    if (core_is_stopping(c) || !journal_has_room(&c->shard.journal) ||
+        evict_make_room(c, &c->shard) != EVICT_ROOM)
+        return false;
+    if (s->n == SWEEP_KEYS_MAX && s->spent_ns < (int64_t)(1000000000 / c->config.hz / SWEEP_BUSY_SHARE))
+        s->left_ns = MAX(s->left_ns, (int64_t)SWEEP_TICK_NS);
+    return s->left_ns > 0;
+}
+
 static void
 job_over(struct expire_sweep *s)
 {
@@ -127,82 +148,41 @@ job_over(struct expire_sweep *s)
         s->from.n = 0;
         if (++s->db == SHARD_DBS)
             pass_over(s);
-    } else if (s->left_ns > 0 && !core_is_stopping(s->core) &&
-               journal_has_room(&s->core->shard.journal)) {
+    } else if (goes_on(s)) {
         job_begin(s);
     }
 }
 
-static bool
-is_over(const struct expire_sweep *s, const struct entry *e)
-{
-    int64_t at = entry_expire(e);
-
-    return at != 0 && at <= s->now_ms && !(e->flags & ENTRY_TOMBSTONE);
-}
-
-/* They are in memory now, those that still matter. */
-static void
-sweep_fetched(struct exec_waiter *w)
-{
-    struct expire_sweep *s = container_of(w, struct expire_sweep, fetched);
-    struct shard *sh = &s->core->shard;
-    struct head *h = &sh->db[s->db].head;
-    uint64_t began = clock_now_ns();
-
-    for (uint32_t i = 0; i < s->n && !core_is_stopping(s->core); i++) {
-        struct entry *e = head_find(h, head_hash(s->keys[i]), s->keys[i]);
-
-        if (e && is_over(s, e) && journal_has_room(&sh->journal))
-            expire_entry(sh, s->db, e);
-        else if (e == NULL || is_over(s, e))
-            s->next_ms = s->now_ms; /* it escaped, the next pass comes soon */
-    }
-    s->left_ns -= (int64_t)(clock_now_ns() - began);
-    job_over(s);
-}
-
 /* Keys in memory are not the sweep's: a changed one is written by the next checkpoint, an unchanged
  * one goes in its own time. */
-static uint32_t
-keep_cold_keys(struct expire_sweep *s)
-{
-    const struct head *h = &s->core->shard.db[s->db].head;
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct entry *e = head_find(h, head_hash(s->keys[i]), s->keys[i]);
-
-        if (e == NULL)
-            s->keys[n++] = s->keys[i];
-        else if (e->dirty_pos == 0 && !(e->flags & ENTRY_FLUSHING))
-            s->next_ms = s->now_ms;
-    }
-    return n;
-}
-
 static void
-sweep_found(struct expire_sweep *s)
+remove_key(struct expire_sweep *s, const struct sweep_key *k)
 {
     struct shard *sh = &s->core->shard;
-    struct need need = {.kind = NEED_KEY, .sh = sh, .db = s->db};
+    const struct entry *e = head_find(&sh->db[s->db].head, head_hash(k->name), k->name);
 
-    s->n = sh->db[s->db].hidden ? 0 : keep_cold_keys(s);
-    if (s->n == 0 || core_is_stopping(s->core)) {
-        job_over(s);
-        return;
-    }
-    need.key = s->keys[0];
-    need.more = s->keys + 1;
-    need.more_n = s->n - 1;
-    s->fetched.again = sweep_fetched;
-    load_start(s->core, &need, &s->fetched);
+    if (e == NULL && journal_has_room(&sh->journal))
+        expire_stored(sh, s->db, k->name, k->is_series);
+    else if (e == NULL || (e->dirty_pos == 0 && !(e->flags & ENTRY_FLUSHING)))
+        s->next_ms = s->now_ms; /* it escaped, the next pass comes soon */
 }
 
 static void
-found_lease_over(struct shard_waiter *w, struct shard *sh)
+sweep_found(struct shard_waiter *w, struct shard *sh)
 {
-    sweep_found(container_of(container_of(w, struct exec_waiter, lease), struct expire_sweep, fetched));
+    struct expire_sweep *s = container_of(w, struct expire_sweep, lease);
+    uint64_t began = clock_now_ns();
+    int64_t took;
+
+    if (s->flush_epoch != sh->flush_epoch || s->store_epoch != sh->store_epoch)
+        s->next_ms = s->now_ms;
+    else if (!sh->db[s->db].hidden && !core_is_stopping(s->core))
+        for (uint32_t i = 0; i < s->n; i++)
+            remove_key(s, &s->keys[i]);
+    took = (int64_t)(clock_now_ns() - began);
+    s->left_ns -= took;
+    s->spent_ns += took;
+    job_over(s);
 }
 
 static void
@@ -211,8 +191,8 @@ sweep_done(struct offload_job *job)
     struct expire_sweep *s = container_of(job, struct expire_sweep, job);
 
     metrics_add(&s->core->metrics, sweep_rows, s->rows);
-    s->fetched.lease.run = found_lease_over;
-    shard_wait(&s->core->shard, &s->fetched.lease);
+    s->lease.run = sweep_found;
+    shard_wait(&s->core->shard, &s->lease);
 }
 
 static bool
@@ -265,6 +245,8 @@ static void
 job_begin(struct expire_sweep *s)
 {
     s->busy = true;
+    s->flush_epoch = s->core->shard.flush_epoch;
+    s->store_epoch = s->core->shard.store_epoch;
     s->job.work = sweep_work;
     s->job.done = sweep_done;
     offload_submit(s->core->reactor.offload, OFFLOAD_CHECKPOINT, &s->job);
@@ -276,6 +258,7 @@ expire_sweep_tick(struct core *c)
     struct expire_sweep *s = sweep_of(c);
     int64_t now_ms = clock_wall_ms(&c->reactor.clock);
 
+    s->spent_ns = 0;
     if (s->busy || !journal_has_room(&c->shard.journal))
         return;
     s->now_ms = now_ms;

@@ -356,6 +356,19 @@ key_delete(struct ctx *c, struct key *k, struct entry *e)
 }
 
 void
+key_delete_stored(struct ctx *c, struct key *k, bool is_series)
+{
+    struct entry *e = head_insert(k->head, k->hash, k->name, ENTRY_STRING, 0, 0);
+
+    head_set_store(k->head, e, ENTRY_IN_STORE);
+    if (is_series) {
+        e->flags |= ENTRY_PURGE;
+        key_relabel(k, NULL);
+    }
+    key_delete(c, k, e);
+}
+
+void
 key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms)
 {
     if (expire_ms != 0 && expire_ms <= ctx_now_ms(c) && !k->sh->recovering) {

@@ -37,6 +37,8 @@ struct entry *key_set_string(struct ctx *c, struct key *k, struct slice value, i
 struct entry *key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes);
 /* Removes the key (it must be live). */
 void key_delete(struct ctx *c, struct key *k, struct entry *e);
+/* Removes a key that memory has nothing of and the store has, for certain. */
+void key_delete_stored(struct ctx *c, struct key *k, bool is_series);
 /* Sets or (0) removes the expiry of a live key. A time in the past deletes it. */
 void key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms);
 
