@@ -6,7 +6,7 @@
  * Keys that only the store has (expire_store.c): every tick a helper looks at some main rows of the
  * store, past the block cache, within the same budget, and says which are over. Those are removed
  * like any other, but for their values, which nobody reads: a record in the journal, a tombstone
- * that counts at once, and the rows go with the next checkpoint. Where much is over the next look
+ * that counts at once, and the rows go with the next checkpoint. Where most is over the next look
  * follows at once. There is no pass over the store before the earliest expiry that the last one and
  * the checkpoints since have seen.
  * Why not by RocksDB's compaction: docs/decisions/0009-stored-expiry.md. */
@@ -21,7 +21,7 @@
 #define SWEEP_TICK_NS 500000ULL   /* at effort 1; each step of effort adds as much */
 #define SWEEP_KEYS_MAX 256        /* keys a job may find ... */
 #define SWEEP_KEY_BYTES_MAX (1 * MIB) /* ... and their length together */
-#define SWEEP_BUSY_SHARE 8 /* of the loop's time, at most, while all that is looked at is over */
+#define SWEEP_BUSY_SHARE 8 /* of the loop's time, at most, while most of what is looked at is over */
 #define SWEEP_PAUSE_NS 1000000000ULL /* between two passes */
 
 struct core;

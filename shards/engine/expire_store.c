@@ -125,8 +125,8 @@ pass_over(struct expire_sweep *s)
 
 static void job_begin(struct expire_sweep *s);
 
-/* Where all that a job could take was over there is more of it: then the next one follows at once, for a
- * share of the loop's time. */
+/* Where most of what a job looked at was over there is more of it: then the next one follows at once, for
+ * a share of the loop's time. */
 static bool
 goes_on(struct expire_sweep *s)
 {
@@ -135,7 +135,7 @@ goes_on(struct expire_sweep *s)
     if (core_is_stopping(c) || !journal_has_room(&c->shard.journal) ||
         evict_make_room(c, &c->shard) != EVICT_ROOM)
         return false;
-    if (s->n == SWEEP_KEYS_MAX && s->spent_ns < (int64_t)(1000000000 / c->config.hz / SWEEP_BUSY_SHARE))
+    if (2 * s->n > s->rows && s->spent_ns < (int64_t)(1000000000 / c->config.hz / SWEEP_BUSY_SHARE))
         s->left_ns = MAX(s->left_ns, (int64_t)SWEEP_TICK_NS);
     return s->left_ns > 0;
 }

@@ -123,3 +123,26 @@ def test_keys_written_anew_while_they_are_swept_stay(t):
         eq(c("DBSIZE"), len(names))
         eq(c("MGET", *names), [kept[k] for k in names])
         eq(sorted(c("KEYS", "*")), names)
+
+
+def test_a_sweep_that_is_killed_half_way_goes_on(t):
+    s = t.server(hz=10)
+    c = s.client()
+    keys = ["k%d" % i for i in range(20000)]
+    # Values are not read again to be removed, however long they are.
+    at = int((time.time() + 2.5) * 1000)
+    assert set(c.pipe_many([("SET", k, "v" * 500, "PXAT", at) for k in keys])) == {"OK"}
+    s.restart()
+    c = s.client()
+    until(lambda: c("DBSIZE") < 15000, what="the sweep")
+    kept = {k.encode(): b"new" for k in t.random.sample(keys, 50)}
+    assert set(c.pipe([("SET", k, "new") for k in kept])) == {"OK"}
+    eq(c("SAVE"), "OK")
+    s.kill9()
+    s.start()
+    c = s.client()
+    wait_for_size(c, len(kept))
+    eq(int(info(c)["cold_reads"]), 0)
+    eq(keyspace(c, 0), len(kept))
+    eq(sorted(c("KEYS", "*")), sorted(kept))
+    eq(c("MGET", *kept), list(kept.values()))
