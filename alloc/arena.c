@@ -273,6 +273,19 @@ arena_resident_bytes(const struct arena *a)
 
 #endif
 
+void
+arena_charge(struct arena *a, size_t n)
+{
+    a->bytes += n;
+}
+
+void
+arena_discharge(struct arena *a, size_t n)
+{
+    ASSERT(n <= a->bytes);
+    a->bytes -= n;
+}
+
 size_t
 arena_bytes(const struct arena *a)
 {

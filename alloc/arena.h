@@ -28,7 +28,11 @@ void *arena_realloc(struct arena *a, void *p, size_t old_n, size_t new_n);
 /* The bytes an allocation of n really has (its size class): room to grow in place. */
 size_t arena_usable(size_t n);
 
-/* Bytes handed out (by size class), exact and free of cost: what maxmemory looks at. */
+/* Counts bytes that are not the arena's own but held by what is in it, or counts them no more. */
+void arena_charge(struct arena *a, size_t n);
+void arena_discharge(struct arena *a, size_t n);
+
+/* Bytes handed out (by size class) and charged, exact and free of cost: what maxmemory looks at. */
 size_t arena_bytes(const struct arena *a);
 /* Bytes resident according to the allocator (slow, for INFO); 0 when unknown. */
 size_t arena_resident_bytes(const struct arena *a);

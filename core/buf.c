@@ -37,6 +37,16 @@ buf_grow(struct buf *b, size_t more)
     b->cap = cap;
 }
 
+void
+buf_reserve_exactly(struct buf *b, size_t cap)
+{
+    if (cap <= b->cap)
+        return;
+    b->p = realloc(b->p, cap);
+    ASSERT(b->p);
+    b->cap = cap;
+}
+
 static struct buf_source **
 first_source_beyond(struct buf *b, size_t at)
 {

@@ -43,6 +43,9 @@ size_t buf_source_bytes(const struct buf *b);
 /* Makes room for `more` bytes beyond n; the slow half of buf_reserve. */
 void buf_grow(struct buf *b, size_t more);
 
+/* Memory for `cap` bytes in all, no more. */
+void buf_reserve_exactly(struct buf *b, size_t cap);
+
 /* Returns where the next `more` bytes may be written; add them to b->n afterwards. */
 static inline char *
 buf_reserve(struct buf *b, size_t more)

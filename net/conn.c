@@ -24,6 +24,51 @@ conn_set_init(struct conn_set *s, struct reactor *r)
 
 /* --- input ----------------------------------------------------------------------------------- */
 
+/* The owner is done with the first bytes of `in`. What it keeps of it stays where it is. */
+static void
+conn_used(struct conn *c, size_t n)
+{
+    struct buf rest = {0};
+
+    if (likely(c->lent == NULL)) {
+        buf_consume(&c->in, n);
+        if (c->in.n == 0 && c->in.cap > CONN_IN_KEEP_BYTES)
+            buf_fini(&c->in);
+        return;
+    }
+    buf_append(&rest, c->in.p + n, c->in.n - n);
+    c->in = rest;
+    blob_put(&c->lent);
+}
+
+struct blob *
+conn_lend_in(struct conn *c, struct slice part)
+{
+    uintptr_t at = (uintptr_t)part.p, in = (uintptr_t)c->in.p;
+
+    if (!c->in_data || at < in || at - in > c->in.n || part.n > c->in.n - (at - in) ||
+        part.n < c->in.cap / 2)
+        return NULL;
+    if (c->lent == NULL) {
+        struct buf memory = c->in;
+
+        c->lent = blob_of_buf(&memory);
+    }
+    return blob_get(c->lent);
+}
+
+/* A long request is on its way: room for it before it is needed, so that it is not moved often. What is
+ * announced is believed only so far as it has come. */
+static void
+conn_make_room(struct conn *c, size_t more)
+{
+    size_t have = c->in.n + more;
+    size_t room = MIN(c->in_need + CONN_IN_SPARE_BYTES, CONN_IN_GUESS * have);
+
+    if (c->in_need > CONN_IN_SPARE_BYTES && have > c->in.cap && room > c->in.cap)
+        buf_reserve_exactly(&c->in, MAX(room, have));
+}
+
 /* Hands gathered bytes to the owner until it makes no progress or pauses. */
 static void
 conn_drain_in(struct conn *c)
@@ -36,7 +81,7 @@ conn_drain_in(struct conn *c)
         c->in_data = true;
         used = c->ops->on_data(c, c->in.p, c->in.n);
         c->in_data = false;
-        buf_consume(&c->in, c->close_after ? c->in.n : used);
+        conn_used(c, c->close_after ? c->in.n : used);
         if (used == 0)
             return;
     }
@@ -60,6 +105,7 @@ conn_take_bytes(struct conn *c, char *data, size_t n)
         c->in_data = false;
     }
     if (used < n && !c->closing && !c->close_after) {
+        conn_make_room(c, n - used);
         buf_append(&c->in, data + used, n - used);
         conn_drain_in(c); /* the owner may have stopped for something that is over already */
     }

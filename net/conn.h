@@ -16,12 +16,16 @@
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
+#include "alloc/blob.h"
 #include "core/buf.h"
 #include "core/reactor.h"
 
 #define CONN_HOLDS 4
 #define CONN_IN_PAUSED_BYTES (256 * KIB)
+#define CONN_IN_KEEP_BYTES (256 * KIB)
 #define CONN_OUT_KEEP_BYTES (256 * KIB)
+#define CONN_IN_GUESS 8             /* `in` gets room for so many times what has come ... */
+#define CONN_IN_SPARE_BYTES (64 * KIB) /* ... but not for more than is announced, and this */
 #define CONN_PIECE_BYTES (64 * KIB) /* of a source's text made for one send */
 
 struct conn;
@@ -63,6 +67,7 @@ struct conn {
     struct buf sending; /* replies in flight */
     size_t sent;        /* bytes of `sending` already gone */
     struct buf in;      /* bytes not consumed yet */
+    struct blob *lent;  /* inside on_data: what they lie in, if the owner keeps a part of them */
     uint32_t nholds;
     struct conn_hold_mark holds[CONN_HOLDS];
     size_t released;    /* bytes of `out` before the first that are held, while any is */
@@ -109,6 +114,11 @@ void conn_set_release(struct conn_set *s, uint32_t seq);
 void conn_set_fail(struct conn_set *s);
 /* End of turn: submits a send for every connection that has something to send. */
 void conn_set_flush(struct conn_set *s);
+
+/* Inside on_data: the memory that `part` lies in, held for the owner to keep it instead of a copy; the
+ * connection goes on with a copy of what follows. NULL: the part is not in `in`, or is less than half of
+ * its memory. */
+struct blob *conn_lend_in(struct conn *c, struct slice part);
 
 /* Stops and restarts on_data. Resuming looks at what has gathered meanwhile. */
 void conn_pause(struct conn *c);

@@ -4,6 +4,8 @@
 #include "shards/commands/string_priv.h"
 #include "shards/engine/core.h"
 
+#include <stdlib.h>
+
 bool
 string_length_ok(struct ctx *c, uint64_t at, uint64_t more)
 {
@@ -15,6 +17,59 @@ string_length_ok(struct ctx *c, uint64_t at, uint64_t more)
     return false;
 }
 
+/* --- long replies ------------------------------------------------------------------------------ */
+
+struct string_source {
+    struct buf_source source;
+    struct blob *blob;
+    struct slice left;
+};
+
+static bool
+string_source_fill(struct buf_source *source, struct buf *out, size_t want)
+{
+    struct string_source *s = container_of(source, struct string_source, source);
+    size_t n = MIN(want, s->left.n);
+
+    buf_append(out, s->left.p, n);
+    s->left = (struct slice){s->left.p + n, s->left.n - n};
+    return s->left.n > 0;
+}
+
+static void
+string_source_destroy(struct buf_source *source)
+{
+    struct string_source *s = container_of(source, struct string_source, source);
+
+    blob_put(&s->blob);
+    free(s);
+}
+
+void
+string_reply(struct ctx *c, const struct entry *e)
+{
+    struct slice value = entry_string(e);
+    struct blob *b = value.n < STRING_PIECES_BYTES_MIN ? NULL : entry_blob(e);
+    struct string_source *s;
+
+    if (likely(b == NULL)) {
+        resp_bulk(c->out, value);
+        return;
+    }
+    s = malloc(sizeof(*s));
+    ASSERT(s);
+    *s = (struct string_source){.source = {.fill = string_source_fill,
+                                           .destroy = string_source_destroy,
+                                           .bytes = b->bytes},
+                                .blob = blob_get(b),
+                                .left = value};
+    buf_printf(c->out, "$%zu\r\n", value.n);
+    buf_put_source(c->out, &s->source);
+    buf_append_lit(c->out, "\r\n");
+}
+
+/* --- whole strings ----------------------------------------------------------------------------- */
+
 bool
 string_reply_value(struct ctx *c, struct key *k, struct entry **ret_e)
 {
@@ -24,7 +79,7 @@ string_reply_value(struct ctx *c, struct key *k, struct entry **ret_e)
     if (unlikely(!ok))
         return false;
     if (e)
-        resp_bulk(c->out, entry_string(e));
+        string_reply(c, e);
     else
         resp_null(c->out, c->proto);
     *ret_e = e;
@@ -106,7 +161,7 @@ cmd_mget(struct ctx *c)
         struct entry *e = key_find(c, &k);
 
         if (e && e->type == ENTRY_STRING)
-            resp_bulk(c->out, entry_string(e));
+            string_reply(c, e);
         else
             resp_null(c->out, c->proto);
     }

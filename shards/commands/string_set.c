@@ -201,7 +201,7 @@ cmd_getex(struct ctx *c)
     }
     if ((o.flags & SET_TIMES) && !set_time(c, o.flags, o.time, &expire_ms))
         return;
-    resp_bulk(c->out, entry_string(e));
+    string_reply(c, e);
     if ((o.flags & SET_TIMES) || ((o.flags & SET_PERSIST) && entry_expire(e)))
         key_set_expire(c, &k, e, expire_ms);
 }

@@ -83,6 +83,22 @@ capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct bu
     series_row_write(row, sk, as_of);
 }
 
+/* A long string is not copied: whoever changes it meanwhile leaves these bytes alone. */
+static void
+capture_string(struct checkpoint *c, struct item *it, const struct entry *e, struct buf *row)
+{
+    struct slice value = entry_string(e);
+    struct blob *b = entry_blob(e);
+
+    if (likely(b == NULL)) {
+        buf_append(row, value.p, value.n);
+        return;
+    }
+    it->blob = blob_get(b);
+    it->tail = value;
+    c->bytes += value.n;
+}
+
 static void
 capture(struct checkpoint *c, struct entry *e, struct buf *row)
 {
@@ -96,10 +112,8 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
     row->n = 0;
     expire_sweep_note(c->sh, entry_expire(e));
     if (e->type == ENTRY_STRING) {
-        struct slice value = entry_string(e);
-
         row_head_write(row, e->type, entry_expire(e));
-        buf_append(row, value.p, value.n);
+        capture_string(c, it, e, row);
     } else {
         write_series_head(c, it, e, row);
         capture_series(c, it, e, row);

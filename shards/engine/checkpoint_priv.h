@@ -18,7 +18,9 @@ struct item {
     struct series_flush *flushes;
     uint32_t flushes_n;
     uint32_t row_n;  /* 0 = the key is gone: remove its rows */
-    char *row;       /* main row's value */
+    char *row;       /* main row's value; what a long string shares follows it */
+    struct blob *blob;
+    struct slice tail;
     uint16_t key_n;
     uint8_t db;
     uint8_t was;     /* ENTRY_IN_STORE, ENTRY_MAYBE_STORE or 0 */

@@ -83,6 +83,7 @@ settle_item(struct checkpoint *c, struct item *it)
 
     settle_count(c, it);
     settle_series(c, it);
+    blob_put(&it->blob);
     if (it->labels && db->labels)
         labels_settle(db->labels, key, hash, c->rc == 0);
     if (e && (e->flags & ENTRY_FLUSHING))

@@ -69,7 +69,7 @@ write_item(struct checkpoint *c, struct store_batch *b, struct item *it)
     if (rc < 0)
         return rc;
     if (it->row_n)
-        store_batch_put(b, main_row, (struct slice){it->row, it->row_n});
+        store_batch_put_joined(b, main_row, (struct slice){it->row, it->row_n}, it->tail);
     else if (was || it->purge)
         store_batch_delete(b, main_row);
     write_labels(b, it, slot);

@@ -6,6 +6,7 @@
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/core.h"
 #include "shards/engine/record.h"
+#include "shards/engine/session.h"
 #include "shards/engine/watch.h"
 #include "shards/labels/labels.h"
 #include "shards/series/series_store.h"
@@ -263,8 +264,10 @@ key_new_entry(struct key *k, enum entry_type type, uint32_t len, int64_t expire_
     return e;
 }
 
+/* `blob`: the value lies in it, and the caller's hold of it goes to the entry; NULL: it is copied. */
 static struct entry *
-string_make(struct key *k, struct entry *old, struct slice value, int64_t expire_ms)
+string_make(struct key *k, struct entry *old, struct slice value, int64_t expire_ms,
+            struct blob *blob)
 {
     bool is_inline = value.n <= ENTRY_INLINE_MAX;
     struct entry *e;
@@ -285,36 +288,67 @@ string_make(struct key *k, struct entry *old, struct slice value, int64_t expire
         e = head_reshape(k->head, k->hash, old, ENTRY_STRING, old->len, expire_ms);
     else
         e = old;
-    return head_string_set(k->head, k->hash, e, value);
+    return blob ? head_string_share(k->head, k->hash, e, blob, value)
+                : head_string_set(k->head, k->hash, e, value);
 }
 
-struct entry *
-key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms)
+/* The input of the client that the value lies in, kept as it is instead of copied. NULL: it is short,
+ * or somewhere else. The caller holds it. */
+static struct blob *
+input_blob(struct ctx *c, struct slice value)
+{
+    if (likely(value.n < STRING_SHARED_BYTES_MIN) || c->session == NULL)
+        return NULL;
+    return conn_lend_in(&c->session->conn, value);
+}
+
+static struct entry *
+set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms, struct blob *blob)
 {
     struct entry *e = head_find(k->head, k->hash, k->name);
     bool live = e && !(e->flags & ENTRY_TOMBSTONE);
 
     if (expire_ms == KEEP_EXPIRE)
         expire_ms = live ? entry_expire(e) : 0;
-    if (likely(!k->sh->recovering))
+    if (unlikely(blob != NULL))
+        record_set_shared(&k->sh->journal, k->db, k->name, expire_ms, blob, value);
+    else if (likely(!k->sh->recovering))
         record_set(&k->sh->journal, k->db, k->name, expire_ms, value);
     if (live && e->type == ENTRY_STRING && !(e->flags & ENTRY_EXTERNAL) && e->len == value.n &&
         entry_expire(e) == expire_ms)
         memmove(entry_inline(e), value.p, value.n);
     else
-        e = string_make(k, e, value, expire_ms);
+        e = string_make(k, e, value, expire_ms, blob);
     key_used(k, e);
     key_changed(c, k, e);
     return e;
 }
 
 struct entry *
+key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms)
+{
+    return set_string(c, k, value, expire_ms, input_blob(c, value));
+}
+
+struct entry *
+key_share_string(struct ctx *c, struct key *k, const struct entry *from, int64_t expire_ms)
+{
+    struct blob *b = entry_blob(from);
+
+    return set_string(c, k, entry_string(from), expire_ms, b ? blob_get(b) : NULL);
+}
+
+struct entry *
 key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes)
 {
     struct entry *e = head_find(k->head, k->hash, k->name);
+    struct blob *b = input_blob(c, bytes);
 
-    if (likely(!k->sh->recovering))
+    if (unlikely(b != NULL))
+        record_patch_shared(&k->sh->journal, k->db, k->name, offset, b, bytes);
+    else if (likely(!k->sh->recovering))
         record_patch(&k->sh->journal, k->db, k->name, offset, bytes);
+    blob_put(&b);
     if (e == NULL)
         e = key_new_entry(k, ENTRY_STRING, 0, 0);
     else if (e->flags & ENTRY_TOMBSTONE)

@@ -33,6 +33,9 @@ struct entry *key_find_type(struct ctx *c, struct key *k, enum entry_type type, 
  * KEEP_EXPIRE keeps what the old entry had. `value` must not stand in the old entry. */
 #define KEEP_EXPIRE INT64_MIN
 struct entry *key_set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms);
+/* The same with the value of another entry, of which a long one is shared instead of copied. */
+struct entry *key_share_string(struct ctx *c, struct key *k, const struct entry *from,
+                               int64_t expire_ms);
 /* Overwrites part of a string (created when absent), zero-filling any gap; keeps the expiry. */
 struct entry *key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes);
 /* Removes the key (it must be live). */

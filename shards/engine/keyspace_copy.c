@@ -126,7 +126,7 @@ key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key *to,
 {
     if (e->type == ENTRY_SERIES)
         return copy_series(c, from, e, to, expire_ms);
-    key_set_string(c, to, entry_string(e), expire_ms);
+    key_share_string(c, to, e, expire_ms);
     return 0;
 }
 

@@ -61,6 +61,16 @@ record_set(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms, s
 }
 
 void
+record_set_shared(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms,
+                  struct blob *b, struct slice value)
+{
+    char *p = journal_append_shared(j, 2 + key_size(key) + 8, b, value);
+
+    p = put_key(put_head(p, RECORD_SET, db), key);
+    put_le64(p, (uint64_t)expire_ms);
+}
+
+void
 record_del(struct journal *j, uint8_t db, struct slice key)
 {
     char *p = journal_append(j, 2 + (uint32_t)key.n);
@@ -85,6 +95,16 @@ record_patch(struct journal *j, uint8_t db, struct slice key, uint64_t offset, s
 
     p = put_key(put_head(p, RECORD_PATCH, db), key);
     put_bytes(put_varint(p, offset), bytes);
+}
+
+void
+record_patch_shared(struct journal *j, uint8_t db, struct slice key, uint64_t offset,
+                    struct blob *b, struct slice bytes)
+{
+    uint32_t n = 2 + key_size(key) + varint_size(offset);
+
+    put_varint(put_key(put_head(journal_append_shared(j, n, b, bytes), RECORD_PATCH, db), key),
+               offset);
 }
 
 void

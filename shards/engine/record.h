@@ -54,10 +54,15 @@ struct record {
 
 void record_set(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms,
                 struct slice value);
+/* The same of a value that lies in a blob, which the journal holds until it is written. */
+void record_set_shared(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms,
+                       struct blob *b, struct slice value);
 void record_del(struct journal *j, uint8_t db, struct slice key);
 void record_expire(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms);
 void record_patch(struct journal *j, uint8_t db, struct slice key, uint64_t offset,
                   struct slice bytes);
+void record_patch_shared(struct journal *j, uint8_t db, struct slice key, uint64_t offset,
+                         struct blob *b, struct slice bytes);
 void record_point(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t ts,
                   double value, uint8_t quality, uint8_t policy);
 void record_delete(struct journal *j, uint8_t db, struct slice key, uint8_t type, int64_t from,

@@ -7,6 +7,7 @@
 #ifndef SHARDS_HEAD_ENTRY_H
 #define SHARDS_HEAD_ENTRY_H
 
+#include "alloc/blob.h"
 #include "core/base.h"
 
 #define ENTRY_INLINE_MAX 4096
@@ -29,11 +30,14 @@ enum entry_flag {
     ENTRY_FLUSHING = 1 << 7,    /* its present state is in the checkpoint under way */
 };
 
-/* A string too long to stand inline. */
+/* A string too long to stand inline: the first `len` bytes at p, in a blob that others may hold, too.
+ * Up to `cap` the bytes are this string's alone. */
 struct bigval {
     uint64_t len, cap;
     char *p;
+    struct blob *blob;
 };
+#define STRING_SHARED_BYTES_MIN (64 * KIB) /* shorter ones are copied */
 
 struct entry {
     uint32_t seq;       /* journal batch that holds its last change: a reader may have to wait */
@@ -91,6 +95,19 @@ entry_string(const struct entry *e)
         return (struct slice){v->p, v->len};
     }
     return (struct slice){entry_inline(e), e->len};
+}
+
+/* The blob of a string that is long enough to be shared, and mostly made of it; NULL otherwise. The
+ * caller does not hold it. */
+static inline struct blob *
+entry_blob(const struct entry *e)
+{
+    const struct bigval *v;
+
+    if (likely(!(e->flags & ENTRY_EXTERNAL)))
+        return NULL;
+    v = entry_ptr(e);
+    return v->len >= STRING_SHARED_BYTES_MIN && v->len >= v->blob->bytes / 2 ? v->blob : NULL;
 }
 
 /* Milliseconds since the epoch, 0 = never expires. */

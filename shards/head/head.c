@@ -145,7 +145,7 @@ head_entry_weight(const struct entry *e)
     uint64_t n = entry_bytes(e);
 
     if (e->flags & ENTRY_EXTERNAL)
-        n += sizeof(struct bigval) + ((struct bigval *)entry_ptr(e))->cap;
+        n += sizeof(struct bigval) + ((struct bigval *)entry_ptr(e))->blob->bytes;
     return n;
 }
 

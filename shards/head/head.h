@@ -87,6 +87,9 @@ struct entry *head_revive(struct head *h, uint64_t hash, struct entry *e, enum e
 /* Strings: stores `value` inline or external as its size asks; the entry must be a live string and
  * `value` must not lie in it. May move the entry. */
 struct entry *head_string_set(struct head *h, uint64_t hash, struct entry *e, struct slice value);
+/* The string is `value`, which lies in a blob; takes over the caller's hold of it. */
+struct entry *head_string_share(struct head *h, uint64_t hash, struct entry *e, struct blob *b,
+                                struct slice value);
 /* Writes bytes at offset, growing with zeros; amortised O(bytes) for appends. */
 struct entry *head_string_patch(struct head *h, uint64_t hash, struct entry *e, uint64_t offset,
                                 struct slice bytes);

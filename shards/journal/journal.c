@@ -14,9 +14,8 @@
 
 /* ---- buffers ---- */
 
-/* Memory that O_DIRECT takes, a multiple of the block size long so that the padding always fits. */
-static char *
-alloc_aligned(size_t bytes)
+char *
+journal_alloc_aligned(size_t bytes)
 {
     void *p = NULL;
     int err = posix_memalign(&p, JOURNAL_BLOCK_BYTES, bytes);
@@ -34,7 +33,7 @@ journal_buf_grow(struct buf *b, size_t bytes)
     if (bytes <= b->cap)
         return;
     cap = MAX(cap, ALIGN_UP(bytes, (size_t)JOURNAL_BLOCK_BYTES));
-    p = alloc_aligned(cap);
+    p = journal_alloc_aligned(cap);
     if (b->n)
         memcpy(p, b->p, b->n);
     free(b->p);
@@ -65,7 +64,7 @@ writer_create(struct journal *j, struct reactor *r, const struct journal_options
     w->j = j;
     w->reactor = r;
     w->batch_bytes = opt->batch_bytes;
-    w->header_block = alloc_aligned(JOURNAL_BLOCK_BYTES);
+    w->header_block = journal_alloc_aligned(JOURNAL_BLOCK_BYTES);
     w->transfer.op.fn = journal_writer_transferred;
     w->sync_op.fn = journal_writer_synced;
     w->lazy.fn = lazy_fired;
@@ -76,7 +75,9 @@ static void
 writer_destroy(struct journal_writer *w)
 {
     buf_fini(&w->flight);
+    journal_shared_fini(&w->flight_shared);
     free(w->header_block);
+    free(w->piece);
     free(w);
 }
 
@@ -202,6 +203,7 @@ journal_close(struct journal *j)
     journal_file_close(&w->file);
     writer_destroy(w);
     buf_fini(&j->open);
+    journal_shared_fini(&j->open_shared);
     j->w = NULL;
 }
 
@@ -233,7 +235,7 @@ lazy_is_due(struct journal_writer *w)
 {
     struct journal *j = w->j;
 
-    if (w->lazy_due || j->open.n >= JOURNAL_LAZY_BYTES || w->want_lsn >= j->open_first_lsn)
+    if (w->lazy_due || journal_open_bytes(j) >= JOURNAL_LAZY_BYTES || w->want_lsn >= j->open_first_lsn)
         return true;
     if (!timer_armed(&w->lazy))
         timer_arm(&w->reactor->timers, &w->lazy, w->reactor->clock.mono_ns + JOURNAL_LAZY_NS);

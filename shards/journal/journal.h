@@ -37,6 +37,7 @@
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/reactor.h"
+#include "shards/journal/journal_shared.h"
 
 #define JOURNAL_FORMAT_VERSION 1
 #define JOURNAL_BLOCK_BYTES 4096
@@ -71,6 +72,7 @@ struct journal_writer; /* files, buffers, I/O state: journal_writer.c */
 struct journal {
     /* the open batch: belongs to the shard's owner (may be leased to another core) */
     struct buf open; /* header room + records; 4 KiB aligned, grown by journal_grow only */
+    struct journal_shared open_shared; /* what of it stands elsewhere */
     uint64_t open_first_lsn;
     uint64_t next_lsn;   /* LSN the next record gets */
     uint32_t open_seq;   /* number of the open batch, wraps */
@@ -144,13 +146,11 @@ const char *journal_describe(const struct journal *j);
 /* Makes room for n more bytes; the slow half of journal_append. Keeps the memory aligned. */
 void journal_grow(struct journal *j, size_t n);
 
-/* Room for one record of n payload bytes in the open batch; fill all of it before anything else is
- * appended. Takes the next LSN. Never fails: callers look at journal_has_room before they run a
- * command. Hot path. */
+/* Where n bytes of the next record go, whose length is `length`. */
 static inline char *
-journal_append(struct journal *j, uint32_t n)
+journal_put_record(struct journal *j, uint32_t n, uint32_t length)
 {
-    uint32_t v = n;
+    uint32_t v = length;
     char *p;
 
     if (unlikely(j->open.cap - j->open.n < (size_t)n + JOURNAL_RECORD_HEADER_BYTES_MAX))
@@ -166,10 +166,37 @@ journal_append(struct journal *j, uint32_t n)
     return p;
 }
 
+/* Room for one record of n payload bytes in the open batch; fill all of it before anything else is
+ * appended. Takes the next LSN. Never fails: callers look at journal_has_room before they run a
+ * command. Hot path. */
+static inline char *
+journal_append(struct journal *j, uint32_t n)
+{
+    return journal_put_record(j, n, n);
+}
+
+/* The same for a record that ends with bytes of a blob, which the journal holds until they are written:
+ * room for the n before them. */
+static inline char *
+journal_append_shared(struct journal *j, uint32_t n, struct blob *b, struct slice bytes)
+{
+    char *p = journal_put_record(j, n, n + (uint32_t)bytes.n);
+
+    journal_shared_add(&j->open_shared, j->open.n, b, bytes);
+    return p;
+}
+
+/* Bytes of the open batch. */
+static inline uint64_t
+journal_open_bytes(const struct journal *j)
+{
+    return j->open.n + j->open_shared.bytes;
+}
+
 static inline bool
 journal_has_room(const struct journal *j)
 {
-    return likely(j->open.n < j->open_limit && j->state == JOURNAL_OK);
+    return likely(journal_open_bytes(j) < j->open_limit && j->state == JOURNAL_OK);
 }
 
 /* Last LSN given out. */

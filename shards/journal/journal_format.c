@@ -107,24 +107,33 @@ header_crc(const char *p, uint32_t salt)
     return crc_around(salt, p, JOURNAL_BATCH_HEADER_BYTES, BATCH_HEADER_CRC);
 }
 
-uint64_t
-journal_batch_seal(char *p, size_t n, uint32_t salt, const struct journal_batch *b)
+void
+journal_batch_encode(char *p, uint32_t salt, const struct journal_batch *b, uint32_t payload_crc)
 {
-    uint64_t payload_bytes = n - JOURNAL_BATCH_HEADER_BYTES;
-    uint64_t extent = journal_batch_extent(payload_bytes);
-
-    ASSERT(n > JOURNAL_BATCH_HEADER_BYTES && b->records > 0);
+    ASSERT(b->payload_bytes > 0 && b->records > 0);
     put_le32(p + BATCH_MAGIC, JOURNAL_BATCH_MAGIC);
     put_le16(p + BATCH_VERSION, JOURNAL_FORMAT_VERSION);
     put_le16(p + BATCH_FLAGS, b->flags);
-    put_le32(p + BATCH_PAYLOAD_CRC,
-             journal_crc32c(salt, p + JOURNAL_BATCH_HEADER_BYTES, payload_bytes));
+    put_le32(p + BATCH_PAYLOAD_CRC, payload_crc);
     put_le32(p + BATCH_RECORDS, b->records);
     put_le32(p + BATCH_INCARNATION, b->incarnation);
-    put_le64(p + BATCH_PAYLOAD_BYTES, payload_bytes);
+    put_le64(p + BATCH_PAYLOAD_BYTES, b->payload_bytes);
     put_le64(p + BATCH_SEGMENT, b->segment);
     put_le64(p + BATCH_FIRST_LSN, b->first_lsn);
     put_le32(p + BATCH_HEADER_CRC, header_crc(p, salt));
+}
+
+uint64_t
+journal_batch_seal(char *p, size_t n, uint32_t salt, const struct journal_batch *b)
+{
+    struct journal_batch sealed = *b;
+    const char *payload = p + JOURNAL_BATCH_HEADER_BYTES;
+    uint64_t extent;
+
+    ASSERT(n > JOURNAL_BATCH_HEADER_BYTES);
+    sealed.payload_bytes = n - JOURNAL_BATCH_HEADER_BYTES;
+    extent = journal_batch_extent(sealed.payload_bytes);
+    journal_batch_encode(p, salt, &sealed, journal_crc32c(salt, payload, sealed.payload_bytes));
     memset(p + n, 0, extent - n);
     return extent;
 }

@@ -64,6 +64,9 @@ const char *journal_segment_decode(const char *block, struct journal_segment_hea
 
 /* --- batch --- */
 
+/* The header alone, with payload_bytes as b says. */
+void journal_batch_encode(char *p, uint32_t salt, const struct journal_batch *b,
+                          uint32_t payload_crc);
 /* `p` holds n bytes: room for the header and the payload behind it. Fills the header (payload
  * bytes and checksums are computed) and zeroes the padding; the memory must reach to the next
  * multiple of the block size. Returns the extent. */

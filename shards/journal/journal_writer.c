@@ -52,18 +52,32 @@ journal_give_up(struct journal *j, int error)
 
 /* ---- transfers ---- */
 
+/* The next n bytes of what is written, where the kernel can take them from. */
+static const char *
+transfer_piece(struct journal_writer *w, size_t n)
+{
+    struct journal_transfer *t = &w->transfer;
+
+    if (likely(w->step != JOURNAL_STEP_BATCH || w->flight_shared.n == 0))
+        return t->p + t->done;
+    if (w->piece == NULL)
+        w->piece = journal_alloc_aligned(JOURNAL_WRITE_BYTES_MAX);
+    journal_shared_read(&w->flight_shared, &w->flight, t->done, w->piece, n);
+    return w->piece;
+}
+
 static void
 transfer_go(struct journal_writer *w)
 {
     struct journal_transfer *t = &w->transfer;
     struct io *io = w->reactor->io;
+    size_t n = MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX);
 
     t->syncing = t->done == t->n;
     if (t->syncing)
         io_fdatasync(io, &t->op, t->fd);
     else
-        io_write(io, &t->op, t->fd, t->p + t->done, MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX),
-                 t->offset + t->done);
+        io_write(io, &t->op, t->fd, transfer_piece(w, n), (unsigned)n, t->offset + t->done);
 }
 
 /* With O_DIRECT: by the better way. What takes several pieces is flushed once, at the end. */
@@ -133,6 +147,7 @@ transfer_failed(struct journal_writer *w, int error)
 static void
 trim_flight(struct journal_writer *w)
 {
+    journal_shared_clear(&w->flight_shared);
     if (w->flight.cap > 2 * w->batch_bytes)
         buf_fini(&w->flight);
 }
@@ -178,7 +193,12 @@ batch_start(struct journal_writer *w)
                               .flags = journal_writer_settled(w) ? JOURNAL_BATCH_AFTER_SYNC : 0};
 
     w->step = JOURNAL_STEP_BATCH;
-    journal_batch_seal(w->flight.p, w->flight.n, w->file.salt, &b);
+    b.payload_bytes = w->flight.n - JOURNAL_BATCH_HEADER_BYTES + w->flight_shared.bytes;
+    journal_batch_encode(w->flight.p, w->file.salt, &b,
+                         journal_shared_crc32c(&w->flight_shared, w->file.salt, &w->flight,
+                                               JOURNAL_BATCH_HEADER_BYTES));
+    if (w->flight_shared.n == 0)
+        memset(w->flight.p + w->flight.n, 0, w->flight_extent - w->flight.n);
     transfer_start(w, w->flight.p, w->flight_extent, w->offset, w->flight_lazy);
 }
 
@@ -265,15 +285,18 @@ journal_writer_seal(struct journal_writer *w)
 {
     struct journal *j = w->j;
     struct buf sealed = j->open;
+    struct journal_shared shared = j->open_shared;
 
     ASSERT(w->step == JOURNAL_STEP_IDLE && sealed.n > JOURNAL_BATCH_HEADER_BYTES);
     j->open = w->flight;
+    j->open_shared = w->flight_shared;
     w->flight = sealed;
+    w->flight_shared = shared;
     journal_buf_grow(&j->open, JOURNAL_BATCH_HEADER_BYTES);
     j->open.n = JOURNAL_BATCH_HEADER_BYTES;
     w->flight_first_lsn = j->open_first_lsn;
     w->flight_records = (uint32_t)(j->next_lsn - j->open_first_lsn);
-    w->flight_extent = journal_batch_extent(sealed.n - JOURNAL_BATCH_HEADER_BYTES);
+    w->flight_extent = journal_batch_extent(sealed.n - JOURNAL_BATCH_HEADER_BYTES + shared.bytes);
     w->flight_seq = j->open_seq++;
     w->flight_start_ns = clock_now_ns();
     j->open_first_lsn = j->next_lsn;

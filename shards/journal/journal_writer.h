@@ -45,6 +45,8 @@ struct journal_writer {
     /* the sealed batch */
     enum journal_step step;
     struct buf flight;
+    struct journal_shared flight_shared;
+    char *piece; /* JOURNAL_WRITE_BYTES_MAX, aligned: what is written of a batch with shared bytes */
     uint32_t flight_seq, flight_records;
     uint64_t flight_first_lsn;
     uint64_t flight_extent;
@@ -83,6 +85,8 @@ journal_writer_settled(const struct journal_writer *w)
 void journal_writer_transferred(struct io_op *op, int res, int buf, bool more);
 void journal_writer_synced(struct io_op *op, int res, int buf, bool more);
 void journal_writer_segments_changed(struct journal_segments *s);
+/* Memory that O_DIRECT takes, a multiple of the block size long so that the padding always fits. */
+char *journal_alloc_aligned(size_t bytes);
 /* Gives a buffer at least `bytes` of aligned memory; keeps what is in it. */
 void journal_buf_grow(struct buf *b, size_t bytes);
 

@@ -107,6 +107,9 @@ struct store_batch;
 struct store_batch *store_batch_create(struct store *s);
 void store_batch_destroy(struct store_batch **b);
 void store_batch_put(struct store_batch *b, struct slice key, struct slice value);
+/* The value is the one, then the other. */
+void store_batch_put_joined(struct store_batch *b, struct slice key, struct slice first,
+                            struct slice then);
 void store_batch_delete(struct store_batch *b, struct slice key);
 /* Every row in [lower, upper) that is there now is deleted, unless the batch itself puts it (before
  * or after this call). Reads the range (blocking). */

@@ -108,30 +108,37 @@ index_append(struct store_batch *b, struct store_entry e)
 }
 
 static void
-append(struct store_batch *b, enum op op, struct slice key, struct slice value)
+append(struct store_batch *b, enum op op, struct slice key, struct slice value, struct slice then)
 {
-    struct record rec = {(uint32_t)key.n, (uint32_t)value.n, op};
+    struct record rec = {(uint32_t)key.n, (uint32_t)(value.n + then.n), op};
     uint64_t at = b->bytes.n;
 
-    ASSERT(key.n > 0 && key.n <= UINT32_MAX && value.n <= STORE_VALUE_BYTES_MAX);
-    buf_reserve(&b->bytes, sizeof(rec) + key.n + value.n);
+    ASSERT(key.n > 0 && key.n <= UINT32_MAX && value.n + then.n <= STORE_VALUE_BYTES_MAX);
+    buf_reserve(&b->bytes, sizeof(rec) + key.n + value.n + then.n);
     buf_append(&b->bytes, &rec, sizeof(rec));
     buf_append(&b->bytes, key.p, key.n);
-    if (value.n)
-        buf_append(&b->bytes, value.p, value.n);
+    buf_append(&b->bytes, value.p, value.n);
+    buf_append(&b->bytes, then.p, then.n);
     index_append(b, (struct store_entry){prefix_of(key), at});
 }
 
 void
 store_batch_put(struct store_batch *b, struct slice key, struct slice value)
 {
-    append(b, OP_PUT, key, value);
+    append(b, OP_PUT, key, value, (struct slice){0});
+}
+
+void
+store_batch_put_joined(struct store_batch *b, struct slice key, struct slice first,
+                       struct slice then)
+{
+    append(b, OP_PUT, key, first, then);
 }
 
 void
 store_batch_delete(struct store_batch *b, struct slice key)
 {
-    append(b, OP_DELETE, key, (struct slice){0});
+    append(b, OP_DELETE, key, (struct slice){0}, (struct slice){0});
 }
 
 int
@@ -142,7 +149,7 @@ store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice 
     int r;
 
     for (store_iter_first(it); store_iter_valid(it); store_iter_next(it))
-        append(b, OP_DELETE_FOUND, store_iter_key(it), (struct slice){0});
+        append(b, OP_DELETE_FOUND, store_iter_key(it), (struct slice){0}, (struct slice){0});
     r = store_iter_status(it, err);
     store_iter_close(&it);
     return r;

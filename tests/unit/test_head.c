@@ -798,6 +798,50 @@ Test(head, appending_is_amortised)
     teardown(&f);
 }
 
+/* What a reply or a checkpoint was shown stays as it was, whatever is done to the string. */
+Test(head, a_shared_string_is_not_changed_under_those_who_hold_it)
+{
+    static char want[100001]; /* no size class: there is room behind it */
+    struct fixture f;
+    struct entry *e, *copy;
+
+    setup(&f);
+    memset(want, 'a', sizeof(want));
+    for (unsigned what = 0; what < 6; what++) {
+        struct blob *held;
+        const char *shown;
+
+        e = insert(&f.head, 2 * what);
+        copy = insert(&f.head, 2 * what + 1);
+        e = head_string_set(&f.head, hash_of(e), e, (struct slice){want, sizeof(want)});
+        held = blob_get(entry_blob(e));
+        shown = entry_string(e).p;
+        copy = head_string_share(&f.head, hash_of(copy), copy, blob_get(held), entry_string(e));
+        head_mark_dirty(&f.head, e);
+        head_mark_dirty(&f.head, copy);
+        if (what == 0)
+            e = head_string_patch(&f.head, hash_of(e), e, 5, SLICE("b"));
+        else if (what == 1)
+            e = head_string_patch(&f.head, hash_of(e), e, sizeof(want), SLICE("b"));
+        else if (what == 2)
+            copy = head_string_patch(&f.head, hash_of(copy), copy, sizeof(want), SLICE("b"));
+        else if (what == 3)
+            e = head_string_set(&f.head, hash_of(e), e, (struct slice){want + 1, sizeof(want) - 1});
+        else if (what == 4)
+            e = head_string_patch(&f.head, hash_of(e), e, sizeof(want) - 1, SLICE("bb"));
+        else
+            head_remove(&f.head, hash_of(e), e);
+        cr_assert(memcmp(shown, want, sizeof(want)) == 0, "case %u", what);
+        if (what != 2)
+            cr_assert(slice_equal(entry_string(copy), (struct slice){want, sizeof(want)}));
+        if (what == 1)
+            cr_assert(entry_string(e).p == shown, "behind what was shown nothing is copied");
+        head_check(&f.head);
+        blob_put(&held);
+    }
+    teardown(&f);
+}
+
 Test(head, a_shorter_long_value_gives_memory_back)
 {
     static char big[1000000];

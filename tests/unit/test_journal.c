@@ -206,6 +206,48 @@ half_durable(struct fix *f)
     return f->j.durable_lsn >= 1;
 }
 
+/* A record whose last bytes are a blob's. */
+static void
+append_shared(struct fix *f, uint32_t own, uint32_t shared)
+{
+    uint64_t lsn = f->j.next_lsn;
+    struct blob *b = blob_create(shared + 7);
+
+    memset(b->p, (int)(lsn & 0xff), shared + 7);
+    fix_fill(journal_append_shared(&f->j, own, b, (struct slice){b->p + 7, shared}), own, lsn);
+    blob_put(&b);
+}
+
+/* Pieces of a write end before, in and behind what stands elsewhere. */
+Test(journal, bytes_that_stand_elsewhere_are_written_where_they_belong)
+{
+    static const enum journal_mode modes[] = {JOURNAL_ALWAYS, JOURNAL_EVERYSEC, JOURNAL_NO};
+
+    for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+        uint64_t n = 0;
+        struct fix f;
+
+        fix_start(&f, modes[m]);
+        f.opt.segment_bytes = 4 * MIB;
+        fix_open(&f);
+        for (uint32_t i = 0; i < 12; i++) {
+            for (uint32_t k = 0; k <= i % 3; k++, n++)
+                append_shared(&f, 8 + i * 999, (i % 5 * 511 + 1) * (k ? 1000 : 1));
+            fix_append(&f);
+            if (i % 4 == 3)
+                append_shared(&f, 8, 4096 - 20);
+            n += 1 + (i % 4 == 3);
+            cr_assert(blob_is_shared(f.j.open_shared.p[0].blob) == false, "held by the journal");
+            fix_settle(&f);
+            cr_assert_eq(f.j.open_shared.n, 0);
+        }
+        fix_close(&f);
+        cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+        cr_assert_eq(f.read, n);
+        fix_end(&f);
+    }
+}
+
 Test(journal, appends_during_a_write_form_the_next_batch)
 {
     struct fix f;
