@@ -1,4 +1,4 @@
-/* TS.MGET, TS.MRANGE, TS.MREVRANGE. See ts_multi.h. */
+/* TS.MGET, TS.MRANGE, TS.MREVRANGE, TS.QUERYINDEX. See ts_multi.h. */
 #include "shards/commands/ts_multi_latest.h"
 
 #include "shards/commands/handlers.h"
@@ -357,6 +357,12 @@ cmd_ts_mget(struct ctx *c)
 
 void
 cmd_ts_mrange(struct ctx *c)
+{
+    multi_command(c);
+}
+
+void
+cmd_ts_queryindex(struct ctx *c)
 {
     multi_command(c);
 }

@@ -1,4 +1,4 @@
-/* Commands over all series that a filter finds: TS.MGET, TS.MRANGE, TS.MREVRANGE.
+/* Commands over all series that a filter finds: TS.MGET, TS.MRANGE, TS.MREVRANGE, TS.QUERYINDEX.
  *
  * The way: every core looks into its own index and reads its own series, in slices of a millisecond,
  * each into a part (ts_gather_step); what only the disk has is fetched by a helper meanwhile. The
@@ -25,7 +25,8 @@ enum ts_labels {
 
 /* What is asked. Points into the arguments and the scratch. */
 struct ts_multi {
-    bool is_range; /* else the newest point of each */
+    bool is_range; /* else the newest point of each, or */
+    bool is_index; /* nothing but the keys */
     bool latest;
     struct ts_range r;
     enum ts_labels with;

@@ -331,6 +331,18 @@ read_range(struct reading *x, const struct key *k, uint32_t id, const struct ent
     return rc == 0 ? TS_GATHER_DONE : fail(x, rc);
 }
 
+/* What is over although nobody has removed it yet is left out; what only the store has is not looked
+ * up. */
+static void
+add_key(struct reading *x, struct slice name)
+{
+    const struct head *h = &x->sh->db[x->c->db].head;
+    const struct entry *e = h->expires ? head_find(h, head_hash(name), name) : NULL;
+
+    if (e == NULL || entry_expire(e) == 0 || entry_expire(e) > ctx_now_ms(x->c))
+        ts_part_close(&x->g->part, ts_part_add(&x->g->part, name), x->c->proto, NULL);
+}
+
 static enum ts_gathered
 read_series(struct reading *x, struct slice name)
 {
@@ -388,8 +400,13 @@ read_on(struct reading *x, uint64_t until_ns)
     struct ts_gather *g = x->g;
 
     while (g->done < g->found.n) {
-        enum ts_gathered r = read_series(x, label_scan_key(&g->found, g->done));
+        struct slice name = label_scan_key(&g->found, g->done);
+        enum ts_gathered r = TS_GATHER_DONE;
 
+        if (x->m->is_index)
+            add_key(x, name);
+        else
+            r = read_series(x, name);
         if (r != TS_GATHER_DONE)
             return r;
         g->done++;

@@ -72,11 +72,22 @@ filter_end(struct ctx *c, uint32_t filter, uint32_t group)
     return i && i < end ? i : end;
 }
 
+/* The arguments from `from` to before `end`. */
+static bool
+parse_expressions(struct ctx *c, struct ts_multi *m, uint32_t from, uint32_t end)
+{
+    char err[LABEL_FILTER_ERROR_BYTES];
+
+    if (label_filter_parse(c->argv + from, end - from,
+                           c->core->config.ts_compat != CONFIG_TS_STRICT, &m->filter, err) < 0)
+        return refuse(c, err);
+    return true;
+}
+
 static bool
 parse_filter(struct ctx *c, struct ts_multi *m, uint32_t group)
 {
     uint32_t at = ts_option(c, 1, "filter"), end;
-    char err[LABEL_FILTER_ERROR_BYTES];
 
     if (at == 0)
         return refuse(c, "ERR TSDB: missing FILTER argument");
@@ -85,10 +96,7 @@ parse_filter(struct ctx *c, struct ts_multi *m, uint32_t group)
     end = filter_end(c, at, group);
     if (end == at + 1)
         return refuse(c, "ERR TSDB: missing labels for filter argument");
-    if (label_filter_parse(c->argv + at + 1, end - at - 1,
-                           c->core->config.ts_compat != CONFIG_TS_STRICT, &m->filter, err) < 0)
-        return refuse(c, err);
-    return true;
+    return parse_expressions(c, m, at + 1, end);
 }
 
 static bool
@@ -123,6 +131,10 @@ ts_multi_parse(struct ctx *c, struct ts_multi *m)
     bool reverse = strcmp(c->cmd->name, "ts.mrevrange") == 0;
     uint32_t group = 0;
 
+    if (strcmp(c->cmd->name, "ts.queryindex") == 0) {
+        *m = (struct ts_multi){.is_index = true};
+        return parse_expressions(c, m, 1, c->argc);
+    }
     *m = (struct ts_multi){.is_range = strcmp(c->cmd->name, "ts.mget") != 0};
     if (m->is_range) {
         if (!ts_range_parse(c, 1, 1, reverse, &m->r))

@@ -14,7 +14,7 @@ struct multi_source {
     const struct ts_item *item; /* whose rows are being written */
     uint32_t row;
     int proto;
-    uint32_t fields;        /* of a series */
+    uint32_t fields;        /* of a series; 0: its key is all there is */
 };
 
 static struct slice
@@ -54,10 +54,10 @@ write_item(struct multi_source *s, struct buf *out)
     if (i == s->parts_n)
         return false;
     it = &s->parts[i].items[s->at[i]++];
-    if (s->proto < 3)
+    if (s->fields && s->proto < 3)
         resp_array(out, s->fields);
     resp_bulk(out, ts_item_key(&s->parts[i], it));
-    if (s->proto >= 3)
+    if (s->fields && s->proto >= 3)
         resp_array(out, s->fields);
     buf_append(out, s->parts[i].bytes.p + it->text, it->text_n);
     s->item = it;
@@ -110,7 +110,7 @@ source_create(int proto, const struct ts_multi *m, struct ts_part *parts, uint32
     s->source.destroy = multi_destroy;
     s->proto = proto;
     s->parts_n = n;
-    s->fields = proto < 3 ? 3 : !m->is_range ? 2 : m->grouped ? 4 : 3;
+    s->fields = m->is_index ? 0 : proto < 3 ? 3 : !m->is_range ? 2 : m->grouped ? 4 : 3;
     s->parts = malloc(n * sizeof(*s->parts));
     s->at = calloc(n, sizeof(*s->at));
     ASSERT(s->parts && s->at);
@@ -131,7 +131,9 @@ ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_p
 
     for (uint32_t i = 0; i < n; i++)
         series += s->parts[i].n;
-    if (proto >= 3)
+    if (m->is_index)
+        resp_set(out, proto, series);
+    else if (proto >= 3)
         resp_map(out, proto, series);
     else
         resp_array(out, series);

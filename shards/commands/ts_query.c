@@ -1,5 +1,5 @@
-/* TS.QUERYINDEX and TS.QUERYLABELS: what the label index says, without a look at any series. With
- * several cores they run as a transaction over all shards, and the sorted parts are merged. */
+/* TS.QUERYLABELS: what the label index says, without a look at any series. With several cores it runs
+ * as a transaction over all shards. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts.h"
 #include "shards/engine/core.h"
@@ -41,74 +41,6 @@ parse_filter(struct ctx *c, uint32_t from)
         return f;
     ctx_error(c, err);
     return NULL;
-}
-
-/* --- TS.QUERYINDEX ---------------------------------------------------------------------------- */
-
-struct index_part {
-    struct label_hits hits;
-    uint32_t at;
-};
-
-static uint32_t
-drop_dead(const struct ctx *c, const struct head *h, struct label_hits *hits)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < hits->n; i++)
-        if (is_live(c, h, hits->p[i].key))
-            hits->p[n++] = hits->p[i];
-    return hits->n = n;
-}
-
-/* The part whose next key is the lowest; NULL = all are through. */
-static struct index_part *
-lowest(struct index_part *parts, uint32_t n)
-{
-    struct index_part *low = NULL;
-
-    for (struct index_part *p = parts; p < parts + n; p++)
-        if (p->at < p->hits.n && (low == NULL || compare_slices(&p->hits.p[p->at].key,
-                                                                &low->hits.p[low->at].key) < 0))
-            low = p;
-    return low;
-}
-
-static void
-reply_keys(struct ctx *c, struct index_part *parts, uint32_t n, uint64_t keys)
-{
-    struct index_part *p;
-
-    resp_set(c->out, c->proto, keys);
-    while ((p = lowest(parts, n)))
-        resp_bulk(c->out, p->hits.p[p->at++].key);
-}
-
-void
-cmd_ts_queryindex(struct ctx *c)
-{
-    uint32_t n = ctx_shards(c), i;
-    struct index_part *parts = scratch_alloc(&c->core->scratch, n * sizeof(*parts));
-    struct label_filter *f = parse_filter(c, 1);
-    char err[LABEL_FILTER_ERROR_BYTES];
-    uint64_t keys = 0;
-    int rc = 0;
-
-    memset(parts, 0, n * sizeof(*parts));
-    for (i = 0; f && rc == 0 && i < n; i++) {
-        struct shard_db *db = &ctx_shard_at(c, i)->db[c->db];
-
-        ctx_hold_newest(c, ctx_shard_at(c, i));
-        rc = labels_select(db->labels, f, TS_HITS_MAX, &parts[i].hits, err);
-        keys += drop_dead(c, &db->head, &parts[i].hits);
-    }
-    if (rc < 0)
-        ctx_error(c, err);
-    else if (f)
-        reply_keys(c, parts, n, keys);
-    for (i = 0; i < n; i++)
-        label_hits_free(&parts[i].hits);
-    label_filter_free(&f);
 }
 
 /* --- TS.QUERYLABELS --------------------------------------------------------------------------- */
