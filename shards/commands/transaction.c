@@ -199,5 +199,6 @@ void
 cmd_unwatch(struct ctx *c)
 {
     resp_ok(c->out);
-    session_unwatch(c->session);
+    if (!c->in_exec) /* EXEC ends all watches by itself */
+        session_unwatch(c->session);
 }

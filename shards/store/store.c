@@ -171,6 +171,21 @@ store_value_put(struct store_value *v)
     *v = (struct store_value){0};
 }
 
+/* 1, 0, or a negative errno. */
+static int
+has_rows(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
+{
+    struct store_iter *it = store_iter_open(s, lower, upper, false, false);
+    int r;
+
+    store_iter_first(it);
+    r = store_iter_valid(it) ? 1 : store_iter_status(it, err);
+    store_iter_close(&it);
+    return r;
+}
+
+/* A tombstone over nothing would be worse than useless: a table that meets no other gets sequence number
+ * 0, and RocksDB 7.8 asserts that no compaction meets a range tombstone with that. */
 int
 store_delete_range(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
 {
@@ -179,6 +194,9 @@ store_delete_range(struct store *s, struct slice lower, struct slice upper, stru
 
     if (store_compare_keys(lower, upper) >= 0)
         return 0;
+    r = has_rows(s, lower, upper, err);
+    if (r <= 0)
+        return r;
     r = store_sst_open(&sst, s, lower.n + upper.n, err);
     if (r == 0)
         r = store_sst_delete_range(&sst, lower, upper, err);

@@ -124,7 +124,7 @@ size_t store_batch_bytes(const struct store_batch *b);
 int store_batch_commit(struct store_batch *b, struct store_error *err);
 
 /* Drops a whole key range at once, O(1) in rows (a table with a range tombstone, ingested like a
- * batch). Errors as store_batch_commit. Blocks. */
+ * batch; none where there are no rows). Errors as store_batch_commit. Blocks. */
 int store_delete_range(struct store *s, struct slice lower, struct slice upper,
                        struct store_error *err);
 
