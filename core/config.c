@@ -190,7 +190,11 @@ config_check(const struct config *c, const struct config_row **ret_row, struct b
         if (*(const uint64_t *)config_field_const(c, row[0]) <=
             *(const uint64_t *)config_field_const(c, row[1]))
             continue;
-        buf_printf(err, "%s must not be larger than %s", row[0]->name, row[1]->name);
+        buf_printf(err, "%s (", row[0]->name);
+        config_get_human(c, row[0], err);
+        buf_printf(err, ") must not be larger than %s (", row[1]->name);
+        config_get_human(c, row[1], err);
+        buf_append_lit(err, ")");
         *ret_row = row[0];
         return -EINVAL;
     }

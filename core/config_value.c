@@ -91,7 +91,9 @@ number_refuse(const struct config_row *row, struct buf *err)
                    "30, 500ms, 30s, 5m, 2h or 1d)",
                    row->unit);
     else
-        buf_append_lit(err, "argument couldn't be parsed into an integer");
+        buf_printf(err,
+                   "argument couldn't be parsed into an integer between %" PRIu64 " and %" PRIu64,
+                   row->min, row->max);
     return -EINVAL;
 }
 

@@ -48,7 +48,7 @@ struct client_filter {
     uint64_t asker_id;
     uint64_t ids[CLIENT_IDS_MAX];
     uint32_t ids_n;
-    bool by_id, none, skip_asker, simple;
+    bool by_id, by_addr, by_laddr, none, skip_asker, simple;
     char addr[64], laddr[64];
 };
 
@@ -63,21 +63,19 @@ filter_matches(const struct client_filter *f, const struct session *s)
         return false;
     if (f->skip_asker && s->id == f->asker_id)
         return false;
-    if (f->addr[0] && strcmp(f->addr, s->peer) != 0)
+    if (f->by_addr && strcmp(f->addr, s->peer) != 0)
         return false;
-    return !f->laddr[0] || strcmp(f->laddr, s->local) == 0;
+    return !f->by_laddr || strcmp(f->laddr, s->local) == 0;
 }
 
 static bool
 filter_id(struct ctx *c, struct client_filter *f, uint32_t i)
 {
+    bool kill = slice_is(slice_of(c->cmd->name), "client|kill");
     int64_t id;
 
-    if (!parse_int(c->argv[i], &id) || id < 1) {
-        if (slice_is(slice_of(c->cmd->name), "client|kill"))
-            ctx_error(c, "ERR client-id should be greater than 0");
-        else
-            ctx_error(c, "ERR Invalid client ID");
+    if (!parse_int(c->argv[i], &id) || (kill && id < 1)) {
+        ctx_error(c, kill ? "ERR client-id should be greater than 0" : "ERR Invalid client ID");
         return false;
     }
     if (f->ids_n == CLIENT_IDS_MAX) {
@@ -239,6 +237,16 @@ kill_done(struct fanout *f)
     session_continue(s);
 }
 
+/* Every client is the user default, the only one there is. */
+static bool
+kill_user(struct ctx *c, struct slice name)
+{
+    if (slice_equal(name, SLICE("default")))
+        return true;
+    resp_errorf(c->out, "ERR No such user '%.*s'", (int)MIN(name.n, 128), name.p);
+    return false;
+}
+
 static bool
 kill_option(struct ctx *c, struct client_filter *f, uint32_t i)
 {
@@ -249,17 +257,17 @@ kill_option(struct ctx *c, struct client_filter *f, uint32_t i)
     if (slice_is(name, "type"))
         return filter_type(c, f, i + 1);
     if (slice_is(name, "addr")) {
+        f->by_addr = true;
         copy_text(f->addr, sizeof(f->addr), value);
         return true;
     }
     if (slice_is(name, "laddr")) {
+        f->by_laddr = true;
         copy_text(f->laddr, sizeof(f->laddr), value);
         return true;
     }
-    if (slice_is(name, "user")) {
-        f->none = f->none || !slice_equal(value, SLICE("default"));
-        return true;
-    }
+    if (slice_is(name, "user"))
+        return kill_user(c, value);
     if (slice_is(name, "skipme") && (slice_is(value, "yes") || slice_is(value, "no"))) {
         f->skip_asker = slice_is(value, "yes");
         return true;
@@ -272,7 +280,7 @@ static bool
 kill_args(struct ctx *c, struct client_filter *f)
 {
     if (c->argc == 3) {
-        f->simple = true;
+        f->simple = f->by_addr = true;
         copy_text(f->addr, sizeof(f->addr), c->argv[2]);
         return true;
     }

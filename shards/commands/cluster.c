@@ -21,6 +21,14 @@ cluster_enabled(struct ctx *c)
     return false;
 }
 
+/* READONLY, READWRITE, ASKING: any connection may read and write any key at any time. */
+void
+cmd_cluster_state(struct ctx *c)
+{
+    if (cluster_enabled(c))
+        resp_ok(c->out);
+}
+
 /* Slots of a core: the contiguous range that shard_slot_owner gives it. */
 static void
 core_slots(const struct ctx *c, uint32_t core, uint32_t *ret_first, uint32_t *ret_last)

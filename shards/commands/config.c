@@ -177,7 +177,7 @@ cmd_config_set(struct ctx *c)
     struct config_change *change;
 
     if (c->argc % 2 != 0) {
-        ctx_error(c, "ERR wrong number of arguments for 'config|set' command");
+        ctx_error(c, ERR_SYNTAX);
         return;
     }
     change = calloc(1, sizeof(*change));

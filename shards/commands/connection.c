@@ -43,6 +43,10 @@ cmd_select(struct ctx *c)
         ctx_error(c, ERR_NOT_INT);
         return;
     }
+    if (db < INT32_MIN || db > INT32_MAX) {
+        ctx_error(c, "ERR value is out of range, value must between -2147483648 and 2147483647");
+        return;
+    }
     if (db < 0 || db >= (int64_t)c->core->config.databases) {
         ctx_error(c, "ERR DB index is out of range");
         return;

@@ -41,7 +41,8 @@ debug_sleep(struct ctx *c)
     struct session *s = c->session;
     double seconds;
 
-    if (c->argc != 3 || !parse_double(c->argv[2], &seconds) || seconds < 0 || seconds > 1e6) {
+    if (!parse_double(c->argv[2], &seconds) ||
+        !(seconds >= 0 && seconds <= 1e6)) {
         ctx_error(c, "ERR DEBUG SLEEP takes a number of seconds from 0 to 1000000");
         return;
     }
@@ -165,18 +166,43 @@ debug_fault(struct ctx *c)
 
 /* --- choosing ---------------------------------------------------------------------------------------------- */
 
+static void
+debug_help(struct ctx *c)
+{
+    static const char *const lines[] = {
+        "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "SLEEP <seconds>",
+        "    Pauses this client.",
+        "OBJECT <key>",
+        "    Shows the entry of a key.",
+        "FAULT eio|enospc|short|delay <times> [<bytes>|<milliseconds>]",
+        "    Makes the next journal writes of this core fail, fall short or take longer.",
+        "FAULT store <times> <milliseconds>",
+        "    Makes the next cold reads and checkpoints of this core take longer.",
+        "HELP",
+        "    Prints this help.",
+    };
+
+    resp_array(c->out, ARRAY_SIZE(lines));
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        resp_simple(c->out, lines[i]);
+}
+
 void
 cmd_debug(struct ctx *c)
 {
     if (!debug_allowed(c))
         return;
-    if (slice_is(c->argv[1], "sleep"))
+    if (slice_is(c->argv[1], "sleep") && c->argc == 3)
         debug_sleep(c);
     else if (slice_is(c->argv[1], "object") && c->argc == 3)
         debug_object(c);
     else if (slice_is(c->argv[1], "fault"))
         debug_fault(c);
+    else if (slice_is(c->argv[1], "help") && c->argc == 2)
+        debug_help(c);
     else
-        resp_errorf(c->out, "ERR unknown subcommand '%.*s'. DEBUG knows SLEEP, OBJECT and FAULT.",
-                    (int)MIN(c->argv[1].n, 64), c->argv[1].p);
+        resp_errorf(c->out,
+                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+                    (int)MIN(c->argv[1].n, 128), c->argv[1].p);
 }

@@ -152,11 +152,11 @@ write_info(struct ctx *c, const struct command *cmd)
     resp_int(c->out, numkeys ? 0 : cmd->key_last);
     resp_int(c->out, numkeys ? 0 : cmd->key_step);
     write_categories(c, cmd);
-    resp_array(c->out, 0); /* tips */
-    resp_array(c->out, cmd->key_first ? 1 : 0);
+    resp_set(c->out, c->proto, 0); /* tips */
+    resp_set(c->out, c->proto, cmd->key_first ? 1 : 0);
     if (cmd->key_first)
         write_key_spec(c, cmd);
-    resp_array(c->out, subs);
+    resp_set(c->out, c->proto, subs);
     for (uint32_t i = 0; i < subs; i++)
         write_info(c, &cmd->sub[i]);
 }
@@ -335,7 +335,7 @@ cmd_command_list(struct ctx *c)
         return;
     for (uint32_t i = 0; i < n; i++)
         found += is_listed(&t[i]) && filter_takes(&f, &t[i]);
-    resp_set(c->out, c->proto, found);
+    resp_array(c->out, found);
     for (uint32_t i = 0; i < n; i++)
         if (is_listed(&t[i]) && filter_takes(&f, &t[i]))
             resp_bulk(c->out, slice_of(t[i].name));

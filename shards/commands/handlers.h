@@ -28,7 +28,7 @@ C("info", cmd_info, -1, SESSION, 0, 0,0,0, "@slow @dangerous", "server", "1.0.0"
 C("dbsize", cmd_dbsize, 1, ALL, R|F|CMD_COUNT_KEYS, 0,0,0, "@keyspace @read @fast", "server", "1.0.0", "O(cores)", "", "Number of keys in the database.") \
 C("flushdb", cmd_flushdb, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of the database.") \
 C("flushall", cmd_flushall, -1, ALL, W, 0,0,0, "@keyspace @write @slow @dangerous", "server", "1.0.0", "O(1) for the client; memory is freed in the background", "[ASYNC|SYNC]", "Removes every key of every database.") \
-C("debug", cmd_debug, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "Depends on subcommand.", "SLEEP seconds|OBJECT key|FAULT eio|enospc|short|delay|store times [bytes|milliseconds]", "For tests, where enable-debug-command allows it: pauses this client, shows an entry, makes the next journal writes of this core fail or its store slow.") \
+C("debug", cmd_debug, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "Depends on subcommand.", "SLEEP seconds|OBJECT key|FAULT eio|enospc|short|delay|store times [bytes|milliseconds]|HELP", "For tests, where enable-debug-command allows it: pauses this client, shows an entry, makes the next journal writes of this core fail or its store slow.") \
 C("debug_object", cmd_debug_object, 2, KEYS, R|CMD_HIDDEN, 1,1,1, "@admin @slow @dangerous", "server", "0.1.0", "O(1)", "key", "Internal: what DEBUG OBJECT shows.") \
 C("shutdown", cmd_shutdown, -1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "Stops the server in good order.") \
 C("save", cmd_save, 1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "", "Makes a checkpoint and answers when it is on disk.") \
@@ -117,6 +117,9 @@ C("ts.mget", cmd_ts_mget, -3, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries
 C("ts.mrange", cmd_ts_mrange, -4, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label ...] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]] [EXCLUDEEMPTY] FILTER filter ... [GROUPBY label REDUCE reducer]", "Points of the series whose labels a filter finds, between two times, or aggregates of buckets of them.") \
 C("ts.mrevrange", cmd_ts_mrevrange, -4, ALL, R|CMD_RANGES|CMD_GATHERS, 0,0,0, "@timeseries @read @slow", "timeseries", "0.1.0", "O(N) with N the points of the ranges, of stored blocks rather than points where their headers suffice", "start|- end|+ [LATEST] [FILTER_BY_TS timestamp ...] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label ...] [COUNT count] [[ALIGN align] AGGREGATION function[,function ...] bucket [BUCKETTIMESTAMP -|~|+] [EMPTY]] [EXCLUDEEMPTY] FILTER filter ... [GROUPBY label REDUCE reducer]", "The same as TS.MRANGE, newest first.") \
 C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends on subcommand.", "", "The cores as nodes of a cluster.") \
+C("readonly", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; no core is a replica.") \
+C("readwrite", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; no core is a replica.") \
+C("asking", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; slots do not move.") \
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
 
 #define CLIENT_TABLE(C) \
@@ -143,7 +146,7 @@ C("command|count", cmd_command_count, 2, SESSION, 0, 0,0,0, "@slow @connection",
 C("command|info", cmd_command_info, -2, SESSION, 0, 0,0,0, "@slow @connection", "server", "2.8.13", "O(N) with N the names", "[command-name ...]", "Describes the named commands.") \
 C("command|docs", cmd_command_docs, -2, SESSION, 0, 0,0,0, "@slow @connection", "server", "7.0.0", "O(N) with N the names", "[command-name ...]", "Documentation of the named commands.") \
 C("command|list", cmd_command_list, -2, SESSION, 0, 0,0,0, "@slow @connection", "server", "7.0.0", "O(N) with N the commands", "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]", "Names of the commands.") \
-C("command|getkeys", cmd_command_getkeys, -3, SESSION, 0, 0,0,0, "@slow @connection", "server", "2.8.13", "O(N) with N the arguments", "command [arg ...]", "The keys of a full command.") \
+C("command|getkeys", cmd_command_getkeys, -4, SESSION, 0, 0,0,0, "@slow @connection", "server", "2.8.13", "O(N) with N the arguments", "command [arg ...]", "The keys of a full command.") \
 C("command|help", cmd_command_help, 2, SESSION, 0, 0,0,0, "@slow @connection", "server", "5.0.0", "O(1)", "", "What COMMAND can do.")
 
 #define OBJECT_TABLE(C) \
@@ -263,6 +266,7 @@ void cmd_ts_mget(struct ctx *c);
 void cmd_ts_mrange(struct ctx *c);
 void cmd_ts_mrevrange(struct ctx *c);
 void cmd_cluster_info(struct ctx *c);
+void cmd_cluster_state(struct ctx *c);
 void cmd_client_id(struct ctx *c);
 void cmd_client_setname(struct ctx *c);
 void cmd_client_getname(struct ctx *c);

@@ -80,7 +80,8 @@ series_arg_value(struct ctx *c, uint32_t i, double *ret_v)
     double v;
 
     if (!parse_double(c->argv[i], &v) || !isfinite(v))
-        return series_arg_refused(c, "value", i, "a finite double");
+        return series_arg_refused(c, "value", i,
+                                  "a finite double (0, or of a size from 5e-324 to 1.7e308)");
     *ret_v = v;
     return true;
 }

@@ -23,6 +23,7 @@ batch_add(struct session *s, struct slice key, double value, int64_t ts)
 {
     struct batch_point *p;
 
+    s->batch_db = s->db;
     if (s->batch_n == s->batch_cap) {
         s->batch_cap = s->batch_cap ? s->batch_cap * 2 : 64;
         s->batch = realloc(s->batch, s->batch_cap * sizeof(*s->batch));
@@ -35,6 +36,21 @@ batch_add(struct session *s, struct slice key, double value, int64_t ts)
     p->key_n = (uint32_t)key.n;
     p->value = value;
     p->ts = ts;
+}
+
+/* A batch is written into one database, the one it was begun in: false = SELECT came in between. */
+static bool
+batch_is_of_this_db(struct ctx *c)
+{
+    const struct session *s = c->session;
+
+    if (s->batch_n == 0 || s->batch_db == s->db)
+        return true;
+    resp_errorf(c->out,
+                "ERR %s: the batch has %u points of database %u, SELECT %u and BATCH_FLUSH come first",
+                c->cmd->name[6] == 's' ? "BATCH_SET" : "BATCH_FLUSH", s->batch_n, s->batch_db,
+                s->batch_db);
+    return false;
 }
 
 /* Hands the batch to the write command, as its arguments; `answer` says how it replies. */
@@ -68,7 +84,8 @@ cmd_batch_set(struct ctx *c)
         ctx_error(c, ERR_KEY_TOO_LONG);
         return;
     }
-    if (!series_arg_value(c, 2, &value) || !series_arg_timestamp(c, 3, &ts))
+    if (!series_arg_value(c, 2, &value) || !series_arg_timestamp(c, 3, &ts) ||
+        !batch_is_of_this_db(c))
         return;
     batch_add(s, c->argv[1], value, ts);
     if (s->batch_n < c->core->config.batch_size)
@@ -80,6 +97,8 @@ cmd_batch_set(struct ctx *c)
 void
 cmd_batch_flush(struct ctx *c)
 {
+    if (!batch_is_of_this_db(c))
+        return;
     if (c->session->batch_n == 0)
         resp_int(c->out, 0);
     else

@@ -281,24 +281,43 @@ cmd_waitaof(struct ctx *c)
 
 /* --- stopping ---------------------------------------------------------------------------------------- */
 
+enum { STOP_SAVE = 1, STOP_NOSAVE = 2, STOP_NOW = 4, STOP_FORCE = 8, STOP_ABORT = 16 };
+
+/* False where a word is no option or two contradict each other. */
+static bool
+shutdown_options(const struct ctx *c, unsigned *ret)
+{
+    static const char *const names[] = {"save", "nosave", "now", "force", "abort"};
+    unsigned all = 0;
+
+    for (uint32_t i = 1; i < c->argc; i++) {
+        size_t k = 0;
+
+        while (k < ARRAY_SIZE(names) && !slice_is(c->argv[i], names[k]))
+            k++;
+        if (k == ARRAY_SIZE(names))
+            return false;
+        all |= 1u << k;
+    }
+    *ret = all;
+    return (all & (STOP_SAVE | STOP_NOSAVE)) != (STOP_SAVE | STOP_NOSAVE) &&
+           (!(all & STOP_ABORT) || all == STOP_ABORT);
+}
+
 void
 cmd_shutdown(struct ctx *c)
 {
-    bool nosave = false;
+    unsigned options;
 
-    for (uint32_t i = 1; i < c->argc; i++) {
-        if (slice_is(c->argv[i], "nosave")) {
-            nosave = true;
-        } else if (slice_is(c->argv[i], "abort")) {
-            ctx_error(c, "ERR No shutdown in progress.");
-            return;
-        } else if (!slice_is(c->argv[i], "save") && !slice_is(c->argv[i], "now") &&
-                   !slice_is(c->argv[i], "force")) {
-            ctx_error(c, ERR_SYNTAX);
-            return;
-        }
+    if (!shutdown_options(c, &options)) {
+        ctx_error(c, ERR_SYNTAX);
+        return;
     }
-    atomic_store(&c->core->node->stop_without_checkpoint, nosave);
+    if (options == STOP_ABORT) {
+        ctx_error(c, "ERR No shutdown in progress.");
+        return;
+    }
+    atomic_store(&c->core->node->stop_without_checkpoint, (options & STOP_NOSAVE) != 0);
     kill(getpid(), SIGTERM);
     conn_pause(&c->session->conn); /* as Redis: no reply, the connection ends */
 }

@@ -70,6 +70,7 @@ struct session {
     /* BATCH_SET */
     struct batch_point *batch;
     uint32_t batch_n, batch_cap;
+    uint8_t batch_db; /* of all its points */
     /* a local command that could not run yet: its copy, run again by `waiter` */
     struct queued_command *parked;
     struct exec_waiter waiter;

@@ -14,6 +14,36 @@
 
 /* --- CPUs and limits ----------------------------------------------------------------------------- */
 
+/* May the process run on all CPUs that the setting `name` lists? */
+static int
+check_allowed(const char *name, const struct cpu_set *set, const struct cpu_set *allowed,
+              struct buf *err)
+{
+    char text[4096];
+
+    for (unsigned i = 0; i < set->n; i++)
+        if (!cpu_set_has(allowed, cpu_set_at(set, i))) {
+            cpu_set_format(allowed, text, sizeof(text));
+            buf_printf(err, "%s names CPU %d, which this process may not run on; it may run on %s",
+                       name, cpu_set_at(set, i), text);
+            return -EINVAL;
+        }
+    return 0;
+}
+
+/* Every core has a port of its own behind the common one. */
+static int
+check_core_ports(const struct config *config, uint32_t cores, struct buf *err)
+{
+    if (!config->core_ports || config->port + cores <= UINT16_MAX)
+        return 0;
+    buf_printf(err,
+               "core-ports yes takes a port for each of the %u cores behind port %u, which ends at "
+               "%u: port must be at most %u here",
+               cores, (unsigned)config->port, UINT16_MAX, UINT16_MAX - cores);
+    return -EINVAL;
+}
+
 static int
 choose_cpus(struct running *r, struct buf *err)
 {
@@ -23,12 +53,9 @@ choose_cpus(struct running *r, struct buf *err)
     if (cpu_set_allowed(&allowed) < 0)
         return -errno;
     r->cpus = config->cpus.n ? config->cpus : allowed;
-    for (unsigned i = 0; i < r->cpus.n; i++)
-        if (!cpu_set_has(&allowed, cpu_set_at(&r->cpus, i))) {
-            buf_printf(err, "cpus names CPU %d, which this process may not run on",
-                       cpu_set_at(&r->cpus, i));
-            return -EINVAL;
-        }
+    if (check_allowed("cpus", &r->cpus, &allowed, err) < 0 ||
+        check_allowed("background-cpus", &config->background_cpus, &allowed, err) < 0)
+        return -EINVAL;
     if (r->cpus.n > DATADIR_CORES_MAX) {
         buf_printf(err, "cpus names %u CPUs; at most %u are supported", r->cpus.n,
                    DATADIR_CORES_MAX);
@@ -278,6 +305,8 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
     if (rc == 0)
         rc = choose_cpus(r, err);
     if (rc == 0)
+        rc = check_core_ports(&r->node.config, r->cpus.n, err);
+    if (rc == 0)
         rc = listener_probe_all(&r->node.config, r->cpus.n, err);
     if (rc == 0)
         rc = datadir_open(&r->dir, r->node.config.dir, err);
@@ -327,7 +356,8 @@ node_run(const struct config *config)
     signal(SIGPIPE, SIG_IGN);
     rc = log_start(config->logfile, levels[config->loglevel]);
     if (rc < 0) {
-        fprintf(stderr, "cannot open the log '%s': %s\n", config->logfile, strerror(-rc));
+        fprintf(stderr, "pinstripe-server: logfile '%s' cannot be opened: %s\n", config->logfile,
+                strerror(-rc));
         free(r);
         return 1;
     }

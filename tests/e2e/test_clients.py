@@ -1,5 +1,5 @@
 """CLIENT KILL and CLIENT LIST over all cores: who is meant, who is left alone."""
-from pinstripe import eq, until
+from pinstripe import eq, holds, until
 from resp import Closed, Error
 
 
@@ -98,3 +98,26 @@ def test_lists_name_the_clients_of_all_cores(t):
     eq(c.ok("CLIENT", "LIST").count(b" flags=N "), len(ids) + 1)
     eq(group[1].ok("MULTI"), "OK")
     assert b" flags=x " in c.ok("CLIENT", "LIST", "ID", ids[1])
+
+
+def test_debug_refuses_what_it_does_not_know(t):
+    c = t.server(enable_debug_command="yes").client()
+    for bad in ("nan", "-1", "inf", "1000001", "x"):
+        eq(str(c("DEBUG", "SLEEP", bad)),
+           "ERR DEBUG SLEEP takes a number of seconds from 0 to 1000000")
+    for bad in (("SLEEP",), ("SLEEP", 0, 0), ("OBJECT",), ("OBJECT", "a", "b"), ("nosuch",)):
+        eq(str(c("DEBUG", *bad)), "ERR unknown subcommand or wrong number of arguments for '%s'. "
+                                  "Try DEBUG HELP." % bad[0])
+    eq(c("DEBUG", "SLEEP", 0), "OK")
+    assert "SLEEP <seconds>" in c("DEBUG", "HELP")
+
+
+def test_command_info_in_resp3_has_sets_where_redis_has_them(t):
+    c = t.server().client(proto=3)
+    c.send("COMMAND", "INFO", "GET")
+    raw = c.read_raw()
+    assert raw.startswith(b"*1\r\n*10\r\n$3\r\nget\r\n:2\r\n~2\r\n"), raw
+    holds(raw.decode(), "+@fast\r\n~0\r\n~1\r\n%3\r\n$5\r\nflags\r\n~")
+    assert raw.endswith(b"~0\r\n"), raw
+    c.send("COMMAND", "LIST", "FILTERBY", "PATTERN", "getex")
+    eq(c.read_raw(), b"*1\r\n$5\r\ngetex\r\n")

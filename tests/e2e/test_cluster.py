@@ -118,6 +118,17 @@ def test_without_core_ports_there_is_no_cluster(t):
     eq(info(c)["cluster_enabled"], "0")
 
 
+def test_what_cluster_clients_send_first_is_accepted(t):
+    c = t.server(core_ports="yes").client()
+    for command in ("READONLY", "READWRITE", "ASKING"):
+        eq(c(command), "OK")
+        eq(str(c(command, "x")),
+           "ERR wrong number of arguments for '%s' command" % command.lower())
+    eq(c("MULTI"), "OK")
+    eq(c("READONLY"), "QUEUED")
+    eq(c("EXEC"), ["OK"])
+
+
 # --- any key on any port -------------------------------------------------------------------------------
 
 

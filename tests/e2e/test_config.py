@@ -446,6 +446,23 @@ def test_what_is_no_setting_stops_the_start(t):
     for args, part in ((["--nosuch", "1"], "nosuch"), (["--hz"], "hz"), (["--hz", "10", "x", "y"], ""),
                        ([path, path], ""), (["--config"], "config"), (["/no/such/file"], "/no/such"),
                        (["--block-points", "4096", "--block-points-max", "2048"],
-                        "block-points must not be larger than block-points-max")):
+                        "block-points (4096) must not be larger than block-points-max (2048)"),
+                       (["--port", "77x"], "--port: argument couldn't be parsed into an integer "
+                                           "between 1 and 65535"),
+                       (["--logfile", "/nosuch/x"],
+                        "pinstripe-server: logfile '/nosuch/x' cannot be opened: No such file")):
         holds(run_until_it_fails(t, base + args), part)
     assert not os.path.exists(data)
+
+
+def test_cpus_and_ports_that_are_not_there_stop_the_start(t):
+    data, most = os.path.join(t.dir(), "data"), max(os.sched_getaffinity(0))
+    base, absent = ["--dir", data, "--port", "29999"], str(most + 1)
+    for args, parts in (
+            (["--cpus", "%d,%s" % (most, absent)], ("cpus names CPU " + absent, "it may run on ")),
+            (["--cpus", cpus(1), "--background-cpus", absent],
+             ("background-cpus names CPU " + absent, "it may run on ")),
+            (["--cpus", cpus(1), "--core-ports", "yes", "--port", "65535"],
+             ("core-ports yes", "behind port 65535", "port must be at most 65534"))):
+        holds(run_until_it_fails(t, base + args), *parts)
+        assert not os.path.exists(data)

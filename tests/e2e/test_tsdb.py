@@ -512,6 +512,38 @@ def test_a_batch_goes_with_its_connection(t):
     eq(c("EXEC").code, "EXECABORT")
 
 
+def test_a_batch_is_of_one_database(t):
+    s = t.server(cores=2)
+    c, other = s.client(), s.client()
+    eq(c("BATCH_SET", "b", 1, 1), "QUEUED")
+    eq(c("SELECT", 1), "OK")
+    for command in (("BATCH_SET", "b", 2, 2), ("BATCH_FLUSH",)):
+        eq(str(c(*command)), "ERR %s: the batch has 1 points of database 0, SELECT 0 and "
+                             "BATCH_FLUSH come first" % command[0])
+    eq(c("DBSIZE"), 0)
+    eq(c("SELECT", 0), "OK")
+    eq(other("FLUSHALL"), "OK")
+    eq(c("BATCH_SET", "b", 3, 3), "QUEUED")
+    eq(c("BATCH_FLUSH"), 2)
+    eq(len(c("TSDB_GET", "b", "-", "+")), 2)
+    eq(c("SELECT", 1), "OK")
+    eq(c("BATCH_FLUSH"), 0)
+    eq(c("BATCH_SET", "b", 4, 4), "QUEUED")
+    eq(c("BATCH_FLUSH"), 1)
+    eq(len(c("TSDB_GET", "b", "-", "+")), 1)
+
+
+def test_a_value_that_no_double_can_hold_is_refused(t):
+    c = t.server().client()
+    for value in ("1e400", "1e-400", "-1e-5000", "nan", "inf"):
+        eq(str(c("TSDB_SET", "k", 1, value)),
+           "ERR TSDB_SET: value '%s' is not a finite double (0, or of a size from 5e-324 to "
+           "1.7e308)" % value)
+    eq(c("EXISTS", "k"), 0)
+    for ts, value in enumerate(("5e-324", "-5e-324", "1.7e308", "0", "0e-999")):
+        eq(c("TSDB_SET", "k", ts, value), "OK")
+
+
 def test_a_full_batch_is_written_by_itself(t):
     s = t.server(cores=2, batch_size=10)
     c = s.client()

@@ -806,8 +806,10 @@ Test(config, bad_flags_are_named_and_nothing_is_touched)
         {ARGS("--port", "0"), "--port: argument must be between 1 and 65535 inclusive"},
         {ARGS("--port"), "--port needs a value"},
         {ARGS("--port", "--hz", "3"), "--port needs a value"},
-        {ARGS("--port="), "--port: argument couldn't be parsed into an integer"},
-        {ARGS("--port", "1", "2"), "--port: argument couldn't be parsed into an integer"},
+        {ARGS("--port="),
+         "--port: argument couldn't be parsed into an integer between 1 and 65535"},
+        {ARGS("--port", "1", "2"),
+         "--port: argument couldn't be parsed into an integer between 1 and 65535"},
         {ARGS("-port", "1"), "command line: '-port' is no --name"},
         {ARGS("--config", "a", "--config", "b"), "command line: two configuration files"},
         {ARGS("a", "--config", "b"), "command line: two configuration files"},
@@ -816,7 +818,7 @@ Test(config, bad_flags_are_named_and_nothing_is_touched)
         {ARGS("/nonexistent"), "/nonexistent: No such file or directory"},
         {ARGS("--appendonly", "no"), "--appendonly: argument can only be 'yes' here"},
         {ARGS("--block-points", "5000", "--block-points-max", "200"),
-         "block-points must not be larger than block-points-max"},
+         "block-points (5000) must not be larger than block-points-max (200)"},
         {ARGS(path, "--hz", "5"), in_file},
     };
 
