@@ -73,6 +73,8 @@ cmd_tsdb_set(struct ctx *c)
     }
     if (policy == DUPLICATE_KEEP && unlikely(!finds_room(c, &k, e, type, ts)))
         return;
+    if (unlikely(policy == DUPLICATE_SUM && !series_sum_fits(c, &k, e, type, ts, value)))
+        return;
     if (unlikely(!ts_write_ready(c, &k, e, type, ts) || c->probe))
         return;
     reply_result(c, ts_write_point(c, &k, e, type, ts, value, quality, policy), ts);

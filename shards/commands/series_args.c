@@ -248,6 +248,13 @@ series_reply_too_old(struct ctx *c, int64_t ts)
 }
 
 void
+series_reply_overflow(struct ctx *c, int64_t ts)
+{
+    resp_errorf(c->out, "ERR %s: the sum at timestamp %lld is not a finite double",
+                upper_name(c).text, (long long)ts);
+}
+
+void
 series_reply_blocked(struct ctx *c, int64_t ts)
 {
     resp_errorf(c->out, "ERR %s: a point with timestamp %lld exists and duplicate-policy is BLOCK",

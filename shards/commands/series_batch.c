@@ -202,7 +202,7 @@ batch_check(struct ctx *c)
             return false;
         }
     }
-    return !block || c->probe || !batch_meets_itself(c);
+    return series_batch_sums_fit(c) && (!block || c->probe || !batch_meets_itself(c));
 }
 
 void

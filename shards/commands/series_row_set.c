@@ -69,11 +69,15 @@ met_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 
 /* NULL, or why the policy refuses the field. */
 static const char *
-refusal(enum duplicate_policy policy, const struct met *met)
+refusal(enum duplicate_policy policy, const struct met *met, double value)
 {
     switch (policy) {
     case DUPLICATE_BLOCK:
         return met->n > 0 ? "is there already and duplicate-policy is BLOCK" : NULL;
+    case DUPLICATE_SUM:
+        if (met->n > 0 && isinf(met->newest + value))
+            return "would have a sum that is not a finite double";
+        /* fallthrough */
     default:
         return met->n > 0 && isnan(met->newest) ? "is NaN there" : NULL;
     }
@@ -125,7 +129,7 @@ check_field(struct ctx *c, struct key *k, const struct series_key *sk, const str
         series_query_failed(c, rc);
         return rc;
     }
-    why = refusal(policy, &met);
+    why = refusal(policy, &met, f->value);
     if (why)
         reply_refused(c, r, f, why);
     return why ? -EEXIST : 0;

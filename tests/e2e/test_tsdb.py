@@ -544,6 +544,37 @@ def test_a_value_that_no_double_can_hold_is_refused(t):
         eq(c("TSDB_SET", "k", ts, value), "OK")
 
 
+def test_a_sum_that_is_not_finite_is_refused(t):
+    s = t.server(duplicate_policy="SUM")
+    c, big = s.client(), "1.7e308"
+    said = "ERR %s: the sum at timestamp 1 is not a finite double"
+    eq(c("TSDB_SET", "k", 1, big), "OK")
+    eq(c("TSDB_SET", "k", 2, 1), "OK")
+    before = c("TSDB_GET", "k", "-", "+")
+    eq(str(c("TSDB_SET", "k", 1, big)), said % "TSDB_SET")
+    eq(c("SAVE"), "OK")
+    eq(str(c("TSDB_SET", "k", 1, "1e307")), said % "TSDB_SET")
+    eq(c("TSDB_ROW", "row", 1, "open", big, "close", 1), "OK")
+    row = c("TSDB_GET", "row", "-", "+")
+    holds(str(c("TSDB_ROW", "row", 1, "close", 1, "open", big)), "'open' of timestamp 1 would have a sum")
+    eq(c("TSDB_GET", "row", "-", "+"), row)
+    eq(c("BATCH_SET", "other", 1, 1), "QUEUED")
+    eq(c("BATCH_SET", "k", big, 1), "QUEUED")
+    eq(str(c("BATCH_FLUSH")), said % "BATCH_SET")
+    for _ in range(2):
+        eq(c("BATCH_SET", "other", big, 1), "QUEUED")
+        eq(c("BATCH_SET", "another", big, 1), "QUEUED")
+    eq(str(c("BATCH_FLUSH")), said % "BATCH_SET")
+    eq(c("EXISTS", "other", "another"), 0)
+    eq(c("TSDB_GET", "k", "-", "+"), before)
+    eq(c("TSDB_SET", "k", 1, "-1.7e308"), "OK")
+    eq(c("TSDB_SET", "k", 1, big), "OK")
+    eq(c("TSDB_GET", "k", "-", "+"), before)
+    for value in (big, "-" + big, big):
+        eq(c("BATCH_SET", "k", value, 3), "QUEUED")
+    eq(c("BATCH_FLUSH"), 3)
+
+
 def test_a_full_batch_is_written_by_itself(t):
     s = t.server(cores=2, batch_size=10)
     c = s.client()
