@@ -493,6 +493,8 @@ class Series(threading.Thread):
             some = keys[at:at + 2]
             cursor = at + 2 if at + 2 < len(keys) else 0
             return b"*2\r\n" + bulk(b"%d" % cursor) + b"*%d\r\n" % len(some) + b"".join(map(bulk, some))
+        if name == b"INFO":
+            return bulk(b"# Server\r\nredis_version:7.2.0\r\n")
         if name == b"TS.INFO":
             return b"*4\r\n+totalSamples\r\n:1\r\n+labels\r\n*1\r\n*2\r\n" + bulk(b"of") + bulk(a[1])
         start = -1 << 63 if a[2] == b"-" else int(a[2])
@@ -523,6 +525,55 @@ def test_series_of_another_pinstripe_come_over_with_all_points_of_one_time(t):
     from_there.load(*options, "--key", "k", from_there.file("a.csv", "\n".join(rows)))
     tools.load("--from-redis", "127.0.0.1:%d" % there.port)
     same(tools.dump("k", "--format", "csv", *options), ("\n".join(rows) + "\n").encode(), "k")
+
+
+def test_types_qualities_and_nan_of_another_pinstripe_come_over_and_out_of_a_dump(t):
+    there, s = (t.server(duplicate_policy="KEEP", ts_compaction_policy="sum:1h:0m") for _ in range(2))
+    c, here = there.client(), s.client()
+    from_there, tools = Tools(t, there), Tools(t, s)
+    r = t.random
+    rows = ["key,time,type,quality,value"]
+    for i in range(9000):
+        rows.append("k%d,%d,%s,%d,%d" % (r.randrange(3), i // 20 - 5, r.choice(("00", "01", "7f", "ff")),
+                                        r.choice((0, 1, 192, 255)), i))
+    from_there.load("--format", "points", from_there.file("a.csv", "\n".join(rows)))
+    for key, ts in (("k0", 0), ("k0", 0), ("k1", 7000), ("only", 1), ("only", 1), ("only", 2)):
+        c.ok("TSDB_SET", "only", 0, 1)
+        c("TS.ADD", key, ts, "nan", "ON_DUPLICATE", "KEEP")
+    want = from_there.dump("*")
+    eq(want.count(b",nan"), 6)
+    for page in (10, 100):
+        same(from_there.dump("*", "--page", page), want, "page %d" % page)
+    said = tools.load("--from-redis", "127.0.0.1:%d" % there.port, "--key", "c:{key}")
+    holds(said, "loaded 9012 points", "0 bad lines, 0 points refused")
+    same(tools.dump("c:*", "--key", "c:{key}"), want, "copied")
+    again = tools.file("again.csv", want)
+    for more in ((), ("--resume", "--window", 64)):
+        holds(tools.load("--format", "points", *more, again), "loaded 9012 points", "0 bad lines, 0 points refused")
+        same(tools.dump("k*", "only"), want, "of its dump")
+        here("DEL", "k0", "k1", "k2", "only")
+    eq(sorted(k for k in here("KEYS", "*") if not k.startswith(b"pinstripe-load")),
+       [b"c:k0", b"c:k1", b"c:k2", b"c:only"])  # no rules were made
+    here("CONFIG", "SET", "duplicate-policy", "LAST")
+    tools.load("--format", "points", "--key", "last:{key}", tools.file("b.csv", "only,1,00,0,nan\nonly,1,00,0,NaN\n"
+                                                                      "only,2,00,0,5\nonly,2,00,0,nan\n"),
+               "--header", "no")
+    eq(tools.dump("last:only", "--header", "no"), b"last:only,1,00,0,nan\nlast:only,2,00,0,5\n")
+    here("CONFIG", "SET", "duplicate-policy", "SUM")
+    bad = "k,1,01,0,nan\nk,1,00,1,nan\nk,1,00,0,inf\nk,2,00,0,5\nk,2,00,0,nan\n"
+    said = tools.load("--format", "points", "--header", "no", tools.file("c.csv", bad), status=1)
+    holds(said, "c.csv:1: ", "c.csv:2: ", "c.csv:3: ", "c.csv:5: refused by the server: ", "3 bad lines, 1 points")
+    eq(tools.dump("k", "--header", "no"), b"k,2,00,0,5\n")
+
+
+def test_another_unit_there_and_going_on_with_a_server_are_refused(t):
+    there, s = t.server(timestamp_unit="ns"), t.server()
+    tools, address = Tools(t, s), "127.0.0.1:%d" % there.port
+    there.client().ok("TSDB_SET", "k", 5, 1)
+    holds(tools.load("--from-redis", address, status=2), "timestamps there are in ns, here in ms")
+    tools.load("--from-redis", address, "--unit", "ns")
+    eq(tools.dump("k", "--header", "no"), b"k,5,00,0,1\n")
+    holds(tools.load("--from-redis", address, "--resume", status=2), "--resume is for files", "KEEP", "SUM")
 
 
 def bulk(b):

@@ -1,8 +1,8 @@
 #include "tools/dump/options.h"
 
-#include "tools/dump/pager.h"
 #include "tools/lib/formats.h"
 #include "tools/lib/options.h"
+#include "tools/lib/pager.h"
 
 #include <stdio.h>
 

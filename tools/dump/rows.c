@@ -50,7 +50,7 @@ rows_next(struct rows *r, struct row *ret)
     if (rc <= 0)
         return rc;
     for (unsigned i = 0; i < r->n; i++) {
-        const struct dump_point *p = ret->points[i];
+        const struct pager_point *p = ret->points[i];
 
         if (p && p->ts != ret->ts)
             p = ret->points[i] = NULL;

@@ -7,7 +7,7 @@
 #define TOOLS_DUMP_ROWS_H
 
 #include "core/base.h"
-#include "tools/dump/pager.h"
+#include "tools/lib/pager.h"
 
 #define ROWS_SERIES_MAX 256
 
@@ -22,8 +22,8 @@ struct rows {
 
 struct row {
     int64_t ts;
-    uint8_t quality;                                  /* of the first point there is */
-    const struct dump_point *points[ROWS_SERIES_MAX]; /* NULL: none */
+    uint8_t quality;                                   /* of the first point there is */
+    const struct pager_point *points[ROWS_SERIES_MAX]; /* NULL: none */
 };
 
 /* The next row of the series; valid until the next call. 1, 0 at the end, or a negative errno with

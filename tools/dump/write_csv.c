@@ -166,7 +166,7 @@ close_series(struct csv_writer *w)
  */
 
 static int
-put_value(struct csv_writer *w, const struct column *c, const struct dump_point *p)
+put_value(struct csv_writer *w, const struct column *c, const struct pager_point *p)
 {
     struct dump *d = w->d;
 
@@ -185,7 +185,7 @@ put_value(struct csv_writer *w, const struct column *c, const struct dump_point 
 }
 
 /* The only pager's point, whose type the line shows. */
-static const struct dump_point *
+static const struct pager_point *
 point_of_line(const struct csv_writer *w)
 {
     for (unsigned i = 0; i < w->pagers_n; i++)

@@ -43,7 +43,7 @@ put_line(struct influx_writer *w)
     dump_begin_line(d);
     buf_append(out, w->series.p, w->series.n);
     for (unsigned i = 0; i < w->rows.n; i++) {
-        const struct dump_point *p = w->row.points[i];
+        const struct pager_point *p = w->row.points[i];
 
         if (p == NULL)
             continue;

@@ -162,8 +162,8 @@ static bool
 is_about_the_data(enum lane_what what, const char *text)
 {
     return begins(text, "WRONGTYPE") || begins(text, "ERR WRONGTYPE") ||
-           (what == LANE_LABELS ? begins(text, "ERR TSDB: ") || begins(text, "TSDB: ")
-                                : begins(text, "ERR TSDB_SET:"));
+           begins(text, "ERR TSDB: ") || begins(text, "TSDB: ") ||
+           (what == LANE_POINT && begins(text, "ERR TSDB_SET:"));
 }
 
 /* A series that is there need not be created; of a key of another type the points are refused. */

@@ -3,8 +3,8 @@
  * Keys are shared out by slot, so a series always travels on the same lane and its points arrive in
  * the order of the file. A lane keeps at most a window of points under way.
  *
- * Plain, a point is a TSDB_SET and done when it is answered. With positions (position.h) points
- * travel in transactions
+ * Plain, a point is a TSDB_SET (TS.ADD if it is NaN) and done when it is answered. With positions
+ * (position.h) points travel in transactions
  *
  *     MULTI, TSDB_SET ..., SET position, EXEC
  *

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 
 #include <stdarg.h>
+#include <unistd.h>
 
 #define LOOK_EVERY_LINES 1024 /* at the clock, for progress */
 #define WAIT_MS_MAX 100
@@ -99,6 +100,36 @@ load_send_labels(struct load *ld, struct slice key)
 
     if (l->n > 0)
         sink_label(&ld->sink, key, l->n, (struct slice){l->args.p, l->args.n});
+}
+
+/* TSDB_SET knows the server's policy by itself, TS.ADD must be told. */
+static int
+ask_policy(struct load *ld)
+{
+    int fd, rc = client_open(&ld->target, &fd, ld->error, sizeof(ld->error));
+
+    if (rc < 0)
+        return rc;
+    rc = server_setting(&ld->target, fd, "duplicate-policy", ld->policy, ld->error,
+                        sizeof(ld->error));
+    close(fd);
+    if (rc == 0) {
+        snprintf(ld->error, sizeof(ld->error),
+                 "the server does not tell its duplicate-policy (CONFIG GET), by which points that "
+                 "are NaN are written");
+        rc = -EPROTO;
+    }
+    return MIN(rc, 0);
+}
+
+int
+load_send_nan(struct load *ld, struct slice key, int64_t ts)
+{
+    int rc = ld->policy[0] || ld->o.dry_run ? 0 : ask_policy(ld);
+
+    if (rc == 0)
+        sink_nan(&ld->sink, key, ts, ld->policy);
+    return rc;
 }
 
 int

@@ -5,6 +5,7 @@
 #include "core/base.h"
 #include "tools/lib/input.h"
 #include "tools/lib/keyname.h"
+#include "tools/lib/server.h"
 #include "tools/lib/timetext.h"
 #include "tools/load/labels.h"
 #include "tools/load/options.h"
@@ -26,6 +27,7 @@ struct load {
     struct labels labels;
     struct position position;
     bool with_position;
+    char policy[SERVER_VALUE_MAX]; /* duplicate-policy of the server; empty: not asked for yet */
     uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
     uint64_t line;                      /* the one being worked on */
     uint64_t lines_seen, series_seen;   /* series: of --from-redis, which has no lines */
@@ -47,6 +49,8 @@ __attribute__((format(printf, 2, 3))) int load_bad_line(struct load *ld, const c
 void load_send_labels(struct load *ld, struct slice key);
 /* Before the points of a line: waits until they are due. 0 or a negative errno with ld->error. */
 int load_begin_points(struct load *ld, int64_t ts);
+/* Sends the only point of a line, NaN of type 00 and quality 0. As load_begin_points. */
+int load_send_nan(struct load *ld, struct slice key, int64_t ts);
 /* 0, or -EBADMSG with ld->error set when something was refused and --strict says to stop. */
 int load_check_strict(struct load *ld);
 /* Behind each line that was dealt with, bad ones too. 0 or a negative errno with ld->error set;

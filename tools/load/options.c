@@ -43,7 +43,7 @@ static const struct option_row rows[] = {
     {"precision", OPTION_TEXT, AT(precision), 0, 0, "s|ms|us|ns",
      "influx: unit of the times in the file (ns)"},
     {"from-redis", OPTION_TEXT, AT(from_redis), 0, 0, "HOST:PORT",
-     "take the series of a running RedisTimeSeries instead of files"},
+     "take the series of a running RedisTimeSeries or Pinstripe instead of files"},
     {"from-user", OPTION_TEXT, AT(from_user), 0, 0, "NAME", "user there, with --from-password"},
     {"from-password", OPTION_TEXT, AT(from_password), 0, 0, "TEXT", "password there"},
     {"match", OPTION_TEXT, AT(match), 0, 0, "PATTERN", "which keys of it (*)"},
@@ -80,9 +80,10 @@ wrong_together(const struct load_options *o, unsigned files)
     if (!o->from_redis && files == 0)
         return "no file is given, see --help";
     if (o->from_redis && o->resume)
-        return "--resume is for files: a series of RedisTimeSeries has no two points of one time, "
-               "so "
-               "loading it again is harmless";
+        return "--resume is for files; --from-redis begins again, which changes nothing where "
+               "duplicate-policy here is LAST, FIRST, MIN or MAX, but writes points twice under "
+               "KEEP "
+               "and adds them up twice under SUM: DEL the series that it wrote first";
     if (o->user && !o->password)
         return "--user needs --password";
     if (o->load_name && (!o->resume || files != 1))

@@ -93,6 +93,7 @@ sink_close(struct sink *s)
     free(s->cache);
     s->cache = NULL;
     seen_fini(&s->labelled);
+    seen_fini(&s->made);
 }
 
 /* --- points --------------------------------------------------------------------------------------
@@ -175,6 +176,15 @@ sink_begin_line(struct sink *s, uint64_t line)
     s->lanes_of_line = 0;
 }
 
+static void
+set_time(struct sink *s, int64_t ts)
+{
+    if (ts != s->ts || s->ts_n == 0) {
+        s->ts = ts;
+        s->ts_n = (unsigned)format_int(s->ts_text, ts);
+    }
+}
+
 void
 sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct slice value,
            uint8_t quality)
@@ -185,10 +195,7 @@ sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct sl
     s->points++;
     if (s->o.dry_run)
         return;
-    if (ts != s->ts || s->ts_n == 0) {
-        s->ts = ts;
-        s->ts_n = (unsigned)format_int(s->ts_text, ts);
-    }
+    set_time(s, ts);
     series = find_series(s, key, type);
     l = &s->lanes[series->lane];
     if (s->line <= l->skip_line) {
@@ -198,6 +205,40 @@ sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct sl
     lane_begin(l, s->line, LANE_POINT);
     encode(s, &l->out, series, value, quality);
     s->lanes_of_line |= 1ULL << series->lane;
+}
+
+static void
+make_series(struct sink *s, unsigned lane, struct slice key)
+{
+    struct slice create[] = {SLICE("TS.CREATE"), key};
+
+    lane_begin(&s->lanes[lane], s->line, LANE_LABELS);
+    client_command(&s->lanes[lane].out, ARRAY_SIZE(create), create);
+}
+
+/* TS.ADD would make a series with the rules of ts-compaction-policy, TSDB_SET makes a plain one:
+ * so it is made first. */
+void
+sink_nan(struct sink *s, struct slice key, int64_t ts, const char *policy)
+{
+    unsigned lane = sink_lane_of_slot(key_slot(key), s->o.lanes);
+    struct slice add[] = {SLICE("TS.ADD"), key, {0}, SLICE("nan"), SLICE("ON_DUPLICATE"), {0}};
+
+    s->points++;
+    if (s->o.dry_run)
+        return;
+    if (s->line <= s->lanes[lane].skip_line) {
+        s->skipped++;
+        return;
+    }
+    if (seen_add(&s->made, XXH3_64bits(key.p, key.n)))
+        make_series(s, lane, key);
+    set_time(s, ts);
+    add[2] = (struct slice){s->ts_text, s->ts_n};
+    add[5] = slice_of(policy);
+    lane_begin(&s->lanes[lane], s->line, LANE_POINT);
+    client_command(&s->lanes[lane].out, ARRAY_SIZE(add), add);
+    s->lanes_of_line |= 1ULL << lane;
 }
 
 /* --- labels --------------------------------------------------------------------------------------
@@ -216,11 +257,9 @@ void
 sink_label(struct sink *s, struct slice key, unsigned n, struct slice args)
 {
     unsigned lane = sink_lane_of_slot(key_slot(key), s->o.lanes);
-    struct slice create[] = {SLICE("TS.CREATE"), key};
     struct buf *out = &s->lanes[lane].out;
 
-    lane_begin(&s->lanes[lane], s->line, LANE_LABELS);
-    client_command(out, ARRAY_SIZE(create), create);
+    make_series(s, lane, key);
     lane_begin(&s->lanes[lane], s->line, LANE_LABELS);
     buf_printf(out, "*%u\r\n$8\r\nTS.ALTER\r\n", 3 + 2 * n);
     client_argument(out, key);

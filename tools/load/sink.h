@@ -38,6 +38,7 @@ struct sink {
     unsigned open_lanes;
     struct sink_series **cache;
     struct seen labelled;     /* keys whose labels were sent */
+    struct seen made;         /* keys that sink_nan has made sure of */
     uint64_t line;            /* the one being given */
     uint64_t lanes_of_line;   /* bits: lanes that got points of it */
     uint64_t points, skipped; /* given; of them not sent, since they are there */
@@ -59,6 +60,10 @@ void sink_close(struct sink *s);
 void sink_begin_line(struct sink *s, uint64_t line);
 void sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct slice value,
                 uint8_t quality);
+/* The same for a value that is NaN, which TSDB_SET refuses: TS.ADD, of type 00 and quality 0.
+ * `policy` is what to do where the time is there already, as ON_DUPLICATE takes it. The only point
+ * of its line. */
+void sink_nan(struct sink *s, struct slice key, int64_t ts, const char *policy);
 /* Before the points of a line: is this key new, so that its labels are due? True once for a key. */
 bool sink_wants_labels(struct sink *s, struct slice key);
 /* Sends them: `args` are n names and n values as client_argument makes them. */

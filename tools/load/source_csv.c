@@ -4,6 +4,7 @@
 
 #include "net/number.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* --- a line --------------------------------------------------------------------------------------
@@ -101,9 +102,20 @@ take_type_and_quality(struct csv_source *s)
     return 1;
 }
 
+/* A dump of all data types shows what TS.ADD has written, "nan" among it. */
+static bool
+is_nan_of_dump(const struct csv_source *s, const struct column *c, struct slice cell)
+{
+    double v;
+
+    return s->type_column && s->value_columns == 1 && c->any_type && c->kind == CELL_NUMBER &&
+           s->type == 0 && s->quality == 0 && parse_double(cell, &v) && isnan(v);
+}
+
 static int
 take_values(struct csv_source *s)
 {
+    s->nan = false;
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
         struct slice cell;
@@ -116,7 +128,10 @@ take_values(struct csv_source *s)
         if (cell.n == 0 && c->kind != CELL_TEXT)
             continue;
         wrong = cell_read(c, cell, s->rooms[i], &s->values[i]);
-        if (unlikely(wrong != NULL))
+        if (likely(wrong == NULL))
+            continue;
+        s->nan = is_nan_of_dump(s, c, cell);
+        if (!s->nan)
             return bad_cell(s, c, wrong);
     }
     return 1;
@@ -155,16 +170,21 @@ send_labels(struct csv_source *s)
     }
 }
 
-static void
+static int
 send_values(struct csv_source *s)
 {
+    struct load *ld = s->ld;
+
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
 
+        if (unlikely(s->nan && c->any_type))
+            return load_send_nan(ld, key_of_column(s, c), s->ts);
         if (has_value(s, i))
-            sink_point(&s->ld->sink, key_of_column(s, c), c->any_type ? s->type : c->type, s->ts,
+            sink_point(&ld->sink, key_of_column(s, c), c->any_type ? s->type : c->type, s->ts,
                        s->values[i], s->quality);
     }
+    return 0;
 }
 
 static int
@@ -197,8 +217,7 @@ take_line(struct csv_source *s, char *line, size_t n)
         return rc;
     if (s->ld->labels.rules_n > 0)
         send_labels(s);
-    send_values(s);
-    return 0;
+    return send_values(s);
 }
 
 static int

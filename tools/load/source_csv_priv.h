@@ -15,7 +15,7 @@ struct csv_source {
     struct keyname keyname;
     struct time_format time;
     const struct column *time_column, *key_column, *quality_column, *type_column;
-    unsigned time_columns;
+    unsigned time_columns, value_columns;
     char delimiter;
     bool header;
     int64_t time_start;
@@ -25,6 +25,7 @@ struct csv_source {
     int64_t ts;
     uint8_t quality, type;
     struct slice values[COLUMNS_MAX]; /* of value columns; p NULL: the cell is empty */
+    bool nan;                         /* the only value is NaN */
     char rooms[COLUMNS_MAX][CELL_ROOM];
     char time_text[TIME_TEXT_MAX];
     char key[KEY_BYTES_MAX + COLUMN_SUFFIX_MAX];

@@ -120,8 +120,10 @@ set_columns(struct csv_source *s, const struct format *f)
     s->key_column = columns_find(&s->columns, COLUMN_KEY);
     s->quality_column = columns_find(&s->columns, COLUMN_QUALITY);
     s->type_column = columns_find(&s->columns, COLUMN_TYPE);
-    for (unsigned i = 0; i < s->columns.n; i++)
+    for (unsigned i = 0; i < s->columns.n; i++) {
         s->time_columns += s->columns.c[i].role == COLUMN_TIME;
+        s->value_columns += s->columns.c[i].role == COLUMN_VALUE;
+    }
     s->header = ld->o.header ? strcmp(ld->o.header, "yes") == 0
                              : s->columns.named || (f->header && !ld->o.columns);
     if (s->columns.named && !s->header) {

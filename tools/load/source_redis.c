@@ -1,13 +1,16 @@
-/* The series of a running RedisTimeSeries (or of another Pinstripe), by SCAN and TS.RANGE in pages.
+/* The series of a running RedisTimeSeries, by SCAN and TS.RANGE in pages, or of another Pinstripe,
+ * by SCAN and TSDB_GET, which shows all data types and qualities (tools/lib/pager.h).
  *
- * A page begins at the last time of the page before and passes over what was taken of it: a
- * Pinstripe under KEEP has several points of one time. Labels come along: the series is created
- * with them, or given them if it is there. Every point counts as a line. */
+ * A page of TS.RANGE begins at the last time of the page before and passes over what was taken of
+ * it. Labels come along: the series is created with them, or given them if it is there. Every point
+ * counts as a line. */
 #include "tools/load/load.h"
 
 #include "net/number.h"
 #include "tools/lib/keys.h"
 #include "tools/lib/link.h"
+#include "tools/lib/pager.h"
+#include "tools/lib/unit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 struct redis_source {
     struct load *ld;
     struct link from;
+    bool pinstripe; /* is at the other end */
     struct keyname keyname;
     struct keys keys;
     struct buf key; /* of ours */
@@ -116,21 +120,39 @@ copy_labels(struct redis_source *s, struct slice key)
 /* --- points --------------------------------------------------------------------------------------
  */
 
+/* Infinite values come of sums; no command writes them. */
+static const char *
+wrong_point(const struct pager_point *p, bool *ret_nan)
+{
+    double v;
+
+    if (!parse_double(p->value, &v))
+        return "is no number";
+    *ret_nan = isnan(v);
+    if (isinf(v))
+        return "is no finite number";
+    return *ret_nan && (p->type || p->quality) ? "is written of type 00 and quality 0 only" : NULL;
+}
+
 static int
-send_point(struct redis_source *s, int64_t ts, struct slice value)
+send_point(struct redis_source *s, const struct pager_point *p)
 {
     struct load *ld = s->ld;
-    double v;
+    struct slice key = {s->key.p, s->key.n};
+    bool nan = false;
+    const char *wrong = wrong_point(p, &nan);
     int rc;
 
     ld->line++;
-    if (!parse_double(value, &v) || !isfinite(v))
-        rc = load_bad_line(ld, "%.*s at %lld: '%.*s' is no finite number", (int)MIN(s->key.n, 128),
-                           s->key.p, (long long)ts, (int)MIN(value.n, 40), value.p);
+    if (wrong)
+        rc = load_bad_line(ld, "%.*s at %lld: '%.*s' %s", (int)MIN(key.n, 128), key.p,
+                           (long long)p->ts, (int)MIN(p->value.n, 40), p->value.p, wrong);
     else
-        rc = load_begin_points(ld, ts);
-    if (rc == 0 && isfinite(v))
-        sink_point(&ld->sink, (struct slice){s->key.p, s->key.n}, 0, ts, value, 0);
+        rc = load_begin_points(ld, p->ts);
+    if (rc == 0 && !wrong && nan)
+        rc = load_send_nan(ld, key, p->ts);
+    else if (rc == 0 && !wrong)
+        sink_point(&ld->sink, key, p->type, p->ts, p->value, p->quality);
     return rc < 0 ? rc : load_end_line(ld);
 }
 
@@ -145,7 +167,7 @@ take_point(struct redis_source *s, struct page *at, int64_t ts, struct slice val
 {
     at->taken = ts == at->from ? at->taken + 1 : 1;
     at->from = ts;
-    return send_point(s, ts, value);
+    return send_point(s, &(struct pager_point){.ts = ts, .value = value});
 }
 
 /* The points of an answer of TS.RANGE behind those that were taken. Their number in the answer. */
@@ -184,8 +206,9 @@ set_key_of(struct redis_source *s, struct slice key)
     buf_reserve(&s->key, 1);
 }
 
+/* All points by TS.RANGE. */
 static int
-load_series(struct redis_source *s, struct slice key)
+load_range(struct redis_source *s, struct slice key)
 {
     char start[RESP_INT_TEXT_MAX], count[RESP_INT_TEXT_MAX];
     struct slice argv[] = {SLICE("TS.RANGE"), key, SLICE("-"), SLICE("+"), SLICE("COUNT"), {0}};
@@ -193,10 +216,6 @@ load_series(struct redis_source *s, struct slice key)
     int64_t n;
     int rc;
 
-    set_key_of(s, key);
-    rc = copy_labels(s, key);
-    if (rc < 0)
-        return rc;
     for (;;) {
         uint64_t limit = PAGE_POINTS + at.taken;
 
@@ -209,6 +228,66 @@ load_series(struct redis_source *s, struct slice key)
             return (int)MIN(n, 0);
         argv[2] = (struct slice){start, format_int(start, at.from)};
     }
+}
+
+/* All points of all data types by TSDB_GET. */
+static int
+load_pages(struct redis_source *s, struct slice key)
+{
+    const struct pager_point *point;
+    struct pager p;
+    int rc, sent = 0;
+
+    pager_init(&p, &s->from, key, -1, INT64_MIN, INT64_MAX, PAGE_POINTS);
+    while (sent == 0 && (rc = pager_look(&p, &point)) > 0) {
+        sent = send_point(s, point);
+        pager_take(&p);
+    }
+    pager_fini(&p);
+    return sent < 0 ? sent : rc < 0 ? link_failed(s->ld, &s->from, rc) : 0;
+}
+
+static int
+load_series(struct redis_source *s, struct slice key)
+{
+    int rc;
+
+    set_key_of(s, key);
+    rc = copy_labels(s, key);
+    if (rc == 0)
+        rc = s->pinstripe ? load_pages(s, key) : load_range(s, key);
+    return rc;
+}
+
+/* Of a Pinstripe the timestamps may be in another unit than ours, and would be other times here. */
+static int
+find_out(struct redis_source *s)
+{
+    struct load *ld = s->ld;
+    struct link *l = &s->from;
+    enum time_unit unit;
+    int rc = server_is_pinstripe(&l->target, l->fd, l->error, sizeof(l->error));
+
+    s->pinstripe = rc > 0;
+    if (rc > 0)
+        rc = unit_of_server(&l->target, l->fd, &unit, l->error, sizeof(l->error));
+    if (rc > 0 && unit != ld->unit) {
+        snprintf(ld->error, sizeof(ld->error),
+                 "timestamps there are in %s, here in %s (timestamp-unit); with --unit %s they are "
+                 "taken as they are",
+                 time_unit_name(unit), time_unit_name(ld->unit), time_unit_name(unit));
+        return -EINVAL;
+    }
+    return rc < 0 ? link_failed(ld, l, rc) : 0;
+}
+
+static int
+find_keys(struct redis_source *s)
+{
+    int rc = keys_scan(&s->keys, &s->from, s->ld->o.match);
+
+    keys_sort(&s->keys);
+    return rc < 0 ? link_failed(s->ld, &s->from, rc) : 0;
 }
 
 int
@@ -227,12 +306,10 @@ source_redis(struct load *ld)
         rc = set_key(s);
     if (rc == 0 && link_open(&s->from, &from) < 0)
         rc = link_failed(ld, &s->from, -EIO);
-    if (rc == 0) {
-        rc = keys_scan(&s->keys, &s->from, ld->o.match);
-        if (rc < 0)
-            rc = link_failed(ld, &s->from, rc);
-    }
-    keys_sort(&s->keys);
+    if (rc == 0)
+        rc = find_out(s);
+    if (rc == 0)
+        rc = find_keys(s);
     for (size_t i = 0; rc == 0 && i < s->keys.n; i++)
         rc = load_series(s, s->keys.key[i]);
     keys_fini(&s->keys);

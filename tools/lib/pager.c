@@ -1,10 +1,12 @@
-#include "tools/dump/pager.h"
+#include "tools/lib/pager.h"
 
 #include "net/number.h"
 #include "tools/lib/columns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define DATA_TYPE_MAX 0xff
 
 void
 pager_init(struct pager *p, struct link *l, struct slice key, int type, int64_t start, int64_t end,
@@ -17,6 +19,7 @@ pager_init(struct pager *p, struct link *l, struct slice key, int type, int64_t 
                         .end = end,
                         .page = page,
                         .limit = page,
+                        .crowd = -1,
                         .last = start > end};
 }
 
@@ -43,19 +46,20 @@ static int
 ask(struct pager *p)
 {
     char start[RESP_INT_TEXT_MAX], end[RESP_INT_TEXT_MAX], limit[RESP_INT_TEXT_MAX], type[2];
+    int one = p->crowd >= 0 ? p->crowd : p->type;
     struct slice argv[7] = {SLICE("TSDB_GET"),
                             p->key,
                             {start, format_int(start, p->next)},
-                            {end, format_int(end, p->end)},
+                            {end, format_int(end, p->crowd >= 0 ? p->next : p->end)},
                             {limit, format_uint(limit, p->limit)},
                             SLICE("TYPE"),
                             {type, 2}};
     struct buf keep;
     int rc;
 
-    if (p->type >= 0)
-        type_put((uint8_t)p->type, type);
-    rc = link_ask(p->link, p->type >= 0 ? 7 : 5, argv);
+    if (one >= 0)
+        type_put((uint8_t)one, type);
+    rc = link_ask(p->link, one >= 0 ? 7 : 5, argv);
     if (rc == -EPROTO)
         say_key(p);
     keep = p->reply; /* other pagers ask over the same link */
@@ -66,7 +70,7 @@ ask(struct pager *p)
 
 /* "[timestamp, value, type, quality]" */
 static bool
-read_point(struct reply_walk *w, struct dump_point *pt)
+read_point(struct reply_walk *w, struct pager_point *pt)
 {
     struct slice text;
     char type;
@@ -114,32 +118,45 @@ read_page(struct pager *p)
     return 0;
 }
 
-/* Points of one time fill a whole answer of the greatest size: of one series, these are all. */
-static int
-pass_crowd(struct pager *p, int64_t ts)
+/* All points of a time have been taken. */
+static void
+pass_time(struct pager *p, int64_t ts)
 {
-    if (p->type < 0) {
-        snprintf(p->link->error, sizeof(p->link->error),
-                 "%.*s has %d or more points at %lld over all data types: dump them by --types",
-                 (int)MIN(p->key.n, 128), p->key.p, PAGER_LIMIT_MAX, (long long)ts);
-        return -E2BIG;
-    }
     p->last = ts == p->end;
     p->next = ts + !p->last;
     p->limit = p->page;
-    return 0;
+    p->crowd = -1;
 }
 
-/* Leaves away what may be incomplete, and sets what to ask for next. True when the page is good. */
-static int
+/* Points of one time fill a whole answer of the greatest size: of one series, these are all. Of a
+ * key, each of its series is asked for by itself. */
+static void
+meet_crowd(struct pager *p, int64_t ts)
+{
+    if (p->type >= 0) {
+        pass_time(p, ts);
+        return;
+    }
+    p->crowd = 0;
+    p->next = ts;
+    p->n = 0;
+}
+
+/* Leaves away what may be incomplete, and sets what to ask for next. */
+static void
 cut_page(struct pager *p)
 {
     int64_t ts;
     size_t n = p->n;
 
+    if (p->crowd >= 0) {
+        if (p->crowd++ == DATA_TYPE_MAX)
+            pass_time(p, p->next);
+        return;
+    }
     if (p->n < p->limit) {
         p->last = true;
-        return 0;
+        return;
     }
     ts = p->points[n - 1].ts;
     while (n > 0 && p->points[n - 1].ts == ts)
@@ -148,17 +165,16 @@ cut_page(struct pager *p)
         p->n = n;
         p->next = ts;
         p->limit = p->page;
-        return 0;
+    } else if (p->limit == PAGER_LIMIT_MAX) {
+        meet_crowd(p, ts);
+    } else {
+        p->limit = MIN(p->limit * 2, (uint64_t)PAGER_LIMIT_MAX);
+        p->n = 0;
     }
-    if (p->limit == PAGER_LIMIT_MAX)
-        return pass_crowd(p, ts);
-    p->limit = MIN(p->limit * 2, (uint64_t)PAGER_LIMIT_MAX);
-    p->n = 0;
-    return 0;
 }
 
 int
-pager_look(struct pager *p, const struct dump_point **ret)
+pager_look(struct pager *p, const struct pager_point **ret)
 {
     int rc = 0;
 
@@ -167,7 +183,7 @@ pager_look(struct pager *p, const struct dump_point **ret)
         if (rc == 0)
             rc = read_page(p);
         if (rc == 0)
-            rc = cut_page(p);
+            cut_page(p);
     }
     if (rc < 0)
         return rc;

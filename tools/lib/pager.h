@@ -4,17 +4,18 @@
  * that is full may have been cut in the middle of its last time: the points of that time are left
  * to the next page, which begins with it. A page that holds one time only is asked for again with a
  * greater limit; a series has at most a million points of one time (SERIES_SAME_TS_MAX), which is
- * also what an answer may hold, so that ends. Points written meanwhile are in the dump if their
- * time is still to come. */
-#ifndef TOOLS_DUMP_PAGER_H
-#define TOOLS_DUMP_PAGER_H
+ * also what an answer may hold, so that ends. If the series of a key have more together, that time
+ * is asked for series by series. Points written meanwhile are met if their time is still to come.
+ */
+#ifndef TOOLS_LIB_PAGER_H
+#define TOOLS_LIB_PAGER_H
 
 #include "core/base.h"
 #include "tools/lib/link.h"
 
 #define PAGER_LIMIT_MAX 1000000 /* points of an answer, QUERY_POINTS_MAX of the server */
 
-struct dump_point {
+struct pager_point {
     int64_t ts;
     struct slice value; /* text, in the page's memory */
     uint8_t type, quality;
@@ -26,9 +27,10 @@ struct pager {
     int type;          /* -1: all */
     int64_t next, end; /* times still to ask for */
     uint64_t page, limit;
+    int crowd;        /* of `next`, which is too much for one answer: the data type due; else -1 */
     bool last;        /* nothing more is to be asked for */
     struct buf reply; /* the page's memory */
-    struct dump_point *points;
+    struct pager_point *points;
     size_t n, at, cap;
 };
 
@@ -39,7 +41,7 @@ void pager_fini(struct pager *p);
 
 /* The next point, without taking it; valid until the one after it is looked at. 1, 0 at the end, or
  * a negative errno with link->error set. */
-int pager_look(struct pager *p, const struct dump_point **ret);
+int pager_look(struct pager *p, const struct pager_point **ret);
 /* Takes the point that was looked at. */
 static inline void
 pager_take(struct pager *p)
