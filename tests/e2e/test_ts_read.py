@@ -150,7 +150,10 @@ def test_a_rule_wakes_who_waits_for_its_destination(t):
         eq(c("RENAME", "x" + to, "y" + to), "OK")
         for reader in (w, v):
             eq([p[0] for p in points(reader.read())][:1], [1])
-        c.pipe([("DEL", "y" + to)])
+        w, = parked(s, c, ("TS.READ", "z" + to, 0, "BLOCK", LONG, 3))
+        eq(c("RESTORE", "z" + to, 0, c.ok("DUMP", source)), "OK")
+        eq([p[0] for p in points(w.read())], [1, 5, 12, 25])
+        c.pipe([("DEL", "y" + to, "z" + to)])
 
 
 def test_it_waits_for_enough_and_counts_from_its_cursor(t):
