@@ -412,6 +412,7 @@ def test_wrong_usage_and_wrong_files_are_named(t):
                        (("--columns", "time,-", path), "no value column"),
                        (("--columns", "time,00/scale=7", path), "is no column"),
                        (("--columns", "time,00", "--time", "%Q", path), "is no format"),
+                       (("--columns", "time,00", "--replay", 0, path), "--replay needs a number above 0"),
                        (("--columns", "time,00", "--timezone", "Mars/X", path), "is not known"),
                        (("--columns", "time,00", "--time", "day-ms", path), "need a --date"),
                        (("--columns", "time,00", "--key", "{symbol}{date}", path), "does not have"),
@@ -447,6 +448,25 @@ def test_a_dump_of_what_is_not_there_says_so(t):
     holds(tools.run("pinstripe-dump", "absent field", "--format", "influx", status=1)[1],
           "there is no key 'absent field'")
     holds(tools.run("pinstripe-dump", "str", status=3)[1], "'str': ", "WRONGTYPE")
+
+
+def test_a_dump_warns_of_keys_that_are_not_read_back(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools, c = Tools(t, s), s.client()
+    c("TSDB_SET", "a\rb \"", 5, "1.5")
+    tools.dump("*")
+    same(tools.dump("a*", "--header", "no"), b'"a\rb """,5,00,0,1.5\n')
+    c("TSDB_SET", "a\nb", 5, "1.5")
+    c("TSDB_SET", "", 5, "1.5")
+    out, said = tools.run("pinstripe-dump", "*", status=1)
+    holds(said, "2 keys are empty or have a line end in them")
+    tools.dump("a\nb", "--columns", "time,00", "--time", "ms")  # shows no key
+    holds(tools.run("pinstripe-dump", "--key", "a{key}", "--format", "points", status=1)[1], "1 keys are empty")
+    c("TSDB_SET", "m,a=x\ny f", 5, "1.5")
+    holds(tools.run("pinstripe-dump", "m*", "--format", "influx", status=1)[1], "1 keys are empty")
+    c("DEL", "a\nb", "", "m,a=x\ny f")
+    tools.load("--format", "points", "--key", "x{key}", tools.file("a.csv", tools.dump("*")))
+    same(tools.dump("xa*", "--header", "no"), b'"xa\rb """,5,00,0,1.5\n')
 
 
 def test_a_server_that_refuses_everything_stops_the_load(t):

@@ -71,6 +71,38 @@ Test(timetext, times_of_every_format_go_both_ways)
     }
 }
 
+Test(timetext, clocks_that_go_forward_skip_times)
+{
+    static const struct {
+        const char *zone, *text;
+        enum time_error error;
+        int64_t ts;
+    } clocks[] = {
+        {"America/New_York", "2024-03-10 01:59:59", TIME_OK, 1710053999},
+        {"America/New_York", "2024-03-10 02:00:00", TIME_SKIPPED, 0},
+        {"America/New_York", "2024-03-10 02:30:00", TIME_SKIPPED, 0},
+        {"America/New_York", "2024-03-10 02:59:59", TIME_SKIPPED, 0},
+        {"America/New_York", "2024-03-10 03:00:00", TIME_OK, 1710054000},
+        {"America/New_York", "2024-03-10 02:30:00Z", TIME_OK, 1710037800},
+        {"America/New_York", "2024-11-03 01:30:00", TIME_OK, 1730611800},
+        {"Australia/Lord_Howe", "2024-10-06 02:10:00", TIME_SKIPPED, 0},
+        {"Australia/Lord_Howe", "2024-10-06 02:30:00", TIME_OK, 1728142200},
+        {"America/Sao_Paulo", "2018-11-04", TIME_OK, 1541300400},
+        {"America/Sao_Paulo", "2018-11-04 00:30:00", TIME_SKIPPED, 0},
+    };
+    struct time_format f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+        int64_t ts = 0;
+
+        cr_assert_eq(time_zone_set(clocks[i].zone), 0);
+        cr_assert_eq(time_format_init(&f, "iso", TIME_S, true), 0);
+        cr_assert_eq(time_parse(&f, slice_of(clocks[i].text), &ts), clocks[i].error, "%s",
+                     clocks[i].text);
+        cr_assert_eq(ts, clocks[i].ts, "%s: %lld", clocks[i].text, (long long)ts);
+    }
+}
+
 struct bad_case {
     const char *format;
     enum time_unit stored;

@@ -18,6 +18,7 @@ struct dump {
     struct output out;
     uint64_t lines, points;
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
+    uint64_t unreadable;    /* keys whose lines pinstripe-load does not read */
     uint64_t absent;        /* keys and patterns that named nothing */
     volatile const int *stop;
     char error[LINK_ERROR_MAX];
@@ -30,6 +31,9 @@ int dump_end_line(struct dump *d);
 /* For a key of which no point came: when it does not exist, that is said and counted. 0, or a
  * negative errno with d->error set. */
 int dump_check_there(struct dump *d, struct slice key);
+/* Of a key of which points were written, as the file shows it: when pinstripe-load, which reads
+ * line by line, does not take it, that is counted. */
+void dump_check_readable(struct dump *d, struct slice shown);
 /* The link failed: its error becomes the dump's. */
 int dump_link_failed(struct dump *d, int rc);
 

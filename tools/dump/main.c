@@ -59,6 +59,12 @@ dump_check_there(struct dump *d, struct slice key)
     return 0;
 }
 
+void
+dump_check_readable(struct dump *d, struct slice shown)
+{
+    d->unreadable += shown.n == 0 || memchr(shown.p, '\n', shown.n) != NULL;
+}
+
 int
 dump_link_failed(struct dump *d, int rc)
 {
@@ -256,6 +262,11 @@ run(struct dump *d, const char **words, unsigned n)
                 "pinstripe-dump: %" PRIu64 " lines have points of different quality, the "
                 "first one's is shown\n",
                 d->mixed);
+    if (d->unreadable)
+        fprintf(stderr,
+                "pinstripe-dump: %" PRIu64 " keys are empty or have a line end in them: "
+                "pinstripe-load does not read their lines back, RENAME them first\n",
+                d->unreadable);
     if (!d->o.quiet)
         fprintf(stderr, "%" PRIu64 " points in %" PRIu64 " lines, %" PRIu64 " bytes\n", d->points,
                 d->lines, d->out.bytes);
@@ -263,7 +274,7 @@ run(struct dump *d, const char **words, unsigned n)
     keys_fini(&d->keys);
     if (rc < 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
-    return d->uneven || d->mixed || d->absent ? EXIT_DOUBTFUL : EXIT_WRITTEN;
+    return d->uneven || d->mixed || d->absent || d->unreadable ? EXIT_DOUBTFUL : EXIT_WRITTEN;
 }
 
 int

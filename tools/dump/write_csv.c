@@ -272,6 +272,7 @@ static int
 put_key(struct csv_writer *w, struct slice key)
 {
     uint64_t before = w->d->points;
+    struct slice name;
     int rc;
 
     open_series(w, key);
@@ -287,6 +288,8 @@ put_key(struct csv_writer *w, struct slice key)
         if (i == 0 || !slice_equal(w->pagers[i].key, w->pagers[i - 1].key))
             rc = dump_check_there(w->d, w->pagers[i].key);
     close_series(w);
+    if (w->has_key_column && w->d->points > before && keyname_match(&w->keyname, key, &name))
+        dump_check_readable(w->d, name);
     return rc;
 }
 

@@ -78,8 +78,11 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
         rc = dump_link_failed(d, rc);
     for (unsigned i = 0; rc == 0 && d->points == before && i < n; i++)
         rc = dump_check_there(d, keys[i]);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        if (d->points > before)
+            dump_check_readable(d, keys[i]);
         pager_fini(&w->pagers[i]);
+    }
     return rc;
 }
 

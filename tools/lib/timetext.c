@@ -108,7 +108,9 @@ time_format_day(struct time_format *f, struct slice day)
     if (time_pattern_parse("%Y%m%d", day, &c, &seconds, &zoned) != TIME_OK &&
         time_pattern_parse("%Y-%m-%d", day, &c, &seconds, &zoned) != TIME_OK)
         return -EINVAL;
-    f->midnight_s = f->local ? time_zone_to_utc(&f->to_utc, seconds) : seconds;
+    f->midnight_s = seconds;
+    if (f->local)
+        time_zone_to_utc(&f->to_utc, seconds, &f->midnight_s);
     return 0;
 }
 
@@ -204,7 +206,7 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
 {
     struct civil c;
     enum time_error e;
-    int64_t seconds;
+    int64_t seconds, local_s;
     bool zoned;
 
     if (f->kind == TIME_NUMBER)
@@ -217,8 +219,10 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
         e = time_pattern_parse(f->pattern, text, &c, &seconds, &zoned);
     if (e != TIME_OK)
         return e;
-    if (f->local && !zoned)
-        seconds = time_zone_to_utc(&f->to_utc, seconds);
+    local_s = seconds;
+    if (f->local && !zoned && !time_zone_to_utc(&f->to_utc, local_s, &seconds) &&
+        local_s % DAY_S != 0)
+        return TIME_SKIPPED;
     return join(f, seconds, c.nanos, ret_ts);
 }
 
@@ -233,7 +237,7 @@ time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts)
         return;
     seconds += DAY_S;
     if (f->local)
-        seconds = time_zone_to_utc(&f->to_utc, seconds);
+        time_zone_to_utc(&f->to_utc, seconds, &seconds);
     join(f, seconds, 0, ret_ts);
 }
 
@@ -245,6 +249,8 @@ time_error_text(enum time_error e)
         return "is finer than the stored unit (see --unit, --truncate-times)";
     case TIME_OUT_OF_RANGE:
         return "is out of range";
+    case TIME_SKIPPED:
+        return "does not exist in --timezone: clocks went forward";
     default:
         return "does not have the format of --time";
     }

@@ -16,7 +16,8 @@
  * back byte for byte; %f writes as many digits as the stored unit has, at least one.
  *
  * Local times are those of a zone of the system's zoneinfo. A time that exists twice when clocks go
- * back means the first; one that is skipped when they go forward is moved on, as mktime does. The
+ * back means the first; one that is skipped when they go forward is an error, but for midnight, by
+ * which a day is meant and which is moved on as mktime does. The
  * zone is the process's, set once by time_zone_set: one zone a program. */
 #ifndef TOOLS_LIB_TIMETEXT_H
 #define TOOLS_LIB_TIMETEXT_H
@@ -63,6 +64,7 @@ enum time_error {
     TIME_NOT_ONE,      /* it does not have the format */
     TIME_TOO_FINE,     /* more decimals than the stored unit keeps */
     TIME_OUT_OF_RANGE, /* no 64-bit integer, or no such day or hour */
+    TIME_SKIPPED,      /* clocks of the zone never show it */
 };
 
 /* "s", "ms", "us", "ns": 0 or -EINVAL. */

@@ -96,12 +96,20 @@ cache_block(struct time_zone_cache *cache, int64_t s, int64_t offset)
     cache->offset_s = (int32_t)offset;
 }
 
-int64_t
-time_zone_to_utc(struct time_zone_cache *cache, int64_t local_s)
+bool
+time_zone_to_utc(struct time_zone_cache *cache, int64_t local_s, int64_t *ret_s)
 {
-    if (local_s < cache->from_s || local_s >= cache->until_s)
-        cache_block(cache, local_s, offset_of_local(local_s));
-    return local_s - cache->offset_s;
+    int64_t offset;
+
+    if (local_s < cache->from_s || local_s >= cache->until_s) {
+        offset = offset_of_local(local_s);
+        *ret_s = local_s - offset;
+        if (!shows(*ret_s, local_s))
+            return false;
+        cache_block(cache, local_s, offset);
+    }
+    *ret_s = local_s - cache->offset_s;
+    return true;
 }
 
 int64_t

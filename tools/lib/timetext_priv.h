@@ -20,8 +20,9 @@ void civil_of(int64_t seconds, struct civil *ret);
 bool civil_is_date(int64_t year, int month, int day);
 int64_t civil_seconds(const struct civil *c);
 
-/* What local clocks show, as if it were UTC, to UTC; and back. */
-int64_t time_zone_to_utc(struct time_zone_cache *cache, int64_t local_s);
+/* What local clocks show, as if it were UTC, to UTC; and back. False when they never show it, since
+ * they went forward: *ret_s is then what mktime makes of it. */
+bool time_zone_to_utc(struct time_zone_cache *cache, int64_t local_s, int64_t *ret_s);
 int64_t time_zone_to_local(struct time_zone_cache *cache, int64_t utc_s);
 
 /* A pattern or iso, without the conversion of zones to the process's: *ret_zoned says that the text

@@ -8,6 +8,7 @@
 
 #define AT(field) offsetof(struct load_options, field)
 #define WINDOW_MIN 16
+#define REPLAY_UNSET (-1.0)
 
 static const struct option_row rows[] = {
     {"host", OPTION_TEXT, AT(host), 0, 0, "HOST", "server (127.0.0.1)"},
@@ -84,6 +85,8 @@ wrong_together(const struct load_options *o, unsigned files)
                "duplicate-policy here is LAST, FIRST, MIN or MAX, but writes points twice under "
                "KEEP "
                "and adds them up twice under SUM: DEL the series that it wrote first";
+    if (o->replay == 0)
+        return "--replay needs a number above 0";
     if (o->user && !o->password)
         return "--user needs --password";
     if (o->load_name && (!o->resume || files != 1))
@@ -117,6 +120,7 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
                                .connections = 4,
                                .window = 8192,
                                .wait_seconds = 10,
+                               .replay = REPLAY_UNSET,
                                .reports = 20};
     rc = options_parse(&table, o, argc, argv, files, ret_files, error, error_size);
     if (rc < 0)
@@ -124,6 +128,7 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
     wrong = wrong_together(o, *ret_files);
     if (wrong)
         snprintf(error, error_size, "%s", wrong);
+    o->replay = MAX(o->replay, 0.0);
     return wrong ? -EINVAL : 0;
 }
 
