@@ -227,6 +227,19 @@ def test_many_points_of_one_time_are_neither_lost_nor_doubled_at_pages(t):
         eq(tools.dump("k", "--header", "no", "--page", page).count(b"\n"), len(rows), page)
 
 
+def test_more_points_of_one_time_than_one_answer_holds(t):
+    if not t.long:
+        raise Skip("1.1 million points, with --long")
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    rows = ["k,1,00,0,1", "k,1,05,0,1"]
+    rows += ["k,5,00,1,%d" % i for i in range(600000)] + ["k,5,7f,2,%d" % i for i in range(500000)]
+    rows += ["k,6,00,0,1", "k,7,05,0,1"]
+    text = "key,time,type,quality,value\n" + "\n".join(rows) + "\n"
+    tools.load("--format", "points", tools.file("crowd.csv", text))
+    same(tools.dump("k"), text.encode(), "crowd")
+
+
 def lean_options(path):
     name = os.path.basename(path)[:-len(".csv.gz")]
     date = re.search(r"[0-9]{8}", name).group()
@@ -363,6 +376,15 @@ def test_a_resumed_load_takes_only_what_was_added(t):
     tools.file("grows.csv", "7,7\n8,8\n9,9\n3,4\n")
     holds(tools.load(*options, path, status=2), "began otherwise")
     tools.load(*options, "--load-name", "second", path)
+    long = "".join("%d,%d\n" % (i, i) for i in range(2000))  # begins with more than is remembered of it
+    path = tools.file("long.csv", long)
+    tools.load(*options[:-1], "long", path)
+    tools.load(*options[:-1], "long", tools.file("long.csv", long.replace("1500,1500", "1500,1501") + "2000,1\n"))
+    for wrong in (long + "2000,2\n2001,1\n", long.replace("1700,1700", "11700,1700") + "2000,1\n"):
+        tools.file("long.csv", wrong)
+        holds(tools.load(*options[:-1], "long", path, status=2), "whose line 200", "was another")
+    tools.file("long.csv", long)
+    holds(tools.load(*options[:-1], "long", path, status=3), "shorter than what was loaded")
     held = Client(s.port)
     held("CLIENT", "SETNAME", "pinstripe-load:third")
     holds(tools.load(*options, "--load-name", "third", "--wait", 0, path, status=3),

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define LOOK_EVERY_LINES 1024 /* at the clock, for progress */
 #define WAIT_MS_MAX 100
@@ -17,20 +18,38 @@ sink_failed(struct load *ld, int rc)
     return rc;
 }
 
+/* Before the line is worked on, which may change it. What is too long has left the memory. */
+static void
+note_place(struct load *ld, uint64_t before, bool whole)
+{
+    const struct input *in = &ld->in;
+    uint64_t n = whole ? MIN(in->offset - before, (uint64_t)POSITION_LAST_BYTES) : 0;
+
+    ld->behind = (struct place){.line = in->line,
+                                .offset = in->offset,
+                                .last_n = n,
+                                .last_hash = XXH3_64bits(in->text.p + in->text_at - n, n)};
+}
+
 int
 load_next_line(struct load *ld, char **ret_line, size_t *ret_n)
 {
+    uint64_t before = ld->in.offset;
     int rc;
 
     while ((rc = input_line(&ld->in, ret_line, ret_n)) == INPUT_LONG) {
         ld->line = ld->in.line;
+        note_place(ld, before, false);
         rc = load_bad_line(ld, "the line is longer than %lu bytes", INPUT_LINE_BYTES_MAX);
         if (rc == 0)
             rc = load_end_line(ld);
         if (rc < 0)
             return rc;
+        before = ld->in.offset;
     }
     ld->line = ld->in.line;
+    if (rc == INPUT_LINE && ld->with_position)
+        note_place(ld, before, true);
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
     return rc < 0 ? rc : rc == INPUT_LINE;
@@ -40,9 +59,24 @@ int
 load_skip(struct load *ld)
 {
     const struct place *start = &ld->position.start;
-    int rc = 0;
+    struct slice last;
+    int rc;
 
-    if (ld->with_position && start->line > 0)
+    if (!ld->with_position || start->line == 0)
+        return 0;
+    rc = input_skip(&ld->in, start->offset - start->last_n, start->line - 1);
+    if (rc == 0)
+        rc = input_peek(&ld->in, start->last_n, &last);
+    if (rc == 0 && last.n < start->last_n) {
+        snprintf(ld->error, sizeof(ld->error), "%s: the file is shorter than what was loaded of it",
+                 ld->in.path);
+        return -ENODATA;
+    }
+    if (rc == 0 && position_check_last(&ld->position, last) < 0) {
+        snprintf(ld->error, sizeof(ld->error), "%s", ld->position.error);
+        return -EINVAL;
+    }
+    if (rc == 0)
         rc = input_skip(&ld->in, start->offset, start->line);
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
@@ -165,7 +199,7 @@ load_end_line(struct load *ld)
 {
     int rc;
 
-    ld->position.now = (struct place){ld->in.line, ld->in.offset};
+    ld->position.now = ld->behind;
     rc = sink_failed(ld, sink_end_line(&ld->sink));
     ld->sink.lanes_of_line = 0;
     if (rc == 0 && unlikely(*ld->stop)) {

@@ -11,7 +11,9 @@
 #include <xxhash.h>
 
 #define PREFIX "pinstripe-load:"
-#define VERSION 1
+#define VERSION 2
+#define PLACE_FORMAT "%" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64
+#define PLACE_SCAN "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64
 #define LOOK_AGAIN_MS 50
 
 struct record {
@@ -136,6 +138,13 @@ set_keys(struct position *p)
     }
 }
 
+/* The end of a line lies before its place. */
+static bool
+is_place(const struct place *at)
+{
+    return at->last_n <= POSITION_LAST_BYTES && at->last_n <= at->offset;
+}
+
 static bool
 parse_record(struct slice text, struct record *r)
 {
@@ -143,19 +152,20 @@ parse_record(struct slice text, struct record *r)
     int version, used = 0;
 
     snprintf(copy, sizeof(copy), "%.*s", (int)MIN(text.n, sizeof(copy) - 1), text.p);
-    return sscanf(copy, "%d %" SCNu64 " %" SCNu64 " %u %" SCNx64 " %zu %" SCNx64 "%n", &version,
-                  &r->place.line, &r->place.offset, &r->lanes, &r->options_hash, &r->first_n,
-                  &r->first_hash, &used) == 7 &&
-           version == VERSION && (size_t)used == text.n && r->lanes >= 1 && r->lanes <= LANES_MAX;
+    return sscanf(copy, "%d " PLACE_SCAN " %u %" SCNx64 " %zu %" SCNx64 "%n", &version,
+                  &r->place.line, &r->place.offset, &r->place.last_n, &r->place.last_hash,
+                  &r->lanes, &r->options_hash, &r->first_n, &r->first_hash, &used) == 9 &&
+           version == VERSION && (size_t)used == text.n && r->lanes >= 1 && r->lanes <= LANES_MAX &&
+           is_place(&r->place);
 }
 
 static struct slice
 format_record(struct position *p, struct slice first)
 {
-    int n = snprintf(p->text, sizeof(p->text),
-                     "%d %" PRIu64 " %" PRIu64 " %u %016" PRIx64 " %zu %016" PRIx64, VERSION,
-                     p->now.line, p->now.offset, p->lanes, p->options_hash, first.n,
-                     XXH3_64bits(first.p, first.n));
+    int n =
+        snprintf(p->text, sizeof(p->text), "%d " PLACE_FORMAT " %u %016" PRIx64 " %zu %016" PRIx64,
+                 VERSION, p->now.line, p->now.offset, p->now.last_n, p->now.last_hash, p->lanes,
+                 p->options_hash, first.n, XXH3_64bits(first.p, first.n));
 
     return (struct slice){p->text, (size_t)n};
 }
@@ -186,14 +196,16 @@ read_lanes(struct position *p, const struct record *r, struct asked *a)
     char copy[POSITION_TEXT_MAX];
     int rc;
 
-    p->start = (struct place){UINT64_MAX, UINT64_MAX};
+    p->start = (struct place){.line = UINT64_MAX, .offset = UINT64_MAX};
     for (unsigned i = 0; i < p->lanes; i++) {
         p->lane[i] = r->place;
         rc = get(p, p->key[i], a, &text);
         if (rc < 0)
             return rc;
         snprintf(copy, sizeof(copy), "%.*s", rc ? (int)MIN(text.n, sizeof(copy) - 1) : 0, text.p);
-        if (rc > 0 && sscanf(copy, "%" SCNu64 " %" SCNu64, &at.line, &at.offset) != 2) {
+        if (rc > 0 &&
+            (sscanf(copy, PLACE_SCAN, &at.line, &at.offset, &at.last_n, &at.last_hash) != 4 ||
+             !is_place(&at))) {
             snprintf(p->error, sizeof(p->error), "%s holds no position: '%.40s'", p->key[i], copy);
             return -EINVAL;
         }
@@ -268,7 +280,8 @@ void
 position_of_lane(void *position, unsigned lane, struct slice *ret_key, struct slice *ret_position)
 {
     struct position *p = position;
-    int n = snprintf(p->text, sizeof(p->text), "%" PRIu64 " %" PRIu64, p->now.line, p->now.offset);
+    int n = snprintf(p->text, sizeof(p->text), PLACE_FORMAT, p->now.line, p->now.offset,
+                     p->now.last_n, p->now.last_hash);
 
     *ret_key = slice_of(p->key[lane]);
     *ret_position = (struct slice){p->text, (size_t)n};
@@ -294,6 +307,18 @@ position_finish(struct position *p, struct slice first)
         rc = ask(p, &a, 1, &exec);
     asked_fini(&a);
     return rc;
+}
+
+int
+position_check_last(struct position *p, struct slice last)
+{
+    if (last.n == p->start.last_n && XXH3_64bits(last.p, last.n) == p->start.last_hash)
+        return 0;
+    snprintf(p->error, sizeof(p->error),
+             "%s tells of a file whose line %" PRIu64
+             " was another: give this one another --load-name",
+             p->name, p->start.line);
+    return -EINVAL;
 }
 
 const char *

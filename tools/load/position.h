@@ -4,14 +4,16 @@
  * kill between the two would lose points or, under KEEP and SUM, write them twice. So the server
  * keeps it, as string keys:
  *
- *     pinstripe-load:NAME          "1 LINE OFFSET LANES OPTIONS FIRST-BYTES FIRST"
- *     pinstripe-load:NAME:{TAG}    "LINE OFFSET" of one lane
+ *     pinstripe-load:NAME          "2 LINE OFFSET LAST-BYTES LAST LANES OPTIONS FIRST-BYTES FIRST"
+ *     pinstripe-load:NAME:{TAG}    "LINE OFFSET LAST-BYTES LAST" of one lane
  *
  * NAME is the file's, or --load-name. LINE and OFFSET say that all points of the lines up to there
  * are in; the first key says so for all lanes, and is what remains when the file is loaded. TAG is
  * a hash tag that puts a lane's key on the core of that lane's series, so that a transaction needs
- * no second core. OPTIONS is a hash of what decides how lines become points, FIRST one of the first
- * FIRST-BYTES of the file: another file or another mapping under the same name is refused.
+ * no second core. LAST is a hash of the last LAST-BYTES before OFFSET, the end of that line.
+ * OPTIONS is a hash of what decides how lines become points, FIRST one of the first FIRST-BYTES of
+ * the file: another file or another mapping under the same name is refused, also a file that begins
+ * as it did and has other lines further on, if the last one loaded is among them.
  *
  * Two loads at once under one name would defeat this, and so would the commands of a killed load
  * that the server still has in its buffers. Therefore every connection of a load bears its name
@@ -27,10 +29,13 @@
 #define POSITION_KEY_MAX (POSITION_NAME_MAX + 64)
 #define POSITION_TEXT_MAX 160
 #define POSITION_FIRST_BYTES 4096 /* of the file, that identify it */
+#define POSITION_LAST_BYTES 4096  /* of a line, the same */
 #define POSITION_ERROR_MAX 512
 
 struct place {
     uint64_t line, offset;
+    uint64_t last_n,
+        last_hash; /* of the end of the line, up to POSITION_LAST_BYTES; n 0: unknown */
 };
 
 struct position {
@@ -60,6 +65,8 @@ void position_of_lane(void *position, unsigned lane, struct slice *ret_key,
                       struct slice *ret_position);
 /* All of the file up to p->now is in: one record for all lanes instead of theirs. */
 int position_finish(struct position *p, struct slice first);
+/* Is this the text before p->start? 0, or -EINVAL with p->error set. */
+int position_check_last(struct position *p, struct slice last);
 /* The client name of every connection of the load. */
 const char *position_client_name(const struct position *p);
 
