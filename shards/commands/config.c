@@ -7,30 +7,48 @@
 
 #include <stdlib.h>
 
+static bool
+is_pattern(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '[' || text.p[i] == '*' || text.p[i] == '?')
+            return true;
+    return false;
+}
+
+/* Does CONFIG GET name the setting? Its name in the reply is as in Redis: as the first argument that
+ * means it writes it, or its own where that is a pattern. */
+static bool
+asked_for(const struct ctx *c, const struct config_row *row, struct slice *ret_name)
+{
+    for (uint32_t a = 2; a < c->argc; a++)
+        if (config_matches(row, c->argv[a])) {
+            *ret_name = is_pattern(c->argv[a]) ? slice_of(row->name) : c->argv[a];
+            return true;
+        }
+    return false;
+}
+
 void
 cmd_config_get(struct ctx *c)
 {
     const struct config *config = &c->core->config;
     const struct config_row *row;
     struct buf value = {0};
+    struct slice name;
     uint64_t n = 0;
 
     for (size_t i = 0; (row = config_row(i)); i++)
-        for (uint32_t a = 2; a < c->argc; a++)
-            if (config_matches(row, c->argv[a])) {
-                n++;
-                break;
-            }
+        n += asked_for(c, row, &name);
     resp_map(c->out, c->proto, n);
-    for (size_t i = 0; (row = config_row(i)); i++)
-        for (uint32_t a = 2; a < c->argc; a++)
-            if (config_matches(row, c->argv[a])) {
-                value.n = 0;
-                config_get(config, row, &value);
-                resp_bulk(c->out, slice_of(row->name));
-                resp_bulk(c->out, (struct slice){value.p ? value.p : "", value.n});
-                break;
-            }
+    for (size_t i = 0; (row = config_row(i)); i++) {
+        if (!asked_for(c, row, &name))
+            continue;
+        value.n = 0;
+        config_get(config, row, &value);
+        resp_bulk(c->out, name);
+        resp_bulk(c->out, (struct slice){value.p ? value.p : "", value.n});
+    }
     buf_fini(&value);
 }
 

@@ -203,6 +203,7 @@ cmd_debug(struct ctx *c)
         debug_help(c);
     else
         resp_errorf(c->out,
-                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. "
+                    "Try DEBUG HELP.",
                     (int)MIN(c->argv[1].n, 128), c->argv[1].p);
 }

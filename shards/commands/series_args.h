@@ -48,8 +48,8 @@ void series_query_too_many(struct ctx *c, uint32_t most);
 bool series_is_too_old(const struct entry *e, uint8_t type, int64_t ts);
 /* Refuses such a point; always false. */
 bool series_reply_too_old(struct ctx *c, int64_t ts);
-/* SUM: is the sum of this finite value and what is there no more than a double holds? False: refused
- * (where the command is not just probed), or ctx->need is set. */
+/* SUM: is the sum of this finite value and what is there finite, too? False: refused (where the
+ * command is not just probed), or ctx->need is set. */
 bool series_sum_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type,
                      int64_t ts, double value);
 /* The same for all points of a BATCH_WRITE, which may meet each other. */

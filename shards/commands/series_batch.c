@@ -47,7 +47,8 @@ batch_is_of_this_db(struct ctx *c)
     if (s->batch_n == 0 || s->batch_db == s->db)
         return true;
     resp_errorf(c->out,
-                "ERR %s: the batch has %u points of database %u, SELECT %u and BATCH_FLUSH come first",
+                "ERR %s: the batch has %u points of database %u, SELECT %u and BATCH_FLUSH come "
+                "first",
                 c->cmd->name[6] == 's' ? "BATCH_SET" : "BATCH_FLUSH", s->batch_n, s->batch_db,
                 s->batch_db);
     return false;

@@ -66,7 +66,7 @@ series_sum_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8
     return !isinf(met + value) || refuse(c, ts);
 }
 
-/* --- of a batch: BATCH_WRITE's key, value and timestamp from the i-th argument on ---------------- */
+/* --- of a batch: BATCH_WRITE's key, value and timestamp from the i-th argument on ------------- */
 
 static double
 point_value(const struct slice *p)
