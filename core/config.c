@@ -173,6 +173,17 @@ check_compactions(const struct config *c, const struct config_row **ret_row, str
     return 0;
 }
 
+/* As CHUNK_SIZE of TS.CREATE. */
+static int
+check_chunk_size(const struct config *c, const struct config_row **ret_row, struct buf *err)
+{
+    if (c->ts_chunk_size_bytes % 8 == 0)
+        return 0;
+    *ret_row = config_find(SLICE("ts-chunk-size-bytes"));
+    buf_append_lit(err, "ts-chunk-size-bytes must be a multiple of 8");
+    return -EINVAL;
+}
+
 int
 config_check(const struct config *c, const struct config_row **ret_row, struct buf *err)
 {
@@ -198,7 +209,7 @@ config_check(const struct config *c, const struct config_row **ret_row, struct b
         *ret_row = row[0];
         return -EINVAL;
     }
-    return check_compactions(c, ret_row, err);
+    return check_chunk_size(c, ret_row, err) ?: check_compactions(c, ret_row, err);
 }
 
 /* CONFIG SET */

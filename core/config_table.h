@@ -153,7 +153,8 @@
                                                                                                    \
     ROW("duplicate-policy", duplicate_policy, ENUM, "LAST", 0, 0, VALUES(DUPLICATE), LIVE, SERIES, \
         "What becomes of a point whose timestamp is there already: one of them wins, they are "    \
-        "added up, the new one is refused (BLOCK), or both are kept in order of arrival (KEEP).")  \
+        "added up, the new one is refused (BLOCK), or both are kept in order of arrival (KEEP). "  \
+        "A series with a policy of its own (TS.CREATE, TS.ALTER) follows that one.")               \
     ROW("timestamp-unit", timestamp_unit, ENUM, "ms", 0, 0, VALUES(TIME_UNIT), RESTART, SERIES,    \
         "Unit of the timestamps of time series, and so what * (now) and block-seconds mean.")      \
     ROW("batch-size", batch_size, INT, "1000", 1, 1000000, "points", LIVE, SERIES,                 \
@@ -179,10 +180,10 @@
         "timestamp-unit: points older than the newest one by more are gone; 0 = none are.")        \
     ROW("ts-duplicate-policy", ts_duplicate_policy, ENUM, "block", 0, 0, VALUES(TS_DUPLICATE),     \
         LIVE, SERIES, "What TS.* commands do with a timestamp that is there already in a series "  \
-        "without a policy of its own; TSDB_* commands follow duplicate-policy.")                   \
+        "without a policy of its own; for TSDB_* and BATCH_* commands that is duplicate-policy.")  \
     ROW("ts-chunk-size-bytes", ts_chunk_size_bytes, INT, "4096", 48, 1048576, "bytes", LIVE,       \
-        SERIES, "What TS.INFO says of series created without CHUNK_SIZE; blocks are made as "      \
-        "block-points and block-seconds say.")                                                     \
+        SERIES, "What TS.INFO says of series created without CHUNK_SIZE, a multiple of 8; blocks " \
+        "are made as block-points and block-seconds say.")                                         \
     ROW("ts-encoding", ts_encoding, ENUM, "compressed", 0, 0, VALUES(TS_ENCODING), LIVE, SERIES,   \
         "What TS.INFO says of series created without ENCODING; blocks always choose the smallest " \
         "encoding.")                                                                               \

@@ -37,8 +37,8 @@ finds_room(struct ctx *c, const struct key *k, const struct entry *e, uint8_t ty
 void
 cmd_tsdb_set(struct ctx *c)
 {
-    enum duplicate_policy policy = (enum duplicate_policy)c->core->config.duplicate_policy;
     struct key k = key_open(c, c->argv[1]);
+    enum duplicate_policy policy;
     uint8_t type = 0, quality = 0;
     struct entry *e;
     int64_t ts;
@@ -62,6 +62,7 @@ cmd_tsdb_set(struct ctx *c)
         series_reply_too_old(c, ts);
         return;
     }
+    policy = series_policy(c, e);
     if (unlikely(policy == DUPLICATE_BLOCK)) {
         if (!series_point_exists(c, &k, e, type, ts, &ok) || c->probe)
             return;

@@ -230,16 +230,6 @@ series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
 }
 
 bool
-series_is_too_old(const struct entry *e, uint8_t type, int64_t ts)
-{
-    const struct series_key *sk = e ? entry_series(e) : NULL;
-
-    if (likely(sk == NULL || sk->meta == NULL))
-        return false;
-    return ts < series_kept_from(series_find(sk, type), sk->meta->retention);
-}
-
-bool
 series_reply_too_old(struct ctx *c, int64_t ts)
 {
     resp_errorf(c->out, "ERR %s: timestamp %lld is older than the retention of the series allows",

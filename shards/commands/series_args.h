@@ -4,6 +4,7 @@
 #define SHARDS_COMMANDS_SERIES_ARGS_H
 
 #include "core/fieldmap.h"
+#include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
 #include "shards/series/aggregate.h"
 
@@ -44,8 +45,31 @@ bool series_point_exists(struct ctx *c, struct key *k, struct entry *e, uint8_t 
 void series_query_failed(struct ctx *c, int rc);
 /* A reply would hold more than `most` points. */
 void series_query_too_many(struct ctx *c, uint32_t most);
+/* What was said of a series by TS.CREATE and the like. NULL: nothing was, as of most; e may be NULL. */
+static inline const struct series_meta *
+series_own_settings(const struct entry *e)
+{
+    return likely(e != NULL) ? entry_series(e)->meta : NULL;
+}
+/* How a new point of the series meets another of its time: its own policy before duplicate-policy. */
+static inline enum duplicate_policy
+series_policy(const struct ctx *c, const struct entry *e)
+{
+    const struct series_meta *m = series_own_settings(e);
+
+    if (unlikely(m != NULL) && m->policy != SERIES_POLICY_UNSET)
+        return (enum duplicate_policy)m->policy;
+    return (enum duplicate_policy)c->core->config.duplicate_policy;
+}
 /* Is a point of this time older than the retention of the series (e may be NULL) allows? */
-bool series_is_too_old(const struct entry *e, uint8_t type, int64_t ts);
+static inline bool
+series_is_too_old(const struct entry *e, uint8_t type, int64_t ts)
+{
+    const struct series_meta *m = series_own_settings(e);
+
+    return unlikely(m != NULL) &&
+           ts < series_kept_from(series_find(entry_series(e), type), m->retention);
+}
 /* Refuses such a point; always false. */
 bool series_reply_too_old(struct ctx *c, int64_t ts);
 /* SUM: is the sum of this finite value and what is there finite, too? False: refused (where the
@@ -58,7 +82,7 @@ bool series_batch_sums_fit(struct ctx *c);
 void series_reply_overflow(struct ctx *c, int64_t ts);
 /* Refuses a point of a time that has as many as there may be. */
 void series_reply_crowded(struct ctx *c, int64_t ts);
-/* Refuses a point under duplicate-policy BLOCK. */
+/* Refuses a point under the policy BLOCK. */
 void series_reply_blocked(struct ctx *c, int64_t ts);
 
 #endif

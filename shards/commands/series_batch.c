@@ -118,16 +118,29 @@ compare_points(const void *a, const void *b, void *arg)
     return order ? order : memcmp(x[0].p, y[0].p, x[0].n);
 }
 
-/* Under BLOCK two points of the batch itself may not meet either. */
-static bool
-batch_meets_itself(struct ctx *c)
+/* Points of the batch: the places of their keys among the arguments. */
+struct batch_places {
+    uint32_t *at;
+    uint32_t n;
+};
+
+static void
+places_add(struct ctx *c, struct batch_places *p, uint32_t i)
 {
-    uint32_t n = (c->argc - 1) / 3;
-    uint32_t *at = scratch_alloc(&c->core->scratch, n * sizeof(*at));
+    if (p->at == NULL)
+        p->at = scratch_alloc(&c->core->scratch, (c->argc - 1) / 3 * sizeof(*p->at));
+    p->at[p->n++] = i;
+}
+
+/* Two points of the batch itself may not meet either, of those that are under BLOCK. */
+static bool
+batch_meets_itself(struct ctx *c, const struct batch_places *blocking)
+{
+    uint32_t *at = blocking->at, n = blocking->n;
     int64_t ts;
 
-    for (uint32_t i = 0; i < n; i++)
-        at[i] = 1 + 3 * i;
+    if (likely(n < 2))
+        return false;
     qsort_r(at, n, sizeof(*at), compare_points, c->argv);
     for (uint32_t i = 1; i < n; i++) {
         if (compare_points(&at[i - 1], &at[i], c->argv) != 0)
@@ -169,19 +182,33 @@ batch_finds_room(struct ctx *c, uint32_t i, const struct key *k, const struct en
     return rc == 1;
 }
 
+/* BLOCK: is no point there yet? */
+static bool
+batch_is_free(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
+{
+    bool exists;
+
+    if (!series_point_exists(c, k, e, 0, ts, &exists))
+        return false;
+    if (exists && !c->probe)
+        series_reply_blocked(c, ts);
+    return !exists || c->probe;
+}
+
 /* Every key a series or absent, under BLOCK no point there yet, under KEEP room for them all? Else the
  * error is written. */
 static bool
 batch_check(struct ctx *c)
 {
-    bool block = c->core->config.duplicate_policy == DUPLICATE_BLOCK;
-    bool keep = c->core->config.duplicate_policy == DUPLICATE_KEEP;
+    struct batch_places blocking = {0};
+    bool sums = false;
 
     for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
         struct key k = key_open(c, c->argv[i]);
+        enum duplicate_policy policy;
         struct entry *e;
         int64_t ts;
-        bool ok, exists;
+        bool ok;
 
         e = key_find_type(c, &k, ENTRY_SERIES, &ok);
         if (!ok)
@@ -192,40 +219,39 @@ batch_check(struct ctx *c)
         if (!ts_write_ready(c, &k, e, 0, ts) ||
             (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
             return false;
-        if (keep && !batch_finds_room(c, i, &k, e, ts))
+        policy = series_policy(c, e);
+        if (policy == DUPLICATE_KEEP && !batch_finds_room(c, i, &k, e, ts))
             return false;
-        if (!block)
+        sums = sums || policy == DUPLICATE_SUM;
+        if (policy != DUPLICATE_BLOCK)
             continue;
-        if (!series_point_exists(c, &k, e, 0, ts, &exists))
+        if (!batch_is_free(c, &k, e, ts))
             return false;
-        if (exists && !c->probe) {
-            series_reply_blocked(c, ts);
-            return false;
-        }
+        places_add(c, &blocking, i);
     }
-    return series_batch_sums_fit(c) && (!block || c->probe || !batch_meets_itself(c));
+    return (!sums || series_batch_sums_fit(c)) && (c->probe || !batch_meets_itself(c, &blocking));
 }
 
 void
 cmd_batch_write(struct ctx *c)
 {
-    enum duplicate_policy policy = (enum duplicate_policy)c->core->config.duplicate_policy;
     int64_t written = 0;
 
     if (!batch_check(c) || c->probe)
         return;
-    if (policy == DUPLICATE_BLOCK)
-        policy = DUPLICATE_LAST; /* nothing is there: each adds */
     c->reads_through = true;
     for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
         struct key k = key_open(c, c->argv[i]);
         struct entry *e = key_peek(c, &k);
+        enum duplicate_policy policy = series_policy(c, e);
         enum series_result r;
         int64_t ts;
         double value;
 
         memcpy(&value, c->argv[i + 1].p, sizeof(value));
         memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+        if (policy == DUPLICATE_BLOCK)
+            policy = DUPLICATE_LAST; /* nothing is there: it adds */
         if (policy == DUPLICATE_KEEP)
             ts_keep_room(c, &k, e, 0, ts, 1); /* there is; series_add is to know it */
         r = ts_write_point(c, &k, e, 0, ts, value, 0, policy);

@@ -164,8 +164,8 @@ check_row(struct ctx *c, struct key *k, const struct entry *e, const struct row 
 void
 cmd_tsdb_row(struct ctx *c)
 {
-    enum duplicate_policy policy = (enum duplicate_policy)c->core->config.duplicate_policy;
     struct key k = key_open(c, c->argv[1]);
+    enum duplicate_policy policy;
     struct entry *e;
     struct row r;
     bool ok;
@@ -173,7 +173,10 @@ cmd_tsdb_row(struct ctx *c)
     if (!parse_row(c, &r))
         return;
     e = key_find_type(c, &k, ENTRY_SERIES, &ok);
-    if (!ok || !check_row(c, &k, e, &r, policy) || c->probe)
+    if (!ok)
+        return;
+    policy = series_policy(c, e);
+    if (!check_row(c, &k, e, &r, policy) || c->probe)
         return;
     if (policy == DUPLICATE_BLOCK)
         policy = DUPLICATE_LAST; /* nothing is there: it adds */

@@ -99,7 +99,7 @@ compare_points(const void *a, const void *b, void *arg)
     return order ? order : (i > k) - (i < k);
 }
 
-/* The n points at these places meet each other and what is there. */
+/* The n points at these places meet each other and what is there, if their series is under SUM. */
 static bool
 group_fits(struct ctx *c, const uint32_t *at, uint32_t n)
 {
@@ -109,6 +109,8 @@ group_fits(struct ctx *c, const uint32_t *at, uint32_t n)
     int64_t ts;
     double sum;
 
+    if (series_policy(c, e) != DUPLICATE_SUM)
+        return true;
     for (uint32_t i = 0; i < n && !large; i++)
         large = is_large(point_value(c->argv + at[i]));
     if (!large)
@@ -135,7 +137,7 @@ series_batch_sums_fit(struct ctx *c)
 {
     uint32_t n = (c->argc - 1) / 3, *at, end;
 
-    if (likely(c->core->config.duplicate_policy != DUPLICATE_SUM || !batch_has_large(c)))
+    if (likely(!batch_has_large(c)))
         return true;
     at = scratch_alloc(&c->core->scratch, n * sizeof(*at));
     for (uint32_t i = 0; i < n; i++)

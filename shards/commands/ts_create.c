@@ -16,7 +16,7 @@ ts_default_meta(const struct ctx *c, struct series_meta *ret_m)
 
     *ret_m = series_meta_default;
     ret_m->retention = (int64_t)config->ts_retention_policy;
-    ret_m->chunk_bytes = (uint32_t)config->ts_chunk_size_bytes & ~7u;
+    ret_m->chunk_bytes = (uint32_t)config->ts_chunk_size_bytes;
     ret_m->uncompressed = config->ts_encoding == CONFIG_TS_UNCOMPRESSED;
     ret_m->ignore_time = (int64_t)config->ts_ignore_max_time_diff;
     ret_m->ignore_value = config->ts_ignore_max_val_diff;
