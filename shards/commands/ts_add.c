@@ -143,6 +143,14 @@ cmd_ts_decrby(struct ctx *c)
 
 /* --- many points ------------------------------------------------------------------------------ */
 
+/* As an extension the word CREATE may stand behind the last point. */
+static bool
+madd_creates(const struct ctx *c)
+{
+    return (c->argc - 1) % 3 == 1 && c->core->config.ts_compat == CONFIG_TS_EXTENDED &&
+           slice_is(c->argv[c->argc - 1], "create");
+}
+
 static const char *
 madd_parse(struct ctx *c, struct ts_point *p, const struct slice *arg)
 {
@@ -175,7 +183,7 @@ madd_find(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
  * be stopped half way. What earlier points of the command do to later ones is found out when they
  * are added. */
 static bool
-madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
+madd_check(struct ctx *c, struct ts_point *points, uint32_t n, bool create)
 {
     for (uint32_t i = 0; i < n; i++) {
         struct ts_point *p = &points[i];
@@ -185,7 +193,7 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
         p->error = madd_parse(c, p, &c->argv[1 + 3 * i]);
         if (p->error)
             continue;
-        if (p->e == NULL || p->e->type != ENTRY_SERIES)
+        if (p->e == NULL ? !create : p->e->type != ENTRY_SERIES)
             p->error = ERR_TS_NOT_SERIES;
         else if (!ts_check_point(c, p, SERIES_POLICY_UNSET) ||
                  (ts_has_rules(p->e) && !ts_rules_all_ready(c, &p->key, p->e)))
@@ -194,24 +202,70 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n)
     return true;
 }
 
+/* CREATE: is all that making the series takes at hand, whatever those ahead in a transaction do? What
+ * is missing is asked for together. False: ctx->need is set, or the error is replied. */
+static bool
+madd_plan(struct ctx *c, struct ts_point *points, uint32_t n)
+{
+    bool ready = true;
+
+    if (likely(c->core->config.ts_compaction_policy.n == 0))
+        return true;
+    for (uint32_t i = 0; i < n; i++)
+        if ((points[i].e == NULL || (c->probe && c->in_exec)) &&
+            !ts_policy_ready(c, &points[i].key)) {
+            if (c->need.kind == NEED_SHARD)
+                return false;
+            ready = false;
+        }
+    for (uint32_t i = 0; ready && i < n; i++) {
+        struct ts_policy policy;
+        struct series_meta m;
+
+        ts_default_meta(c, &m);
+        ready = points[i].e || points[i].error || ts_policy_plan(c, &points[i].key, &m, &policy);
+    }
+    return ready;
+}
+
+/* The command itself may have made the series meanwhile, for an earlier point or as a compaction. */
+static void
+madd_make(struct ctx *c, struct ts_point *p)
+{
+    struct ts_policy policy;
+    struct series_meta m;
+
+    p->key = key_open(c, p->key.name);
+    p->e = key_peek(c, &p->key);
+    if (p->e)
+        return;
+    ts_default_meta(c, &m);
+    ASSERT(ts_policy_plan(c, &p->key, &m, &policy));
+    make_series(c, p, &m, &policy);
+}
+
 void
 cmd_ts_madd(struct ctx *c)
 {
+    bool create = madd_creates(c);
     uint32_t n = (c->argc - 1) / 3;
     struct ts_point *points;
 
-    if ((c->argc - 1) % 3 != 0) {
+    if ((c->argc - 1) % 3 != 0 && !create) {
         ctx_error(c, "ERR wrong number of arguments for 'ts.madd' command");
         return;
     }
     points = scratch_alloc(&c->core->scratch, n * sizeof(*points));
-    if (!madd_check(c, points, n) || unlikely(c->probe))
+    if (!madd_check(c, points, n, create) || (create && !madd_plan(c, points, n)) ||
+        unlikely(c->probe))
         return;
     resp_array(c->out, n);
     c->reads_through = true;
     for (uint32_t i = 0; i < n; i++) {
         struct ts_point *p = &points[i];
 
+        if (unlikely(create) && p->error == NULL)
+            madd_make(c, p);
         if (likely(p->error == NULL) && ts_check_point(c, p, SERIES_POLICY_UNSET))
             ts_add_point(c, p);
         ts_reply_point(c, p);

@@ -164,20 +164,44 @@ ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m, struct
     return fits(c, m);
 }
 
+/* The key that is missing now is fetched with those that were before, if they are of one shard. */
+static void
+need_together(struct ctx *c, const struct need *before)
+{
+    struct slice name = c->need.key, *more;
+    struct shard *sh = c->need.sh;
+
+    if (before->kind == NEED_NOTHING)
+        return;
+    c->need = *before;
+    if (sh != before->sh || before->more_n == NEED_KEYS_MAX - 1)
+        return;
+    more = before->more_n ? (struct slice *)before->more
+                          : scratch_alloc(&c->core->scratch, (NEED_KEYS_MAX - 1) * sizeof(*more));
+    more[c->need.more_n++] = name;
+    c->need.more = more;
+}
+
 bool
 ts_policy_ready(struct ctx *c, const struct key *k)
 {
     const struct compactions *policy = policy_of(c);
+    bool ready = true;
 
     for (uint32_t i = 0; i < policy->n; i++) {
         struct slice name = destination_name(c, k->name, &policy->c[i]);
+        struct need before = c->need;
         struct entry *e;
         struct key to;
 
-        if (name.p && !ts_rule_peer(c, name, &to, &e))
+        if (name.p == NULL || ts_rule_peer(c, name, &to, &e))
+            continue;
+        if (c->need.kind == NEED_SHARD)
             return false;
+        need_together(c, &before);
+        ready = false;
     }
-    return true;
+    return ready;
 }
 
 void

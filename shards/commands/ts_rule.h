@@ -61,7 +61,8 @@ struct ts_policy {
 bool ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m,
                     struct ts_policy *ret_p);
 /* For a command of a transaction: whatever those ahead of it do to the key, all that this one may take
- * is there. False: ctx->need is set. */
+ * is there. False: ctx->need is set; asked of several keys in turn it names what they lack together,
+ * unless it is a shard. */
 bool ts_policy_ready(struct ctx *c, const struct key *k);
 /* The source was made with `m`: makes its destinations. */
 void ts_policy_make(struct ctx *c, const struct key *k, const struct series_meta *m,

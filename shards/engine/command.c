@@ -89,7 +89,7 @@ uint32_t
 command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc,
              void (*fn)(void *arg, uint32_t index), void *arg)
 {
-    uint32_t last, n = 0;
+    uint32_t last, n = 0, whole = cmd->key_step > 2 ? (uint32_t)cmd->key_step : 1;
 
     if (cmd->key_first == 0 || argc <= (uint32_t)cmd->key_first)
         return 0;
@@ -97,7 +97,8 @@ command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc,
         last = (uint32_t)cmd->key_first + command_numkeys(cmd, argv, argc) - 1;
     else
         last = cmd->key_last >= 0 ? (uint32_t)cmd->key_last : argc - (uint32_t)-cmd->key_last;
-    for (uint32_t i = (uint32_t)cmd->key_first; i <= last && i < argc;
+    /* A word behind the last whole group is no key: CREATE of TS.MADD. */
+    for (uint32_t i = (uint32_t)cmd->key_first; i <= last && i + whole <= argc;
          i += (uint32_t)cmd->key_step, n++)
         fn(arg, i);
     return n;

@@ -259,3 +259,19 @@ def test_memory_of_labels_comes_back(t):
             eq(c("SAVE"), "OK")
         until(lambda: used(c) - plain < took // 10, what="that the memory of %s is back" % gone)
         eq(c("TS.QUERYINDEX", "rack=rack_3"), [])
+
+
+def test_patterns_are_of_characters_where_values_are_text(t):
+    c = t.server().client()
+    for key, value in (("z", "Zürich"), ("b", b"Z\xfcrich"), ("e", "été"), ("n", "Zurich")):
+        eq(c("TS.CREATE", key, "LABELS", "city", value, "all", 1), "OK")
+    for pattern, want in (("Z.rich", [b"b", b"n", b"z"]), ("Z[üu]rich", [b"n", b"z"]),
+                          ("Z[^u]rich", [b"b", b"z"]), ("(?i)ZÜRICH", [b"z"]), (".{3}", [b"e"]),
+                          (b"Z\xfcrich", [b"b"]), (b"Z[\xfcu]rich", [b"b", b"n"]),
+                          (".*", [b"b", b"e", b"n", b"z"]), (r"\x{e9}t\x{e9}", [b"e"])):
+        text = pattern if isinstance(pattern, bytes) else pattern.encode()
+        eq((pattern, c("TS.QUERYINDEX", b"city=~" + text)), (pattern, want))
+        eq(c("TS.QUERYINDEX", "all=1", b"city!~" + text),
+           [k for k in (b"b", b"e", b"n", b"z") if k not in want])
+    for bad in ("(", r"\x{110000}"):
+        holds(str(c("TS.QUERYINDEX", "city=~" + bad)), "regular expression", "at byte")
