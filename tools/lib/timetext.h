@@ -17,8 +17,8 @@
  *
  * Local times are those of a zone of the system's zoneinfo. A time that exists twice when clocks go
  * back means the first; one that is skipped when they go forward is an error, but for midnight, by
- * which a day is meant and which is moved on as mktime does. The
- * zone is the process's, set once by time_zone_set: one zone a program. */
+ * which a day is meant and which is moved on as mktime does. The zone is the process's, set once by
+ * time_zone_set: one zone a program. */
 #ifndef TOOLS_LIB_TIMETEXT_H
 #define TOOLS_LIB_TIMETEXT_H
 

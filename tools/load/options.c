@@ -82,9 +82,8 @@ wrong_together(const struct load_options *o, unsigned files)
         return "no file is given, see --help";
     if (o->from_redis && o->resume)
         return "--resume is for files; --from-redis begins again, which changes nothing where "
-               "duplicate-policy here is LAST, FIRST, MIN or MAX, but writes points twice under "
-               "KEEP "
-               "and adds them up twice under SUM: DEL the series that it wrote first";
+               "duplicate-policy is LAST, FIRST, MIN or MAX, but writes points twice under KEEP "
+               "and adds them up twice under SUM: DEL what it wrote first";
     if (o->replay == 0)
         return "--replay needs a number above 0";
     if (o->user && !o->password)
