@@ -272,9 +272,9 @@ ts_reply_point(struct ctx *c, const struct ts_point *p)
         resp_int(c->out, p->answer);
 }
 
-static enum series_result
-write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, double value,
-                 uint8_t quality, enum duplicate_policy policy)
+enum series_result
+ts_write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, double value,
+                    uint8_t quality, enum duplicate_policy policy)
 {
     const struct series *s = ts_series(e);
     struct sample last = {0};
@@ -286,15 +286,6 @@ write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, doub
     if (r == SERIES_ADDED || r == SERIES_REPLACED || r == SERIES_LATE)
         ts_rules_added(c, k, e, had, last.ts, ts);
     return r;
-}
-
-enum series_result
-ts_write_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts,
-               double value, uint8_t quality, enum duplicate_policy policy)
-{
-    if (unlikely(ts_has_rules(e)) && type == TS_TYPE)
-        return write_with_rules(c, k, e, ts, value, quality, policy);
-    return key_add_point(c, k, e, type, ts, value, quality, policy);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */

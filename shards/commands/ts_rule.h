@@ -38,10 +38,19 @@ void ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int
 void ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t last, int64_t from,
                       int64_t to);
 
-/* key_add_point, and what follows from it for the rules of the series. */
-enum series_result ts_write_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type,
-                                  int64_t ts, double value, uint8_t quality,
-                                  enum duplicate_policy policy);
+/* key_add_point, and what follows from it for the rules of the series (a point of type 00 to one that
+ * has rules; the slow half of ts_write_point). */
+enum series_result ts_write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts,
+                                       double value, uint8_t quality,
+                                       enum duplicate_policy policy);
+static inline enum series_result
+ts_write_point(struct ctx *c, struct key *k, struct entry *e, uint8_t type, int64_t ts, double value,
+               uint8_t quality, enum duplicate_policy policy)
+{
+    if (unlikely(ts_has_rules(e)) && type == TS_TYPE)
+        return ts_write_with_rules(c, k, e, ts, value, quality, policy);
+    return key_add_point(c, k, e, type, ts, value, quality, policy);
+}
 /* Before it, as ts_rules_add_ready: for any series and data type, e may be NULL. */
 static inline bool
 ts_write_ready(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts)
