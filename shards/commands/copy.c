@@ -4,6 +4,7 @@
  * there is asked for (ctx->need) before anything is changed. The two keys may be on two shards: the
  * copy is written as if the points had just come, in the journal of the new owner. */
 #include "shards/commands/handlers.h"
+#include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
 #include "shards/engine/keyspace.h"
@@ -25,7 +26,7 @@ same_key(const struct copy *cp)
 /* Everything the command reads is in memory or in the block cache; else ctx->need says what to
  * fetch. Changes nothing. */
 static bool
-copy_ready(struct ctx *c, struct copy *cp)
+copy_ready(struct ctx *c, struct copy *cp, bool rename)
 {
     struct entry *e = head_find(cp->from.head, cp->from.hash, cp->from.name);
 
@@ -37,7 +38,7 @@ copy_ready(struct ctx *c, struct copy *cp)
     }
     if (e == NULL || (e->flags & ENTRY_TOMBSTONE) || same_key(cp))
         return true;
-    return key_copy_ready(c, &cp->from, e);
+    return (!rename || ts_rules_rename_ready(c, &cp->from, e)) && key_copy_ready(c, &cp->from, e);
 }
 
 /* The value, with its expiry, to where `old` (NULL = nothing) is now. False: error replied. */
@@ -63,7 +64,7 @@ rename_key(struct ctx *c, bool only_if_free)
     struct copy cp = {.from = key_open(c, c->argv[1]), .to = key_open(c, c->argv[2])};
     struct entry *e, *old;
 
-    if (!copy_ready(c, &cp) || c->probe)
+    if (!copy_ready(c, &cp, true) || c->probe)
         return;
     e = key_peek(c, &cp.from);
     if (e == NULL) {
@@ -78,6 +79,7 @@ rename_key(struct ctx *c, bool only_if_free)
     if (!same_key(&cp)) {
         if (!copy_to(c, &cp, e, old))
             return;
+        ts_rules_renamed(c, &cp.from, e, &cp.to);
         key_delete(c, &cp.from, e);
     }
     if (only_if_free)
@@ -152,7 +154,7 @@ cmd_copy(struct ctx *c)
         ctx_error(c, "ERR source and destination objects are the same");
         return;
     }
-    if (!copy_ready(c, &cp) || c->probe)
+    if (!copy_ready(c, &cp, false) || c->probe)
         return;
     e = key_peek(c, &cp.from);
     old = e ? key_peek(c, &cp.to) : NULL;

@@ -38,6 +38,12 @@ void ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int
 void ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t last, int64_t from,
                       int64_t to);
 
+/* RENAME: is what the rules of the series, and the one that it is the destination of, name at hand?
+ * False: ctx->need is set. */
+bool ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry *e);
+/* `to` has got everything of `from` but these rules, and gets them now; `from` is still there. */
+void ts_rules_renamed(struct ctx *c, const struct key *from, const struct entry *e, struct key *to);
+
 /* key_add_point, and what follows from it for the rules of the series (a point of type 00 to one that
  * has rules; the slow half of ts_write_point). */
 enum series_result ts_write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts,

@@ -64,8 +64,8 @@ def go_on(c, k):
 
 def test_a_destination_that_goes_voids_its_rule_and_no_other(t):
     for s, c, k in each(t):
-        for end in (("DEL", k.d), ("UNLINK", k.d), ("SET", k.d, "text"), ("RENAME", k.d, k.x),
-                    ("RENAME", k.x, k.d), ("COPY", k.x, k.d, "REPLACE"), ("EXPIRE", k.d, -1),
+        for end in (("DEL", k.d), ("UNLINK", k.d), ("SET", k.d, "text"), ("RENAME", k.x, k.d),
+                    ("COPY", k.x, k.d, "REPLACE"), ("EXPIRE", k.d, -1),
                     ("PEXPIRE", k.d, 1)):
             make(c, k)
             if end[1] == k.x:
@@ -76,12 +76,7 @@ def test_a_destination_that_goes_voids_its_rule_and_no_other(t):
             eq((end, rules(c, k.s)), (end, [k.e]))
             want = go_on(c, k)
             eq(points(c, k.e), want, repr(end))
-            if end == ("RENAME", k.d, k.x):
-                eq((points(c, k.x), source_of(c, k.x)), ([(0, 6.0), (10, 12.0)], None))
-                eq(c("RENAME", k.x, k.d), "OK")  # it does not come back to life
-                eq(c("TS.ADD", k.s, 61, 1), 61)
-                eq(points(c, k.d), [(0, 6.0), (10, 12.0)])
-            elif end[1] == k.x:
+            if end[1] == k.x:
                 eq((points(c, k.d), source_of(c, k.d)), ([(3, 3.0)], None))
             c("DEL", k.d)
             eq(c("TS.CREATE", k.d), "OK")
@@ -97,15 +92,12 @@ def test_a_destination_that_goes_voids_its_rule_and_no_other(t):
 
 def test_a_source_that_goes_leaves_what_it_has_written(t):
     for s, c, k in each(t):
-        for end in (("DEL", k.s), ("SET", k.s, "text"), ("RENAME", k.s, k.x),
-                    ("RENAME", k.y, k.s), ("EXPIREAT", k.s, 1)):
+        for end in (("DEL", k.s), ("SET", k.s, "text"), ("RENAME", k.y, k.s), ("EXPIREAT", k.s, 1)):
             make(c, k)
             eq(c("TS.ADD", k.y, 3, 3), 3)
             assert not isinstance(c(*end), Error), end
             eq((points(c, k.d), points(c, k.e)), ([(0, 6.0), (10, 12.0)], [(0, 12.0)]))
             eq((source_of(c, k.d), source_of(c, k.e)), (None, None), repr(end))
-            if end == ("RENAME", k.s, k.x):  # the new name has the points, not the rules
-                eq((points(c, k.x)[-1], rules(c, k.x)), ((25, 25.0), []))
             c("DEL", k.s)
             for ts in (30, 47, 71):
                 eq(c("TS.ADD", k.s, ts, ts), ts)
@@ -116,6 +108,57 @@ def test_a_source_that_goes_leaves_what_it_has_written(t):
             eq(source_of(c, k.d), k.s)
             eq([c("TS.ADD", k.s, ts, 1) for ts in (81, 92)], [81, 92])
             eq(points(c, k.d)[2:], [(80, 1.0)])
+
+
+def test_rules_go_with_a_series_that_is_renamed(t):
+    for s, c, k in each(t):
+        for name in (k.x, k.y):
+            for stored in (False, True):
+                make(c, k)
+                if stored:
+                    eq(c("SAVE"), "OK")
+                eq(c("RENAME", k.d, name), "OK")
+                eq((rules(c, k.s), source_of(c, name)), ([name, k.e], k.s))
+                go_on(c, k)
+                eq(points(c, name), [(0, 6.0), (10, 12.0), (20, 53.0)])
+                eq(c("RENAMENX", k.s, k.d), 1)  # a source, to the name that is free now
+                eq((rules(c, k.d), source_of(c, name), source_of(c, k.e)), ([name, k.e], k.d, k.d))
+                eq([c("TS.ADD", k.d, ts, 1) for ts in (61, 72)], [61, 72])
+                eq(points(c, name)[3:], [(40, 47.0), (60, 1.0)])
+                eq(points(c, k.e)[2:], [(40, 47.0)])
+                eq(c("TS.DELETERULE", k.d, name), "OK")
+                eq((rules(c, k.d), source_of(c, name)), ([k.e], None))
+                s.kill9()
+                s.start()
+                c = s.client()
+                eq((rules(c, k.d), source_of(c, k.e), source_of(c, name)), ([k.e], k.d, None))
+
+
+def test_a_series_in_the_middle_of_a_chain_is_renamed(t):
+    for s, c, k in each(t):
+        make(c, k)
+        eq(c("TS.CREATE", k.x), "OK")
+        eq(c("TS.CREATERULE", k.d, k.x, MB, "max", 100), "OK")
+        eq(c("RENAME", k.d, k.y), "OK")
+        eq((rules(c, k.s), source_of(c, k.y)), ([k.y, k.e], k.s))
+        eq((rules(c, k.y), source_of(c, k.x)), ([k.x], k.y))
+        eq([c("TS.ADD", k.s, ts, 1) for ts in (110, 120)], [110, 120])
+        eq(points(c, k.x), [(0, 25.0)])
+
+
+def test_renamed_over_one_another(t):
+    for s, c, k in each(t):
+        make(c, k)
+        eq(c("RENAME", k.s, k.d), "OK")  # the source over its destination
+        eq((rules(c, k.d), source_of(c, k.d), source_of(c, k.e)), ([k.e], None, k.d))
+        make(c, k)
+        eq(c("RENAME", k.d, k.s), "OK")  # the destination over its source
+        eq((rules(c, k.s), source_of(c, k.s), source_of(c, k.e)), ([], None, None))
+        make(c, k)
+        eq(c("RENAME", k.d, k.e), "OK")  # one destination over the other
+        eq((rules(c, k.s), source_of(c, k.e)), ([k.e], k.s))
+        eq([c("TS.ADD", k.s, ts, 1) for ts in (31, 42)], [31, 42])
+        eq(points(c, k.e), [(0, 6.0), (10, 12.0), (20, 25.0), (30, 1.0)])
 
 
 def test_copies_have_no_rules(t):
@@ -155,7 +198,7 @@ def test_keys_go_and_come_inside_a_transaction(t):
         eq(c.pipe([("MULTI",), ("RENAME", k.e, k.x), ("TS.ADD", k.s, 99, 1), ("DEL", k.s),
                    ("TS.ADD", k.s, 1, 1), ("TS.ADD", k.s, 99, 1), ("EXEC",)])[-1],
            ["OK", 99, 1, 1, 99])
-        eq(points(c, k.x), [(0, 12.0), (20, 31.0), (40, 57.0)])
+        eq(points(c, k.x), [(0, 12.0), (20, 31.0), (40, 57.0), (60, 68.0)])
         eq(points(c, k.d), [(50, 57.0), (60, 68.0)])
         eq((rules(c, k.s), source_of(c, k.d)), ([], None))
 
