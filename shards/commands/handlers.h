@@ -120,7 +120,7 @@ C("cluster", NULL, -2, SESSION, 0, 0,0,0, "@slow", "cluster", "3.0.0", "Depends 
 C("readonly", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; no core is a replica.") \
 C("readwrite", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; no core is a replica.") \
 C("asking", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "cluster", "3.0.0", "O(1)", "", "Accepted for cluster clients that send it; slots do not move.") \
-C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series, journal, rings.")
+C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series that are in memory, journal, rings.")
 
 #define CLIENT_TABLE(C) \
 C("client|id", cmd_client_id, 2, SESSION, F, 0,0,0, "@slow @connection", "connection", "5.0.0", "O(1)", "", "Id of this connection.") \
