@@ -4,6 +4,8 @@
 
 #include "core/base.h"
 
+#include <stdlib.h>
+
 struct list {
     struct list *next, *prev;
 };
@@ -67,5 +69,17 @@ list_splice(struct list *to, struct list *from)
 #define list_each_safe(it, l)                                                                      \
     for (struct list *it = (l)->next, *it##_next = it->next; it != (l);                            \
          it = it##_next, it##_next = it->next)
+
+/* An array of n empty lists, the buckets of a table; the caller frees it. */
+static inline struct list *
+list_array_create(size_t n)
+{
+    struct list *lists = malloc(n * sizeof(*lists));
+
+    ASSERT(lists);
+    for (size_t i = 0; i < n; i++)
+        list_init(&lists[i]);
+    return lists;
+}
 
 #endif

@@ -1,8 +1,9 @@
 /* RENAME, RENAMENX, COPY: the value of one key under another name.
  *
  * The points of a series may be in the store; they are copied from the block cache, and what is not
- * there is asked for (ctx->need) before anything is changed. The two keys may be on two shards: the
- * copy is written as if the points had just come, in the journal of the new owner. */
+ * there is asked for (ctx->need) before anything is changed. The two keys may be on two shards:
+ * the copy is written as new blocks, in the journal of the new owner. The rules of a series go with it
+ * when it is renamed. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"

@@ -21,7 +21,7 @@ int64_t series_now(const struct ctx *c);
 
 /* Replies "<what> '<argument i>' is not <allowed>"; always false. */
 bool series_arg_refused(struct ctx *c, const char *what, uint32_t i, const char *allowed);
-bool series_arg_timestamp(struct ctx *c, uint32_t i, int64_t *ret_ts); /* or * for now */
+bool series_arg_timestamp(struct ctx *c, uint32_t i, int64_t *ret_ts); /* also *, the present time */
 bool series_arg_value(struct ctx *c, uint32_t i, double *ret_v);       /* finite */
 bool series_arg_type(struct ctx *c, uint32_t i, uint8_t *ret_type);    /* two hex digits */
 bool series_arg_quality(struct ctx *c, uint32_t i, uint8_t *ret_q);

@@ -1,4 +1,4 @@
-/* A value under another name: COPY, and RENAME where it cannot simply move.
+/* A value under another name, for COPY and RENAME.
  *
  * A series goes block by block, wherever its points are: they are gathered into runs of a block's
  * size, which are encoded, quickly, once, for the journal of the destination; its memory gets them as

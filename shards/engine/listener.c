@@ -23,8 +23,10 @@ struct listener {
 
 /* --- binding --------------------------------------------------------------------------------------- */
 
+/* A socket of its own (not `shared`) only takes the address: nobody can connect to it, and who listens there
+ * already makes that an error. */
 static int
-socket_listen(const struct addrinfo *ai, int backlog, bool shared)
+socket_open(const struct addrinfo *ai, int backlog, bool shared)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1, rc;
@@ -36,7 +38,7 @@ socket_listen(const struct addrinfo *ai, int backlog, bool shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || (shared && listen(fd, backlog) < 0)) {
         rc = -errno;
         close(fd);
         return rc;
@@ -74,7 +76,7 @@ listen_on(const struct config *config, struct core *c, const char *host, unsigne
         return optional ? 0 : -EINVAL;
     }
     for (struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-        int fd = socket_listen(ai, (int)config->tcp_backlog, c != NULL);
+        int fd = socket_open(ai, (int)config->tcp_backlog, c != NULL);
 
         if (fd >= 0 && c)
             listener_add(c, fd);

@@ -154,17 +154,24 @@ entry_of_type(struct ctx *c, struct key *k, enum entry_type type, struct entry *
     return 0;
 }
 
+/* Do the stored rows of the series have what the record says? */
+static bool
+is_in_rows(const struct entry *e, uint64_t lsn, const struct record *r)
+{
+    const struct series *s = e ? series_find(entry_series(e), r->type) : NULL;
+
+    return s && lsn <= s->as_of_lsn;
+}
+
 static int
 apply_point(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
-    struct series *s;
     struct entry *e;
     int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
 
     if (rc < 0)
         return rc;
-    s = e ? series_find(entry_series(e), r->type) : NULL;
-    if (s == NULL || lsn > s->as_of_lsn)
+    if (!is_in_rows(e, lsn, r))
         key_add_point(c, k, e, r->type, r->ts, r->value, r->quality, r->policy);
     return 0;
 }
@@ -207,15 +214,11 @@ static int
 apply_block(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
     struct samples points;
-    struct series *s;
     struct entry *e;
     int rc = entry_of_type(c, k, ENTRY_SERIES, &e);
 
-    if (rc < 0)
-        return rc;
-    s = e ? series_find(entry_series(e), r->type) : NULL;
-    if (s && lsn <= s->as_of_lsn)
-        return 0;
+    if (rc < 0 || is_in_rows(e, lsn, r))
+        return MIN(rc, 0);
     rc = block_decode_samples(r->bytes, &points);
     if (rc < 0)
         return rc;

@@ -30,17 +30,6 @@ bucket_of(struct wait_table *t, uint64_t hash)
     return &t->buckets[hash & (t->buckets_n - 1)];
 }
 
-static struct list *
-buckets_create(uint64_t n)
-{
-    struct list *buckets = malloc(n * sizeof(*buckets));
-
-    ASSERT(buckets);
-    for (uint64_t i = 0; i < n; i++)
-        list_init(&buckets[i]);
-    return buckets;
-}
-
 static struct wait_table *
 table_create(void)
 {
@@ -48,7 +37,7 @@ table_create(void)
 
     ASSERT(t);
     t->buckets_n = BUCKETS_FIRST;
-    t->buckets = buckets_create(t->buckets_n);
+    t->buckets = list_array_create(t->buckets_n);
     return t;
 }
 
@@ -60,7 +49,7 @@ table_grow(struct wait_table *t)
     uint64_t n = t->buckets_n;
 
     t->buckets_n = 2 * n;
-    t->buckets = buckets_create(t->buckets_n);
+    t->buckets = list_array_create(t->buckets_n);
     for (uint64_t i = 0; i < n; i++)
         while ((node = list_pop_front(&old[i])))
             list_push_back(bucket_of(t, list_entry(node, struct wait_key, node)->hash), node);

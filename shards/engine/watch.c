@@ -61,17 +61,6 @@ watcher_find(const struct watch_table *t, uint64_t client)
     return NULL;
 }
 
-static struct list *
-key_buckets_create(uint64_t n)
-{
-    struct list *buckets = malloc(n * sizeof(*buckets));
-
-    ASSERT(buckets);
-    for (uint64_t i = 0; i < n; i++)
-        list_init(&buckets[i]);
-    return buckets;
-}
-
 static struct watch_table *
 watch_table_create(void)
 {
@@ -79,7 +68,7 @@ watch_table_create(void)
 
     ASSERT(t);
     t->key_buckets = KEY_BUCKETS_FIRST;
-    t->keys = key_buckets_create(t->key_buckets);
+    t->keys = list_array_create(t->key_buckets);
     for (unsigned i = 0; i < CLIENT_BUCKETS; i++)
         list_init(&t->clients[i]);
     return t;
@@ -93,7 +82,7 @@ watch_table_grow(struct watch_table *t)
     uint64_t n = t->key_buckets;
 
     t->key_buckets = 2 * n;
-    t->keys = key_buckets_create(t->key_buckets);
+    t->keys = list_array_create(t->key_buckets);
     for (uint64_t i = 0; i < n; i++)
         while ((node = list_pop_front(&old[i])))
             list_push_back(key_bucket(t, list_entry(node, struct watched, by_key)->hash), node);

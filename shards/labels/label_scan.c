@@ -116,16 +116,6 @@ collect(struct label_scan *s, const struct labels *x, const struct label_filter 
 
 /* --- sorting ---------------------------------------------------------------------------------- */
 
-static uint64_t
-order_of(struct slice key, size_t from)
-{
-    uint64_t order = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        order = order << 8 | (from + i < key.n ? (uint8_t)key.p[from + i] : 0);
-    return order;
-}
-
 static int
 compare_places(const void *pa, const void *pb, void *keys)
 {
@@ -148,7 +138,7 @@ order(struct label_scan *s)
     uint32_t stop = MIN(s->ordered + ORDERED_AT_ONCE, s->n);
 
     for (; s->ordered < stop; s->ordered++)
-        s->place[s->ordered].order = order_of(label_scan_key(s, s->ordered), s->common);
+        s->place[s->ordered].order = label_order(label_scan_key(s, s->ordered), s->common);
     if (s->ordered < s->n)
         return;
     sort_steps_begin(&s->sort, s->place, s->n, sizeof(*s->place), compare_places, s->keys.p);

@@ -147,4 +147,15 @@ int labels_select_ids(const struct labels *x, const struct label_filter *f, uint
 /* A record without labels goes. */
 void record_destroy(struct labels *x, uint64_t hash, struct entry *e);
 
+/* Eight bytes of a key behind `from`, so that comparing them as numbers compares the keys that far. */
+static inline uint64_t
+label_order(struct slice key, size_t from)
+{
+    uint64_t order = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        order = order << 8 | (from + i < key.n ? (uint8_t)key.p[from + i] : 0);
+    return order;
+}
+
 #endif

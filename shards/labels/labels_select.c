@@ -300,16 +300,6 @@ common_start(const struct label_hit *p, uint32_t n)
     return common;
 }
 
-static uint64_t
-order_of(struct slice key, size_t from)
-{
-    uint64_t order = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        order = order << 8 | (from + i < key.n ? (uint8_t)key.p[from + i] : 0);
-    return order;
-}
-
 static int
 compare_hits(const void *pa, const void *pb)
 {
@@ -330,7 +320,7 @@ sort_hits(struct label_hits *h)
 
     ASSERT(s);
     for (uint32_t i = 0; i < h->n; i++)
-        s[i] = (struct sort_hit){order_of(h->p[i].key, common), h->p[i]};
+        s[i] = (struct sort_hit){label_order(h->p[i].key, common), h->p[i]};
     qsort(s, h->n, sizeof(*s), compare_hits);
     for (uint32_t i = 0; i < h->n; i++)
         h->p[i] = s[i].hit;
