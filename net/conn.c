@@ -1,6 +1,7 @@
 #include "net/conn.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 static void conn_arm_recv(struct conn *c);
 static void conn_maybe_free(struct conn *c);
@@ -425,6 +426,15 @@ conn_close(struct conn *c)
     if (c->send_op.busy)
         io_cancel(c->set->reactor->io, &c->send_op);
     conn_maybe_free(c);
+}
+
+void
+conn_kill(struct conn *c)
+{
+    if (c->closing)
+        return;
+    shutdown(c->fd, SHUT_RDWR); /* fails if the peer has gone already, which is as good */
+    conn_close(c);
 }
 
 void

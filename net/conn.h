@@ -88,6 +88,8 @@ struct conn {
 void conn_set_init(struct conn_set *s, struct reactor *r);
 void conn_open(struct conn *c, struct conn_set *s, const struct conn_ops *ops, int fd);
 void conn_close(struct conn *c);
+/* conn_close whose end the peer sees before this returns, not only when what is in flight is done. */
+void conn_kill(struct conn *c);
 /* Closes once all output has been sent (held output included); no more input is looked at. */
 void conn_close_after_send(struct conn *c);
 static inline void

@@ -207,7 +207,7 @@ kill_each(struct fanout_part *p)
         if (s == f->asker)
             p->rc = 1; /* after its reply */
         else
-            conn_close(&s->conn);
+            conn_kill(&s->conn); /* who reads the reply finds it done */
     }
     fanout_part_done(p);
 }

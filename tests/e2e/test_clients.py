@@ -1,4 +1,6 @@
 """CLIENT KILL and CLIENT LIST over all cores: who is meant, who is left alone."""
+import socket
+
 from pinstripe import eq, holds, until
 from resp import Closed, Error
 
@@ -60,6 +62,30 @@ def test_kill_by_filters_meets_all_of_them(t):
         assert all(is_closed(v) for v in group)
     eq(c.ok("CLIENT", "KILL", "TYPE", "pubsub"), 0)
     eq(c.ok("PING"), "PONG")
+
+
+def arrived(c):
+    """What is there, without waiting for it; None when there is nothing."""
+    try:
+        return c.sock.recv(100, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+
+
+def test_a_kill_is_done_when_it_is_answered(t):
+    """Clients look at their pooled connections for an end before they use them again."""
+    for cores in (1, 2):
+        s = t.server(cores=cores, core_ports="yes")
+        c, replies, ends = s.core_client(0), [], []
+        for i in range(200):
+            v = s.core_client(i % cores)
+            v_id = v.ok("CLIENT", "ID")
+            c.send("CLIENT", "KILL", "ID", v_id)
+            while (reply := arrived(c)) is None:
+                pass
+            ends.append(arrived(v))
+            replies.append(reply)
+        eq((set(replies), set(ends)), ({b":1\r\n"}, {b""}))
 
 
 def test_who_kills_itself_gets_the_answer_first(t):
