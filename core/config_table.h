@@ -193,9 +193,9 @@
     ROW("ts-ignore-max-val-diff", ts_ignore_max_val_diff, REAL, "0", 0, 9223372036854775807, "",   \
         LIVE, SERIES, "See ts-ignore-max-time-diff: the difference in value.")                     \
     ROW("ts-compaction-policy", ts_compaction_policy, COMPACTIONS, "", 0, 0, "", LIVE, SERIES,     \
-        "Rules of series that TS.ADD, TS.INCRBY and TS.DECRBY create, each to a series of its "    \
-        "own: max:1M:1h keeps the largest value of every minute for an hour. Units are m "         \
-        "(milliseconds), s, M (minutes), h and d; a retention of 0m keeps all.")                   \
+        "Rules of series that TS.ADD, TS.INCRBY, TS.DECRBY and TS.MADD with CREATE make, each to " \
+        "a series of its own: max:1M:1h keeps the largest value of every minute for an hour. "     \
+        "Units are m (milliseconds), s, M (minutes), h and d; a retention of 0m keeps all.")                   \
     ROW("ts-compat", ts_compat, ENUM, "extended", 0, 0, VALUES(TS_COMPAT), LIVE, SERIES,           \
         "strict: TS.* commands refuse all that RedisTimeSeries refuses; extended: they also take " \
         "what docs/TIMESERIES.md names as extensions.")                                            \

@@ -20,9 +20,9 @@ C("reset", cmd_reset, 1, SESSION, F|CMD_NO_AUTH|CMD_ALONE|CMD_MULTI_CONTROL, 0,0
 C("select", cmd_select, 2, SESSION, F, 0,0,0, "@fast @connection", "connection", "1.0.0", "O(1)", "index", "Chooses the database of this connection.") \
 C("hello", cmd_hello, -1, SESSION, F|CMD_NO_AUTH|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@fast @connection", "connection", "6.0.0", "O(1)", "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the protocol version and says who the server is.") \
 C("auth", cmd_auth, -2, SESSION, F|CMD_NO_AUTH|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@fast @connection", "connection", "1.0.0", "O(1)", "[username] password", "Authenticates the connection.") \
-C("client", NULL, -2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "2.4.0", "Depends on subcommand.", "", "Commands about client connections.") \
+C("client", NULL, -2, SESSION, 0, 0,0,0, "@slow", "connection", "2.4.0", "Depends on subcommand.", "", "Commands about client connections.") \
 C("command", cmd_command, -1, SESSION, 0, 0,0,0, "@slow @connection", "server", "2.8.13", "O(N) with N the number of commands", "", "Describes every command.") \
-C("config", NULL, -2, SESSION, CMD_ADMIN, 0,0,0, "@slow", "server", "2.0.0", "Depends on subcommand.", "", "Reads and changes the configuration.") \
+C("config", NULL, -2, SESSION, 0, 0,0,0, "@slow", "server", "2.0.0", "Depends on subcommand.", "", "Reads and changes the configuration.") \
 C("time", cmd_time, 1, SESSION, F, 0,0,0, "@fast", "server", "2.6.0", "O(1)", "", "The server's time: seconds and microseconds.") \
 C("info", cmd_info, -1, SESSION, 0, 0,0,0, "@slow @dangerous", "server", "1.0.0", "O(1)", "[section ...]", "Facts and figures of the server.") \
 C("dbsize", cmd_dbsize, 1, ALL, R|F|CMD_COUNT_KEYS, 0,0,0, "@keyspace @read @fast", "server", "1.0.0", "O(cores)", "", "Number of keys in the database.") \
@@ -33,8 +33,8 @@ C("debug_object", cmd_debug_object, 2, KEYS, R|CMD_HIDDEN, 1,1,1, "@admin @slow 
 C("shutdown", cmd_shutdown, -1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "Stops the server in good order.") \
 C("save", cmd_save, 1, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(N) with N the keys not yet in the store", "", "Makes a checkpoint and answers when it is on disk.") \
 C("bgsave", cmd_bgsave, -1, SESSION, CMD_ADMIN|CMD_ALONE, 0,0,0, "@admin @slow @dangerous", "server", "1.0.0", "O(1)", "[SCHEDULE]", "Starts a checkpoint.") \
-C("lastsave", cmd_lastsave, 1, SESSION, F|CMD_ADMIN, 0,0,0, "@admin @fast @dangerous", "server", "1.0.0", "O(1)", "", "Time of the last completed checkpoint.") \
-C("waitaof", cmd_waitaof, 4, SESSION, CMD_ALONE|CMD_BLOCKING, 0,0,0, "@slow @connection @blocking", "generic", "7.2.0", "O(1)", "numlocal numreplicas timeout", "Waits until everything written so far, on every core, is on disk.") \
+C("lastsave", cmd_lastsave, 1, SESSION, F, 0,0,0, "@admin @fast @dangerous", "server", "1.0.0", "O(1)", "", "Time of the last completed checkpoint.") \
+C("waitaof", cmd_waitaof, 4, SESSION, CMD_ALONE|CMD_BLOCKING, 0,0,0, "@slow @blocking @connection", "generic", "7.2.0", "O(1)", "numlocal numreplicas timeout", "Waits until everything written so far, on every core, is on disk.") \
 C("get", cmd_get, 2, KEYS, R|F, 1,1,1, "@read @string @fast", "string", "1.0.0", "O(1)", "key", "The value of a key.") \
 C("set", cmd_set, -3, KEYS, W|M|CMD_BLIND, 1,1,1, "@write @string @slow", "string", "1.0.0", "O(1)", "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]", "Sets the value of a key.") \
 C("setnx", cmd_setnx, 3, KEYS, W|M|F, 1,1,1, "@write @string @fast", "string", "1.0.0", "O(1)", "key value", "Sets the value of a key that does not exist.") \
@@ -80,11 +80,11 @@ C("keys", cmd_keys, 2, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow @dangero
 C("scan", cmd_scan, -2, CURSOR, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "2.8.0", "O(1) a call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of the database.") \
 C("randomkey", cmd_randomkey, 1, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "1.0.0", "O(1)", "", "A key chosen at random.") \
 C("object", NULL, -2, KEYS, 0, 0,0,0, "@slow", "generic", "2.2.3", "Depends on subcommand.", "", "Facts about the representation of a value.") \
-C("multi", cmd_multi, 1, SESSION, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "1.2.0", "O(1)", "", "Starts a transaction: what follows is queued.") \
-C("exec", cmd_exec, 1, SESSION, CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@slow @transaction", "transactions", "1.2.0", "Depends on the queued commands", "", "Runs the queued commands as one.") \
-C("discard", cmd_discard, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
-C("watch", cmd_watch, -2, KEYS, F|CMD_NOSCRIPT|CMD_MULTI_CONTROL|CMD_WATCHES, 1,-1,1, "@fast @transaction", "transactions", "2.2.0", "O(N) with N the keys", "key [key ...]", "Makes the next EXEC fail if one of the keys changes before it.") \
-C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_NOSCRIPT|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
+C("multi", cmd_multi, 1, SESSION, F|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "1.2.0", "O(1)", "", "Starts a transaction: what follows is queued.") \
+C("exec", cmd_exec, 1, SESSION, CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@slow @transaction", "transactions", "1.2.0", "Depends on the queued commands", "", "Runs the queued commands as one.") \
+C("discard", cmd_discard, 1, SESSION, F|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
+C("watch", cmd_watch, -2, KEYS, F|CMD_MULTI_CONTROL|CMD_WATCHES, 1,-1,1, "@fast @transaction", "transactions", "2.2.0", "O(N) with N the keys", "key [key ...]", "Makes the next EXEC fail if one of the keys changes before it.") \
+C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
 C("tsdb_set", cmd_tsdb_set, -4, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(1) in order of time, else O(N) with N the points of a block", "key timestamp|* value [data_type [quality]]", "Adds a point to a series; duplicate-policy says what becomes of a timestamp that is there.") \
 C("tsdb_get", cmd_tsdb_get, -4, KEYS, R|CMD_RANGES|CMD_SERIES, 1,1,1, "@read @slow", "timeseries", "0.1.0", "O(N) with N the points returned", "key start|- end|+ [limit] [TYPE data_type] [REV] [AGG function[,function ...] bucket]", "Points of a series between two times, both included, or aggregates of buckets of them; REV = the newest first.") \
 C("tsdb_row", cmd_tsdb_row, -5, KEYS, W|M|F|CMD_RANGES|CMD_SERIES, 1,1,1, "@write @fast", "timeseries", "0.1.0", "O(N) with N the fields, in order of time", "key timestamp|* field value [field value ...]", "Adds a point of one time to several data types of a key, by the names of series-fields: all of them or none.") \
@@ -123,10 +123,10 @@ C("asking", cmd_cluster_state, 1, SESSION, F, 0,0,0, "@fast @connection", "clust
 C("cluster_info", cmd_cluster_info, 1, SESSION, 0, 0,0,0, "@slow", "cluster", "0.1.0", "O(cores)", "", "State of every core: slots, keys, series that are in memory, journal, rings.")
 
 #define CLIENT_TABLE(C) \
-C("client|id", cmd_client_id, 2, SESSION, F, 0,0,0, "@slow @connection", "connection", "5.0.0", "O(1)", "", "Id of this connection.") \
-C("client|setname", cmd_client_setname, 3, SESSION, F, 0,0,0, "@slow @connection", "connection", "2.6.9", "O(1)", "connection-name", "Names this connection.") \
-C("client|getname", cmd_client_getname, 2, SESSION, F, 0,0,0, "@slow @connection", "connection", "2.6.9", "O(1)", "", "Name of this connection.") \
-C("client|setinfo", cmd_client_setinfo, 4, SESSION, F, 0,0,0, "@slow @connection", "connection", "7.2.0", "O(1)", "LIB-NAME libname|LIB-VER libver", "Tells which client library this is.") \
+C("client|id", cmd_client_id, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "5.0.0", "O(1)", "", "Id of this connection.") \
+C("client|setname", cmd_client_setname, 3, SESSION, 0, 0,0,0, "@slow @connection", "connection", "2.6.9", "O(1)", "connection-name", "Names this connection.") \
+C("client|getname", cmd_client_getname, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "2.6.9", "O(1)", "", "Name of this connection.") \
+C("client|setinfo", cmd_client_setinfo, 4, SESSION, 0, 0,0,0, "@slow @connection", "connection", "7.2.0", "O(1)", "LIB-NAME libname|LIB-VER libver", "Tells which client library this is.") \
 C("client|info", cmd_client_info, 2, SESSION, 0, 0,0,0, "@slow @connection", "connection", "6.2.0", "O(1)", "", "Facts about this connection.") \
 C("client|list", cmd_client_list, -2, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "[TYPE normal|master|replica|pubsub] [ID client-id ...]", "Every connection.") \
 C("client|kill", cmd_client_kill, -3, SESSION, CMD_ADMIN|CMD_ALONE|CMD_BLOCKING|CMD_NO_MULTI, 0,0,0, "@admin @slow @dangerous @connection", "connection", "2.4.0", "O(N) with N the connections", "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER username] [SKIPME yes|no]", "Closes connections.") \
@@ -147,6 +147,7 @@ C("command|info", cmd_command_info, -2, SESSION, 0, 0,0,0, "@slow @connection", 
 C("command|docs", cmd_command_docs, -2, SESSION, 0, 0,0,0, "@slow @connection", "server", "7.0.0", "O(N) with N the names", "[command-name ...]", "Documentation of the named commands.") \
 C("command|list", cmd_command_list, -2, SESSION, 0, 0,0,0, "@slow @connection", "server", "7.0.0", "O(N) with N the commands", "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]", "Names of the commands.") \
 C("command|getkeys", cmd_command_getkeys, -4, SESSION, 0, 0,0,0, "@slow @connection", "server", "2.8.13", "O(N) with N the arguments", "command [arg ...]", "The keys of a full command.") \
+C("command|getkeysandflags", cmd_command_getkeysandflags, -4, SESSION, 0, 0,0,0, "@slow @connection", "server", "7.0.0", "O(N) with N the arguments", "command [arg ...]", "The keys of a full command, and what it does with each.") \
 C("command|help", cmd_command_help, 2, SESSION, 0, 0,0,0, "@slow @connection", "server", "5.0.0", "O(1)", "", "What COMMAND can do.")
 
 #define OBJECT_TABLE(C) \
@@ -287,6 +288,7 @@ void cmd_command_info(struct ctx *c);
 void cmd_command_docs(struct ctx *c);
 void cmd_command_list(struct ctx *c);
 void cmd_command_getkeys(struct ctx *c);
+void cmd_command_getkeysandflags(struct ctx *c);
 void cmd_command_help(struct ctx *c);
 void cmd_object_encoding(struct ctx *c);
 void cmd_object_refcount(struct ctx *c);

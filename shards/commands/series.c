@@ -5,13 +5,14 @@
 
 #include "shards/engine/core.h"
 
+/* BLOCK has been seen to: a refusal is MIN, MAX or SUM that met what is no number. */
 static void
 reply_result(struct ctx *c, enum series_result r, int64_t ts)
 {
     switch (r) {
     case SERIES_BLOCKED:
     case SERIES_NEED_STORED:
-        series_reply_blocked(c, ts);
+        resp_errorf(c->out, "ERR TSDB_SET: the point with timestamp %lld is NaN", (long long)ts);
         break;
     case SERIES_CROWDED:
         series_reply_crowded(c, ts);
@@ -67,7 +68,7 @@ cmd_tsdb_set(struct ctx *c)
         if (!series_point_exists(c, &k, e, type, ts, &ok) || c->probe)
             return;
         if (ok) {
-            series_reply_blocked(c, ts);
+            series_reply_blocked(c, e, ts);
             return;
         }
         policy = DUPLICATE_LAST; /* nothing is there: it adds */

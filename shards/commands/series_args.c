@@ -245,10 +245,10 @@ series_reply_overflow(struct ctx *c, int64_t ts)
 }
 
 void
-series_reply_blocked(struct ctx *c, int64_t ts)
+series_reply_blocked(struct ctx *c, const struct entry *e, int64_t ts)
 {
-    resp_errorf(c->out, "ERR %s: a point with timestamp %lld exists and duplicate-policy is BLOCK",
-                upper_name(c).text, (long long)ts);
+    resp_errorf(c->out, "ERR %s: a point with timestamp %lld exists and %s is BLOCK",
+                upper_name(c).text, (long long)ts, series_policy_name(e));
 }
 
 void

@@ -61,6 +61,15 @@ series_policy(const struct ctx *c, const struct entry *e)
         return (enum duplicate_policy)m->policy;
     return (enum duplicate_policy)c->core->config.duplicate_policy;
 }
+/* What that policy is called in an error: the setting, or the series' own. */
+static inline const char *
+series_policy_name(const struct entry *e)
+{
+    const struct series_meta *m = series_own_settings(e);
+
+    return m != NULL && m->policy != SERIES_POLICY_UNSET ? "its DUPLICATE_POLICY"
+                                                         : "duplicate-policy";
+}
 /* Is a point of this time older than the retention of the series (e may be NULL) allows? */
 static inline bool
 series_is_too_old(const struct entry *e, uint8_t type, int64_t ts)
@@ -82,7 +91,7 @@ bool series_batch_sums_fit(struct ctx *c);
 void series_reply_overflow(struct ctx *c, int64_t ts);
 /* Refuses a point of a time that has as many as there may be. */
 void series_reply_crowded(struct ctx *c, int64_t ts);
-/* Refuses a point under the policy BLOCK. */
-void series_reply_blocked(struct ctx *c, int64_t ts);
+/* Refuses a point under the policy BLOCK of the series (`e` may be NULL). */
+void series_reply_blocked(struct ctx *c, const struct entry *e, int64_t ts);
 
 #endif

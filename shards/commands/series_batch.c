@@ -143,13 +143,16 @@ batch_meets_itself(struct ctx *c, const struct batch_places *blocking)
         return false;
     qsort_r(at, n, sizeof(*at), compare_points, c->argv);
     for (uint32_t i = 1; i < n; i++) {
+        struct key k;
+
         if (compare_points(&at[i - 1], &at[i], c->argv) != 0)
             continue;
+        k = key_open(c, c->argv[at[i]]);
         memcpy(&ts, c->argv[at[i] + 2].p, sizeof(ts));
         resp_errorf(c->out,
                     "ERR BATCH_SET: two points of the batch have timestamp %lld and "
-                    "duplicate-policy is BLOCK",
-                    (long long)ts);
+                    "%s is BLOCK",
+                    (long long)ts, series_policy_name(key_peek(c, &k)));
         return true;
     }
     return false;
@@ -191,7 +194,7 @@ batch_is_free(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
     if (!series_point_exists(c, k, e, 0, ts, &exists))
         return false;
     if (exists && !c->probe)
-        series_reply_blocked(c, ts);
+        series_reply_blocked(c, e, ts);
     return !exists || c->probe;
 }
 

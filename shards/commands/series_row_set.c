@@ -69,11 +69,14 @@ met_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 
 /* NULL, or why the policy refuses the field. */
 static const char *
-refusal(enum duplicate_policy policy, const struct met *met, double value)
+refusal(enum duplicate_policy policy, bool own, const struct met *met, double value)
 {
     switch (policy) {
     case DUPLICATE_BLOCK:
-        return met->n > 0 ? "is there already and duplicate-policy is BLOCK" : NULL;
+        if (met->n == 0)
+            return NULL;
+        return own ? "is there already and DUPLICATE_POLICY of the series is BLOCK"
+                   : "is there already and duplicate-policy is BLOCK";
     case DUPLICATE_SUM:
         if (met->n > 0 && isinf(met->newest + value))
             return "would have a sum that is not a finite double";
@@ -129,7 +132,7 @@ check_field(struct ctx *c, struct key *k, const struct series_key *sk, const str
         series_query_failed(c, rc);
         return rc;
     }
-    why = refusal(policy, &met, f->value);
+    why = refusal(policy, sk->meta && sk->meta->policy != SERIES_POLICY_UNSET, &met, f->value);
     if (why)
         reply_refused(c, r, f, why);
     return why ? -EEXIST : 0;

@@ -85,9 +85,6 @@ enum command_flag {
     CMD_NO_AUTH = 1 << 5,   /* allowed before AUTH */
     CMD_NO_MULTI = 1 << 6,  /* refused inside MULTI */
     CMD_BLIND = 1 << 7,     /* may run without knowing the old value (the handler's blind() says) */
-    CMD_LOADING = 1 << 8,
-    CMD_STALE = 1 << 9,
-    CMD_NOSCRIPT = 1 << 10,
     CMD_BLOCKING = 1 << 11, /* answers later: the handler pauses the session itself */
     CMD_COUNT_KEYS = 1 << 12, /* needs exact key counts (DBSIZE) */
     CMD_ALONE = 1 << 13,    /* runs when every earlier reply is there, never inside a round */

@@ -203,3 +203,25 @@ def test_a_sum_that_no_double_holds_is_refused(t):
     eq(values(c, "sum", 1), [1.7e308])
     eq(batch(c, ("x", 1, big), ("x", 1, big)), 2)
     eq(values(c, "x", 1), [1.7e308])
+
+
+def test_a_refusal_names_the_policy_that_refuses(t):
+    s = t.server(duplicate_policy="BLOCK")
+    c = s.client()
+    eq(c("TS.CREATE", "own", "DUPLICATE_POLICY", "BLOCK"), "OK")
+    for key, policy in (("own", "its DUPLICATE_POLICY"), ("none", "duplicate-policy")):
+        eq(c("TSDB_SET", key, 1, 1), "OK")
+        eq(str(c("TSDB_SET", key, 1, 2)),
+           "ERR TSDB_SET: a point with timestamp 1 exists and %s is BLOCK" % policy)
+        eq(str(batch(c, (key, 1, 2))),
+           "ERR BATCH_SET: a point with timestamp 1 exists and %s is BLOCK" % policy)
+        eq(str(batch(c, (key, 2, 2), (key, 2, 3))),
+           "ERR BATCH_SET: two points of the batch have timestamp 2 and %s is BLOCK" % policy)
+        eq(c("TSDB_ROW", key, 3, "open", 1), "OK")
+    for key, policy in (("own", "DUPLICATE_POLICY of the series"), ("none", "duplicate-policy")):
+        eq(str(c("TSDB_ROW", key, 3, "open", 1)),
+           "ERR TSDB_ROW: 'open' of timestamp 3 is there already and %s is BLOCK, "
+           "nothing was written" % policy)
+    eq(c("CONFIG", "SET", "duplicate-policy", "MAX"), "OK")
+    eq(c("TS.ADD", "nan", 1, "nan"), 1)
+    eq(str(c("TSDB_SET", "nan", 1, 1)), "ERR TSDB_SET: the point with timestamp 1 is NaN")

@@ -1,4 +1,5 @@
 /* The command table as the dispatcher asks it. */
+#include "shards/commands/facts.h"
 #include "shards/engine/command.h"
 
 #include <criterion/criterion.h>
@@ -171,5 +172,57 @@ Test(command, a_number_of_keys_that_is_none_means_no_keys)
         cr_assert_eq(command_keys(&c, argv, cases[i].argc, note, &p), cases[i].want);
         for (uint32_t k = 0; k < p.n; k++)
             cr_assert_eq(p.at[k], 2 + k);
+    }
+}
+
+/* Subcommands included. */
+static const struct command *
+find_row(const char *name)
+{
+    const char *bar = strchr(name, '|');
+    const struct command *cmd;
+
+    if (bar == NULL)
+        return find(name);
+    cmd = command_find((struct slice){name, (size_t)(bar - name)});
+    for (const struct command *s = cmd ? cmd->sub : NULL; s && s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+Test(command, every_row_of_facts_is_about_a_command_and_there_once)
+{
+    unsigned n;
+    const struct command_facts *facts = command_facts_table(&n);
+
+    for (unsigned i = 0; i < n; i++) {
+        cr_assert_not_null(find_row(facts[i].name), "%s", facts[i].name);
+        cr_assert_eq(command_facts(facts[i].name), &facts[i], "%s stands twice", facts[i].name);
+    }
+    cr_assert_str_empty(command_facts("no-such-command")->flags);
+}
+
+static void
+check_key_facts(const struct command *cmd)
+{
+    const char *keys = command_facts(cmd->name)->keys;
+    uint32_t n = 1;
+
+    cr_assert_eq(keys[0] != '\0', cmd->key_first != 0, "%s", cmd->name);
+    for (const char *p = keys; *p; p++)
+        n += *p == '|';
+    cr_assert(n == 1 || (int)n == cmd->key_last - cmd->key_first + 1, "%s", cmd->name);
+}
+
+Test(command, facts_say_how_every_key_is_used)
+{
+    uint32_t n;
+    const struct command *table = command_table(&n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        check_key_facts(&table[i]);
+        for (const struct command *s = table[i].sub; s && s->name; s++)
+            check_key_facts(s);
     }
 }
