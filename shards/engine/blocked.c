@@ -28,6 +28,7 @@ struct blocked {
     struct mesh_waiter room;
     bool asking;        /* a question is under way */
     bool woken, due, leaves;
+    bool unblocked; /* by CLIENT UNBLOCK, which is answered before this is over */
     const char *error;  /* to answer when it has left */
     uint64_t deadline_ns; /* 0 = none */
     uint32_t wakes_seen;
@@ -447,8 +448,9 @@ blocked_unblock(struct session *s, bool error)
 {
     struct blocked *b = s->waits_in;
 
-    if (b == NULL || b->leaves)
+    if (b == NULL || b->leaves || b->unblocked)
         return false;
+    b->unblocked = true;
     b->error = error ? ERR_UNBLOCKED : NULL;
     b->leaves = error;
     blocked_hurry(s);

@@ -446,6 +446,9 @@ core_stop_poll(struct core *c)
                 journal_want_durable(&c->shard.journal, journal_last_lsn(&c->shard.journal));
             return 1;
         }
+        if (!core_is_drained(c))
+            log_warn("core %u: gives up what is still under way after %llu s", c->id,
+                     CORE_DRAIN_NS / 1000000000);
         atomic_fetch_add(&node->drained, 1);
         c->stop_step = STOP_DRAINED;
         return 1;

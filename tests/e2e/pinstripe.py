@@ -327,8 +327,8 @@ def holds(text, *parts):
         assert part in text, "%r is not in: %s" % (part, shorten(text))
 
 
-def until(condition, seconds=10.0, what="the condition"):
-    """Waits until it is true and returns what it said."""
+def until(condition, seconds=60.0, what="the condition"):
+    """Waits until it is true and returns what it said. The time is for a bug, not for a busy machine."""
     end = time.monotonic() + seconds
     while True:
         value = condition()

@@ -142,7 +142,7 @@ def hashable(value):
 class Client:
     """One connection. Calling it sends a command and returns the decoded reply."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=30.0, proto=2, password=None, rcvbuf=None):
+    def __init__(self, port, host="127.0.0.1", timeout=60.0, proto=2, password=None, rcvbuf=None):
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
@@ -197,7 +197,7 @@ class Client:
             replies += self.pipe(commands[i:i + chunk])
         return replies
 
-    def is_closed(self, timeout=5.0):
+    def is_closed(self, timeout=60.0):
         """Does the server close the connection within this time? What it still sends is dropped."""
         end = time.monotonic() + timeout
         try:

@@ -172,11 +172,12 @@ def sees_requirepass(t, s, c):
 
 
 def sees_timeout(t, s, c):
+    # As long as a machine may stand still between two requests of who is not idle.
     idle, watcher = s.client(), s.client()
     eq(idle("PING"), "PONG")
-    set_live(c, "timeout", 1)
-    until(lambda: watcher("PING") == "PONG" and counts(c, "connections_timed_out") > 0, 20,
-          "an idle connection timed out")
+    set_live(c, "timeout", 4)
+    until(lambda: watcher("PING") == "PONG" and counts(c, "connections_timed_out") > 0,
+          what="an idle connection timed out")
     assert idle.is_closed()
     eq(watcher("PING"), "PONG")
     set_live(c, "timeout", 0)
@@ -197,9 +198,13 @@ def sees_turns(name, low, high):
             time.sleep(0.5)
             return counts(c, "loop_turns") - before
 
-        few, many = turns(low), turns(high)
-        assert many > 2 * few, "%s: %d turns, then %d" % (name, few, many)
+        # Others may use the machine: what has no effect has none in any of the attempts.
+        said = until(lambda: more_turns(turns(low), turns(high)), what="more turns by " + name)
+        t.say("%s: %s" % (name, said))
         set_live(c, name, low)
+
+    def more_turns(few, many):
+        return "%d turns, then %d" % (few, many) if many > 2 * few else None
     return sees
 
 

@@ -14,8 +14,8 @@ def keyspace(c, db):
     return int(line.split(",")[0].split("=")[1])
 
 
-def wait_for_size(c, n, seconds=30):
-    until(lambda: c("DBSIZE") == n, seconds, what="DBSIZE %d" % n)
+def wait_for_size(c, n):
+    until(lambda: c("DBSIZE") == n, what="DBSIZE %d" % n)
 
 
 def test_keys_that_only_the_store_has_expire_unread(t):
@@ -115,7 +115,7 @@ def test_keys_written_anew_while_they_are_swept_stay(t):
     wait_for_size(c, len(kept))
     for restarted in (False, True):
         if restarted:
-            time.sleep(1.5) # everysec
+            eq(c("WAITAOF", 1, 0, 0), [1, 0])
             s.kill9()
             s.start()
             c = s.client()

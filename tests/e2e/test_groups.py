@@ -2,7 +2,7 @@
 import socket
 import time
 
-from pinstripe import eq, holds, keys_on
+from pinstripe import eq, holds, keys_on, until
 from resp import Error, encode, info
 
 CLIENTS = 300  # more than the messages that may be under way between two cores
@@ -50,11 +50,13 @@ def late_part(t, prepare, second):
     s = t.server(cores=2, core_ports="yes", enable_debug_command="yes")
     k0, k1, other = keys_on(0, 2, 1)[0], keys_on(1, 2, 2)[0], keys_on(1, 2, 2)[1]
     first, later = s.core_client(0), s.core_client(0)
-    eq(first("MSET", k0, "old", k1, "old"), "OK")
-    eq(later("DEBUG", "FAULT", "delay", 1, 2000), "OK")
+    me = first.ok("CLIENT", "ID")
+    eq(later("MSET", k0, "old", k1, "old"), "OK")
+    eq(later("DEBUG", "FAULT", "delay", 1, 600000), "OK")
+    watcher = s.core_client(0)
     later.pipe([[arg or other for arg in c] for c in prepare])
     first.send("MSET", k0, "new", k1, "new")
-    time.sleep(0.2)
+    until(lambda: b"cmd=mset" in watcher.ok("CLIENT", "LIST", "ID", me), what="the group has begun")
     later.send(*[arg or other for arg in second])
     reply = answered(later, 0.5)
     s.kill9()
@@ -82,11 +84,10 @@ def test_a_read_of_an_unfinished_group_waits_for_it(t):
     eq(c("DEBUG", "FAULT", "delay", 1, 1000), "OK")
     began = time.monotonic()
     c.send("MSET", k0, "new", k1, "new")
-    time.sleep(0.2)
-    reader.send("GET", k1)
-    both.send("MGET", k0, k1)
-    eq(reader.read(), b"new")
-    eq(both.read(), [b"new", b"new"])
+    while (got := reader("GET", k1)) is None:  # the group has not begun
+        pass
+    eq(got, b"new")
+    eq(both("MGET", k0, k1), [b"new", b"new"])
     assert time.monotonic() - began > 0.9, "the reply showed what was not on disk yet"
     eq(c.read(), "OK")
 

@@ -130,7 +130,7 @@ def test_series_that_only_the_store_has_leave_the_index_when_their_time_is_over(
     s.restart()
     c = s.client(proto=2)
     even = [b"s%02d" % i for i in range(0, 100, 2)]
-    until(lambda: c("TS.QUERYINDEX", "area=a") == even, 20, "the expired ones are forgotten")
+    until(lambda: c("TS.QUERYINDEX", "area=a") == even, what="the expired ones are forgotten")
     eq(c("TS.QUERYLABELS", "VALUES", "odd"), [b"0"])
     s.kill9()
     s.start()
@@ -144,7 +144,7 @@ def test_what_is_over_is_not_shown_although_nobody_removed_it(t):
     eq(c("TS.CREATE", "s", "LABELS", "a", "1"), "OK")
     eq(c("TS.CREATE", "t", "LABELS", "a", "1", "b", "2"), "OK")
     eq(c("PEXPIRE", "t", 30), 1)
-    until(lambda: c("PTTL", "s") == -1 and c("TS.QUERYINDEX", "a=1") == [b"s"], 5, "t is over")
+    until(lambda: c("PTTL", "s") == -1 and c("TS.QUERYINDEX", "a=1") == [b"s"], what="t is over")
     eq(c("TS.QUERYLABELS", "LABELS", "FILTER", "a=1"), [b"a"])
 
 

@@ -3,7 +3,7 @@ import socket
 import time
 
 from pinstripe import eq, holds
-from resp import Client, encode, info
+from resp import encode, info
 from test_differential import Redis
 
 BROKEN = [
@@ -50,9 +50,14 @@ WHOLE = [
 ]
 
 
+MARK = b"that was all"
+
+
 def conversation(client, data, piece=None):
-    """What comes back, up to the end or until nothing more does, and whether it ended."""
-    got = b""
+    """What comes back up to the end, or else up to the reply of an ECHO behind what is no broken
+    request, and which of them it was."""
+    got, end = b"", b"$%d\r\n%b\r\n" % (len(MARK), MARK)
+    data += encode("ECHO", MARK) if data in WHOLE else b""
     try:
         for i in range(0, len(data), piece or len(data)):
             client.send_raw(data[i:i + (piece or len(data))])
@@ -60,14 +65,12 @@ def conversation(client, data, piece=None):
                 time.sleep(0.0002)
     except OSError:
         pass
-    client.sock.settimeout(0.1)
     try:
-        while True:
+        while not got.endswith(end):
             some = client.sock.recv(65536)
             if not some:
                 return got, "closed"
             got += some
-    except socket.timeout:
         return got, "open"
     except ConnectionError:
         return got, "closed"

@@ -1,5 +1,7 @@
 """Random commands with random arguments, right and wrong ones, to redis-server and to Pinstripe: the
 same bytes come back. What differs on purpose (docs/COMPATIBILITY.md) is not asked for."""
+import time
+
 from pinstripe import eq, shorten
 from resp import encode
 from test_differential import Connections, Redis, same
@@ -11,7 +13,7 @@ NUMBERS = [b"0", b"1", b"-1", b"7", b"100", b"-100", b"9223372036854775807",
 FLOATS = [b"0.1", b"-2.5", b"3", b"1e17", b"1e-10", b"5e-324", b"1.7976931348623157e308",
           b"12345678901234567890"]
 # Not near and not past: DBSIZE counts what nobody has noticed to be over, each server in its own time.
-SECONDS = [b"100", b"100000", b"-1", b"0", b"9223372036854775807", b"9223372036854776", b"x", b"",
+SECONDS = [b"5000", b"100000", b"-1", b"0", b"9223372036854775807", b"9223372036854776", b"x", b"",
            b"1.5", b"-9223372036854775808"]
 AT_SECONDS = [b"4000000000", b"0", b"-5", b"9223372036854775807", b"x", b"99999999999"]
 AT_MS = [b"4000000000000", b"0", b"-5", b"9223372036854775807", b"x", b"4000000000001"]
@@ -74,12 +76,12 @@ class Author:
 
     def make_set(self):
         return Ask(("SET", self.key(), self.value(), *self.options(
-            "NX", "XX", "GET", "KEEPTTL", ("EX", SECONDS), ("PX", [b"100000", b"0", b"x"]),
+            "NX", "XX", "GET", "KEEPTTL", ("EX", SECONDS), ("PX", [b"5000000", b"0", b"x"]),
             ("EXAT", AT_SECONDS), ("PXAT", AT_MS), "bogus")))
 
     def make_getex(self):
         return Ask(("GETEX", self.key(), *self.options(
-            "PERSIST", ("EX", SECONDS), ("PX", [b"100000", b"-1", b"x"]), ("EXAT", AT_SECONDS),
+            "PERSIST", ("EX", SECONDS), ("PX", [b"5000000", b"-1", b"x"]), ("EXAT", AT_SECONDS),
             ("PXAT", AT_MS), "NX", most=2)))
 
     def make_two(self):
@@ -88,7 +90,7 @@ class Author:
 
     def make_setex(self):
         return self.r.choice((Ask(("SETEX", self.key(), self.pick(SECONDS), self.value())),
-                              Ask(("PSETEX", self.key(), self.pick([b"100000", b"0", b"-1", b"x"]),
+                              Ask(("PSETEX", self.key(), self.pick([b"5000000", b"0", b"-1", b"x"]),
                                    self.value()))))
 
     def make_range(self):
@@ -112,7 +114,7 @@ class Author:
 
     def make_expire(self):
         r = self.r
-        name, values = r.choice((("EXPIRE", SECONDS), ("PEXPIRE", [b"100000", b"-1", b"0", b"x"]),
+        name, values = r.choice((("EXPIRE", SECONDS), ("PEXPIRE", [b"5000000", b"-1", b"0", b"x"]),
                                  ("EXPIREAT", AT_SECONDS), ("PEXPIREAT", AT_MS)))
         return Ask((name, self.key(), self.pick(values),
                     *self.options("NX", "XX", "GT", "LT", "bogus", most=2)))
@@ -195,7 +197,7 @@ def round_of(t, redis, server, cores, n, proto):
     seed = t.random.randrange(1 << 32)
     author = Author(t.random.__class__(seed), cores)
     sides = Connections(redis, proto), Connections(server, proto)
-    history = []
+    history, began = [], time.monotonic()
     for side in sides:
         side.connection(0).ok("FLUSHALL")
     for _ in range(n):
@@ -206,8 +208,9 @@ def round_of(t, redis, server, cores, n, proto):
         theirs, ours = (side.ask(ask) for side in sides)
         # An EXEC holds replies of every kind.
         ask.near = ask.near or ask.words[0].upper() == b"EXEC"
-        if not same(ask, theirs, ours) and not (
-                ask.near and same(Ask(ask.words, any_order=True), theirs, ours)):
+        elapsed_ms = (time.monotonic() - began) * 1000
+        if not same(ask, theirs, ours, elapsed_ms) and not (
+                ask.near and same(Ask(ask.words, any_order=True), theirs, ours, elapsed_ms)):
             raise AssertionError("seed %d, RESP%d\nredis     %s\npinstripe %s\nafter\n%s" % (
                 seed, proto, shorten(theirs), shorten(ours),
                 "\n".join("  %r" % (a,) for a in history[-25:])))

@@ -121,8 +121,8 @@ def test_unfinished_groups_do_not_survive_a_move_in_part(t):
         for w in writers:
             w.start()
         time.sleep(t.random.uniform(0.1, 0.6))
-        killed = time.time()
         s.kill9()
+        killed = time.time()
         for w in writers:
             w.finish()
         s.start(cores=1)

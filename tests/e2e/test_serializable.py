@@ -5,7 +5,7 @@ import threading
 import time
 
 from history import Anomaly, Txn, check_serialisable
-from pinstripe import eq, keys_on
+from pinstripe import eq, keys_on, until
 from resp import Client, Error, info
 
 CLIENTS = 8
@@ -190,19 +190,31 @@ class Filler(threading.Thread):
             pass
 
 
-def one_life(s, keys, r, label, seconds, crash):
-    """Workers on every core for a while; returns them."""
+ENOUGH = 200  # transactions
+
+
+def worth_looking_at(workers):
+    done = sum(txn.answered and not txn.aborted for w in workers for txn in list(w.txns))
+    return done > ENOUGH and any(w.aborted for w in workers)
+
+
+def one_life(s, keys, r, label, seconds, crash, before=()):
+    """Workers on every core for a while; returns them. The last life ends when there is enough to look
+    at."""
     workers = [Worker("%s%d" % (label, i), Client(s.port + 1 + i % s.cores), keys, r.random())
                for i in range(CLIENTS)]
     for w in workers:
         w.start()
     time.sleep(seconds)
+    if not crash:
+        until(lambda: worth_looking_at([*before, *workers]) or any(w.error for w in workers),
+              what="enough transactions")
     if crash:
         s.kill9()
     for w in workers:
         w.stop = True
     for w in workers:
-        w.join(30)
+        w.join(60)
         assert not w.is_alive(), "%s does not end" % w.label
         if w.error:
             raise w.error
@@ -216,7 +228,7 @@ def check_all(t, s, keys, workers):
     final = {key: keys.kind.elements(c.ok(*keys.kind.read(key))) for key in keys.used}
     happened = check_serialisable([txn for w in workers for txn in w.txns], final)
     aborted = sum(w.aborted for w in workers)
-    assert happened > 100, "only %d transactions" % happened
+    assert happened > ENOUGH, "only %d transactions" % happened
     assert aborted > 0, "no watched key was ever changed"
     t.say("%d transactions, %d aborted by WATCH" % (happened, aborted))
 
@@ -229,12 +241,11 @@ def history(t, cores, kind=Strings, lives=1, seconds=1.5, fill=False, **settings
             s.start()
         filler = Filler(Client(s.port)) if fill else None
         workers += one_life(s, keys, t.random, "%d:" % life, seconds * (4 if t.long else 1),
-                            crash=life + 1 < lives)
+                            crash=life + 1 < lives, before=workers)
         if filler:
+            until(lambda: int(info(s.client())["evicted_keys"]) > 0, what="an eviction")
             filler.stop = True
-            filler.join(30)
-    if fill:
-        assert int(info(s.client())["evicted_keys"]) > 0
+            filler.join(60)
     check_all(t, s, keys, workers)
 
 

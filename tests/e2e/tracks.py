@@ -18,8 +18,7 @@ class Track:
     def __init__(self, name):
         self.name = name
         self.sent = self.acked = 0
-        self.saved = 0    # answered before the last SAVE began
-        self.marks = []   # (time, answered)
+        self.saved = 0    # answered before the last SAVE or WAITAOF began
 
     def commands(self, i):
         """The commands of operation i; the answer to the last one answers the operation."""
@@ -33,24 +32,17 @@ class Track:
         """Looks at the keys: n operations were done. Raises when no n gives this state."""
         raise NotImplementedError
 
-    def mark(self, now):
-        self.marks.append((now, self.acked))
-
-    def least(self, always, killed):
-        """Operations that must have survived a kill at this time."""
-        if always:
-            return self.acked
-        old = [acked for at, acked in self.marks if at < killed - 1.5]
-        return max([self.saved] + old[-1:])
+    def least(self, always):
+        """Operations that must have survived a kill."""
+        return self.acked if always else self.saved
 
     def check(self, c, always, killed):
         n = self.find(c)
-        least = self.least(always, killed)
+        least = self.least(always)
         assert least <= n <= self.sent, (
             "%s: state after %d operations; %d were sent, %d answered, %d had to survive"
             % (self.name, n, self.sent, self.acked, least))
         self.sent = self.acked = self.saved = n
-        self.marks.clear()
 
 
 def agree(name, states):
@@ -87,13 +79,12 @@ class Strings(Track):
         # Its keys lie on several cores: each core keeps a prefix of its own, so every key is
         # checked for itself.
         self.find(c)
-        least, n = self.least(always, killed), len(self.keys)
+        least, n = self.least(always), len(self.keys)
         for k, seen in enumerate(self.seen):
             must = max(least - (least - 1 - k) % n, 0)  # behind its last operation below least
             assert must <= seen <= self.sent, (
                 "%s key %d: has operation %d, had to have %d (%d sent, %d answered)"
                 % (self.name, k, seen, must, self.sent, self.acked))
-        self.marks.clear()
         # Operations not seen may be lost; go on behind everything that was sent.
         self.acked = self.saved = 0
         c.ok("DEL", *self.keys)
@@ -252,7 +243,7 @@ class Come(Track):
 
     def check(self, c, always, killed):
         value = c.ok("GET", self.name)
-        least = self.least(always, killed)
+        least = self.least(always)
         # Gone: any operation that deletes, or none at all.
         possible = [n for n in range(least, self.sent + 1)
                     if (value is None and n % 3 == 0) or
@@ -261,7 +252,6 @@ class Come(Track):
             self.name, value, self.sent, self.acked, least)
         c.ok("DEL", self.name)
         self.sent = self.acked = self.saved = 0
-        self.marks.clear()
 
 
 class Expiry(Track):
@@ -282,13 +272,12 @@ class Expiry(Track):
     def check(self, c, always, killed):
         value = c.ok("GET", self.name)
         got = (None if value is None else int(value), c.ok("PEXPIRETIME", self.name))
-        least = self.least(always, killed)
+        least = self.least(always)
         assert any(self.state(n) == got for n in range(least, self.sent + 1)), (
             "%s: is %r; %d sent, %d answered, %d had to survive"
             % (self.name, got, self.sent, self.acked, least))
         c.ok("DEL", self.name)
         self.sent = self.acked = self.saved = 0
-        self.marks.clear()
 
 
 class Short(Track):
@@ -305,7 +294,6 @@ class Short(Track):
         time.sleep(max(killed + 0.05 - time.time(), 0))
         eq(c.ok("EXISTS", *self.keys), 0, self.name)
         self.sent = self.acked = self.saved = 0
-        self.marks.clear()
 
 
 class Rename(Track):
@@ -325,7 +313,7 @@ class Rename(Track):
 
     def check(self, c, always, killed):
         got = c.ok("MGET", *self.keys)
-        least = self.least(always, killed)
+        least = self.least(always)
         if least > 0 or any(got):
             assert sorted(got, key=str) == sorted([None, b"wanderer"], key=str), (
                 "%s: the value is there %d times" % (self.name, sum(v is not None for v in got)))
@@ -333,7 +321,6 @@ class Rename(Track):
             eq(got[least % 2], b"wanderer", self.name)
         self.first = True
         self.sent = self.acked = self.saved = 0
-        self.marks.clear()
 
 
 class Flush(Track):
@@ -359,7 +346,7 @@ class Flush(Track):
         eq(c.ok("DBSIZE"), len(keys), "DBSIZE of " + self.name)
         c.ok("FLUSHDB")
         c.ok("SELECT", 0)
-        least = self.least(always, killed)
+        least = self.least(always)
         generations = {v // self.EVERY for v in values}
         assert len(generations) <= 1, "%s: a flush was done in part: %s" % (self.name, values)
         generation = max(generations, default=None)
@@ -372,7 +359,6 @@ class Flush(Track):
             want = set(range(least // self.EVERY * self.EVERY, least))
             assert want <= set(values), "%s: lost %s" % (self.name, sorted(want - set(values)))
         self.sent = self.acked = self.saved = 0
-        self.marks.clear()
 
 
 def on_every_core(name, cores, n):
@@ -433,9 +419,6 @@ class Writer(threading.Thread):
                 reply = self.client.read()
             assert track.good(i, reply), "%s operation %d was answered %r" % (track.name, i, reply)
             track.acked = i + 1
-        now = time.time()
-        for track in self.tracks:
-            track.mark(now)
 
     def finish(self):
         self.join(60)

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIMEOUT_S 120
+#define TIMEOUT_S 300
 
 static struct tsan_test *tests;
 static unsigned failures; /* of the child's one test */

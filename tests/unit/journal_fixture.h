@@ -16,7 +16,7 @@
 
 #define FIX_SEGMENT_BYTES (256 * KIB)
 #define FIX_BATCH_BYTES (64 * KIB)
-#define FIX_PATIENCE_NS (20ULL * 1000 * 1000 * 1000)
+#define FIX_PATIENCE_NS (60ULL * 1000 * 1000 * 1000)
 
 struct fix {
     char dir[64];

@@ -8,7 +8,7 @@
 
 #include "store_fixture.h"
 
-#define PATIENCE_NS (20ULL * 1000 * 1000 * 1000)
+#define PATIENCE_NS (60ULL * 1000 * 1000 * 1000)
 
 struct fixture {
     struct store_fixture store;

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define WAKE_MS_MAX 5000 /* a wake-up that takes longer is lost */
+#define WAKE_MS_MAX 60000 /* a wake-up that takes longer is lost */
 
 #define FLOOD_NOTES 200 /* more than there are credits */
 
@@ -187,7 +187,7 @@ race(uint64_t n0, uint64_t n1, bool sleeps)
     return cores;
 }
 
-Test(mesh_race, two_threads_exchange_millions_over_full_rings, .timeout = 60)
+Test(mesh_race, two_threads_exchange_millions_over_full_rings, .timeout = 300)
 {
     struct core *c = race(2000000, 2000000, false);
 
@@ -195,7 +195,7 @@ Test(mesh_race, two_threads_exchange_millions_over_full_rings, .timeout = 60)
     cr_assert_gt(c[1].refused, 0);
 }
 
-Test(mesh_race, no_wake_up_is_lost_when_both_sleep_all_the_time, .timeout = 60)
+Test(mesh_race, no_wake_up_is_lost_when_both_sleep_all_the_time, .timeout = 300)
 {
     struct core *c = race(1000000, 100000, true);
 
@@ -204,7 +204,7 @@ Test(mesh_race, no_wake_up_is_lost_when_both_sleep_all_the_time, .timeout = 60)
 }
 
 /* One message at a time: both sleep once per message. */
-Test(mesh_race, no_wake_up_is_lost_in_a_ping_pong, .timeout = 60)
+Test(mesh_race, no_wake_up_is_lost_in_a_ping_pong, .timeout = 300)
 {
     struct core *c = race(1, 0, true);
     unsigned i;
@@ -229,7 +229,7 @@ forbid_membarrier(void)
     cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
 }
 
-Test(mesh_race, no_wake_up_is_lost_without_membarrier, .timeout = 60)
+Test(mesh_race, no_wake_up_is_lost_without_membarrier, .timeout = 300)
 {
     struct core *c;
 
@@ -363,12 +363,12 @@ check_handshakes(void)
     mesh_destroy(&h.mesh);
 }
 
-Test(mesh_race, sender_or_sleeper_sees_the_other, .timeout = 60)
+Test(mesh_race, sender_or_sleeper_sees_the_other, .timeout = 300)
 {
     check_handshakes();
 }
 
-Test(mesh_race, sender_or_sleeper_sees_the_other_without_membarrier, .timeout = 60)
+Test(mesh_race, sender_or_sleeper_sees_the_other_without_membarrier, .timeout = 300)
 {
     forbid_membarrier();
     check_handshakes();

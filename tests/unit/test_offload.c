@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define JOBS 1000
-#define WAIT_MS_MAX 5000
+#define WAIT_MS_MAX 60000
 
 struct job {
     struct offload_job job;
@@ -159,7 +159,7 @@ job_meet(struct offload_job *j)
     job_work(j);
 }
 
-Test(offload, reads_run_several_at_a_time, .timeout = 20)
+Test(offload, reads_run_several_at_a_time, .timeout = 300)
 {
     struct offload *o = make_offload(NULL);
     struct job jobs[OFFLOAD_READERS];
@@ -177,20 +177,33 @@ Test(offload, reads_run_several_at_a_time, .timeout = 20)
     pthread_barrier_destroy(&all_reading);
 }
 
+static _Atomic bool at_the_gate;
+
+static void
+job_tells_and_waits_for_gate(struct offload_job *j)
+{
+    atomic_store(&at_the_gate, true);
+    job_wait_for_gate(j);
+}
+
 Test(offload, poll_obeys_its_budget)
 {
     struct offload *o = make_offload(NULL);
-    struct job jobs[10];
+    struct job jobs[10], last = make_job(o, 10);
     unsigned i;
 
     for (i = 0; i < 10; i++) {
         jobs[i] = make_job(o, i);
         offload_submit(o, OFFLOAD_FILES, &jobs[i].job);
     }
-    usleep(100000); /* all worked by now */
+    last.job.work = job_tells_and_waits_for_gate;
+    offload_submit(o, OFFLOAD_FILES, &last.job);
+    while (!atomic_load(&at_the_gate)) /* the lane has one thread: those before are finished */
+        usleep(100);
     cr_assert_eq(offload_poll(o, 4), 4);
     cr_assert_eq(offload_poll(o, 4), 4);
     cr_assert_eq(offload_poll(o, 4), 2);
+    atomic_store(&gate_open, true);
     offload_destroy(&o);
 }
 

@@ -139,7 +139,7 @@ consume(void *arg)
     return NULL;
 }
 
-Test(ring, two_threads_pass_two_million_items_in_order, .timeout = 60)
+Test(ring, two_threads_pass_two_million_items_in_order, .timeout = 300)
 {
     /* A cell may be reused once the ring has taken twice its capacity since. */
     static struct cell cells[4 * RING_SIZE];

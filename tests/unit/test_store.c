@@ -674,7 +674,7 @@ Test(store, stats_follow_what_happens_in_the_background)
     for (int i = 0; i < 5; i++)
         fill(&f, 1000, "x");
     /* Four tables lie above the first one: RocksDB compacts them on its own. */
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 1200; i++) {
         store_get_stats(f.s, &stats);
         if (stats.l0_files < 2)
             break;

@@ -298,7 +298,7 @@ now_ms(void)
 static int
 commit_patiently(struct store_fixture *f, struct store_batch *b)
 {
-    int64_t until = now_ms() + 20000;
+    int64_t until = now_ms() + 60000;
     int r;
 
     while ((r = store_batch_commit(b, &f->err)) == -ENOSPC && now_ms() < until)
@@ -593,7 +593,7 @@ check_in_child(const char *dir)
     return found;
 }
 
-Test(store_faults, every_commit_that_returned_survives_kill_and_batches_are_whole, .timeout = 120)
+Test(store_faults, every_commit_that_returned_survives_kill_and_batches_are_whole, .timeout = 300)
 {
     char base[] = "/tmp/test-store-XXXXXX", dir[64];
     unsigned last = 0;
