@@ -299,7 +299,8 @@ Test(series_store, several_types_of_a_key_are_stored_and_loaded_together)
         uint32_t n = 0;
         cr_assert_eq(series_at(b.k, t)->as_of_lsn, 5);
         cr_assert_eq(
-            series_read(f.s, false, 0, key_slot(KEY), KEY, series_at(b.k, t), &all, count_emit, &n), 0);
+            series_read(f.s, false, 0, key_slot(KEY), KEY, series_at(b.k, t), &all, count_emit, &n),
+            0);
         cr_assert_eq(n, 100 + t);
     }
     buf_fini(&row);
@@ -392,7 +393,10 @@ want_block(void *arg, const struct block_info *info)
 
 Test(series_store, whole_blocks_come_as_columns_and_the_rest_as_points)
 {
-    struct series_query q = {.start = 15, .end = 400015, .limit = UINT64_MAX, .block = want_block,
+    struct series_query q = {.start = 15,
+                             .end = 400015,
+                             .limit = UINT64_MAX,
+                             .block = want_block,
                              .vector = vectors_take};
     struct store_fixture f;
     struct bench b;
@@ -417,13 +421,13 @@ Test(series_store, whole_blocks_come_as_columns_and_the_rest_as_points)
         cr_assert_eq(x.emitted + x.columns, 40000 + late);
         cr_assert_gt(x.columns, 20000);
         cr_assert_eq(x.sum, want);
-        cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, vectors_emit, &stopped),
-                     0);
+        cr_assert_eq(
+            series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, vectors_emit, &stopped), 0);
         cr_assert_leq(stopped.columns, BLOCK_VECTOR);
         q.reverse = true;
         x = (struct vectors){.last = INT64_MIN};
-        cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, count_emit,
-                                 &(uint32_t){0}), 0);
+        cr_assert_eq(
+            series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &q, count_emit, &(uint32_t){0}), 0);
         cr_assert_eq(x.columns, 0);
         q.reverse = false;
     }
@@ -490,154 +494,6 @@ Test(series_store, damaged_rows_are_errors)
     fixture_fini(&f);
 }
 
-/* --- crowded times ---------------------------------------------------------------------------- */
-
-static void
-live_crowded(struct bench *b, int64_t *now, int policy)
-{
-    for (uint64_t n = rnd(100); n > 0; n--) {
-        int64_t ts = rnd(3) ? *now - (int64_t)rnd(40) * 7 : *now;
-        int how = policy < 0 && rnd(4) == 0 ? (int)rnd(DUPLICATE_KEEP) : DUPLICATE_KEEP;
-
-        *now += rnd(20) == 0 ? 7 : 0;
-        bench_add(b, ts, (double)rnd(100), 0, (enum duplicate_policy)how);
-    }
-    if (rnd(12) == 0)
-        delete_some(b, *now);
-    if (!b->flushing && rnd(3) == 0)
-        flush_begin(b);
-    else if (b->flushing && !b->written && rnd(4))
-        flush_write(b);
-    else if (b->flushing && rnd(2))
-        flush_done(b);
-}
-
-Test(series_store, no_time_has_more_points_than_it_may_wherever_they_are, .timeout = 300)
-{
-    struct store_fixture f;
-
-    for (int policy = -1; policy <= 0; policy++) {
-        struct bench b;
-        int64_t now = 0;
-
-        fixture_init(&f);
-        bench_init(&b, &f);
-        b.lim.same_ts_max = 20;
-        for (uint32_t i = 0; i < 600; i++) {
-            live_crowded(&b, &now, policy);
-            assert_same(&b, "crowded");
-            if (i % 30 != 29)
-                continue;
-            if (b.flushing)
-                flush_done(&b);
-            flush_whole(&b);
-            reload(&b);
-            assert_same(&b, "crowded, reloaded");
-        }
-        if (b.flushing)
-            flush_done(&b);
-        cr_assert_gt(b.refused, 1000);
-        cr_assert_gt(b.looked, 100);
-        bench_fini(&b);
-        fixture_fini(&f);
-    }
-}
-
-/* `n` more fit, one after that does not. */
-static void
-assert_room(struct bench *b, int64_t ts, uint32_t n)
-{
-    uint32_t refused = b->refused;
-
-    for (uint32_t i = 0; i < n; i++)
-        bench_add(b, ts, i, 0, DUPLICATE_KEEP);
-    cr_assert_eq(b->refused, refused);
-    bench_add(b, ts, 0, 0, DUPLICATE_KEEP);
-    cr_assert_eq(b->refused, refused + 1);
-}
-
-Test(series_store, a_crowded_time_is_as_full_in_the_store_as_in_memory)
-{
-    struct store_fixture f;
-    struct bench b;
-    uint32_t i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    b.lim.same_ts_max = 20000;
-    for (i = 0; i < 19990; i++)
-        bench_add(&b, 500, i, 0, DUPLICATE_KEEP);
-    for (i = 0; i < 3000; i++)
-        bench_add(&b, 1000 + i, i, 0, DUPLICATE_KEEP);
-    flush_begin(&b);
-    assert_room(&b, 500, 10);
-    flush_done(&b); /* it failed */
-    flush_whole(&b);
-    assert_room(&b, 500, 0);
-    bench_delete(&b, 500, 500);
-    assert_room(&b, 500, 20000);
-    flush_whole(&b);
-    reload(&b);
-    assert_room(&b, 500, 0);
-    flush_begin(&b);
-    flush_write(&b);
-    assert_room(&b, 500, 0);
-    flush_done(&b);
-    assert_same(&b, "full");
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-Test(series_store, far_from_the_limit_no_late_point_needs_a_look_into_the_store)
-{
-    struct store_fixture f;
-    struct bench b;
-    uint32_t i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    b.lim.same_ts_max = 20000;
-    for (i = 0; i < 5000; i++)
-        bench_add(&b, 100 + i / 10, i, 0, DUPLICATE_KEEP);
-    for (i = 0; i < 200; i++) {
-        for (uint32_t k = 0; k < 30; k++)
-            bench_add(&b, 100 + (int64_t)rnd(100), k, 0, DUPLICATE_KEEP);
-        flush_whole(&b);
-    }
-    cr_assert_eq(b.looked, 0);
-    cr_assert_lt(b.s->run_max, 10000, "%u", b.s->run_max);
-    assert_same(&b, "late");
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-Test(series_store, more_points_of_one_time_than_a_block_holds_fail_the_checkpoint)
-{
-    struct store_fixture f;
-    struct store_batch *batch;
-    struct bench b;
-    uint32_t i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    for (i = 0; i < 200; i++)
-        bench_add(&b, (int64_t)i * 10, 1, 0, DUPLICATE_LAST);
-    flush_whole(&b);
-    b.lim.accepted = true; /* as nothing but replay does, which cannot have so many */
-    for (i = 0; i < BLOCK_POINTS_MAX; i++)
-        cr_assert_eq(series_add(b.a, b.k, b.s, &b.lim, 10, i, 0, DUPLICATE_KEEP), SERIES_LATE);
-    flush_begin(&b);
-    batch = store_batch_create(f.s);
-    cr_assert_eq(series_flush_write(f.s, batch, 0, key_slot(KEY), KEY, &b.flush, &f.err), -EFBIG);
-    cr_assert(strstr(f.err.text, "2097153 points of 'sensor' type 07 have the time 10"), "%s",
-              f.err.text);
-    store_batch_destroy(&batch);
-    flush_done(&b);
-    cr_assert_eq(points_at(&b, 10), BLOCK_POINTS_MAX + 1);
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
 /* --- many ------------------------------------------------------------------------------------- */
 
 static int
@@ -683,168 +539,6 @@ Test(series_store, a_million_points_come_back)
     all.reverse = true;
     cr_assert_eq(series_read(f.s, false, 0, key_slot(KEY), KEY, b.s, &all, count_emit, &n), 0);
     cr_assert_eq(n, 1000000);
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-/* --- hot and cold blocks ---------------------------------------------------------------------- */
-
-struct block_rows {
-    uint32_t rows, small; /* small: not yet joined */
-    uint64_t points;
-};
-
-static struct block_rows
-count_rows(struct bench *b, struct store_fixture *f)
-{
-    struct store_iter *it =
-        store_iter_open(f->s, (struct slice){NULL, 0}, (struct slice){NULL, 0}, false, true);
-    struct block_rows r = {0};
-    int64_t last = INT64_MIN;
-
-    for (store_iter_first(it); store_iter_valid(it); store_iter_next(it)) {
-        struct row_parts parts;
-        struct block_info info;
-        cr_assert(row_parse(store_iter_key(it), &parts));
-        if (parts.kind != ROW_BLOCK)
-            continue;
-        cr_assert(block_read_info(store_iter_value(it), &info));
-        cr_assert_geq(info.first_ts, last, "blocks are disjoint");
-        last = info.last_ts;
-        r.rows++;
-        r.small += info.count < b->lim.block_points_max / 2;
-        r.points += info.count;
-    }
-    cr_assert_eq(store_iter_status(it, &f->err), 0);
-    store_iter_close(&it);
-    return r;
-}
-
-/* Sixteen points at a time are sealed, 32 make a cold block. */
-Test(series_store, blocks_that_were_sealed_one_by_one_are_joined_by_later_checkpoints)
-{
-    struct store_fixture f;
-    struct bench b;
-    struct block_rows r;
-    int64_t now = 0;
-    unsigned round, i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    for (round = 0; round < 60; round++) {
-        for (i = 0; i < 16; i++)
-            bench_add(&b, now += 10, (double)(rnd(100)) / 10, (uint8_t)(round % 7 == 3), 0);
-        flush_whole(&b);
-        r = count_rows(&b, &f);
-        cr_assert_eq(r.points, b.m.n);
-        cr_assert_leq(r.small, 4, "round %u: %u of %u rows are small", round, r.small, r.rows);
-        assert_same(&b, "joined");
-    }
-    cr_assert_leq(r.rows, 60u * 16 / 32 + 4);
-    reload(&b);
-    assert_same(&b, "reloaded");
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-Test(series_store, chunks_of_one_checkpoint_are_joined_at_once)
-{
-    struct store_fixture f;
-    struct bench b;
-    struct block_rows r;
-    int64_t i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    for (i = 0; i < 3000; i++)
-        bench_add(&b, i * 10, (double)i, 0, DUPLICATE_LAST);
-    flush_whole(&b);
-    r = count_rows(&b, &f);
-    cr_assert_eq(r.points, 3000);
-    cr_assert_leq(r.rows, 3000 / 48 + 4, "%u rows", r.rows);
-    assert_same(&b, "joined");
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-/* Late points among small blocks, before them and between: each point is in one row. */
-Test(series_store, joining_and_late_points_do_not_meet)
-{
-    struct store_fixture f;
-    struct bench b;
-    int64_t now = 100000, early = 100000;
-    unsigned round, i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    for (round = 0; round < 120; round++) {
-        for (i = 0; i < 16; i++)
-            bench_add(&b, now += 10, (double)(rnd(100)) / 10, 0, DUPLICATE_KEEP);
-        if (rnd(3) == 0)
-            bench_add(&b, early -= 1 + (int64_t)rnd(50), 1, 0, DUPLICATE_KEEP);
-        if (rnd(3) == 0)
-            bench_add(&b, now - (int64_t)rnd(rnd(2) ? 900 : 20000), 2, 0, DUPLICATE_KEEP);
-        flush_whole(&b);
-        cr_assert_eq(count_rows(&b, &f).points, b.m.n, "round %u", round);
-        assert_same(&b, "late");
-    }
-    reload(&b);
-    assert_same(&b, "reloaded");
-    bench_fini(&b);
-    fixture_fini(&f);
-}
-
-/* Cuts the last bytes off the newest small block before the open chunk; returns its time. */
-static int64_t
-damage_tail(struct bench *b, struct store_fixture *f)
-{
-    struct store_iter *it =
-        store_iter_open(f->s, (struct slice){NULL, 0}, (struct slice){NULL, 0}, false, true);
-    struct store_batch *batch = store_batch_create(f->s);
-    int64_t found = INT64_MIN;
-    struct row_parts parts;
-
-    for (store_iter_last(it); store_iter_valid(it); store_iter_prev(it)) {
-        cr_assert(row_parse(store_iter_key(it), &parts));
-        if (parts.kind != ROW_BLOCK || parts.ts >= series_mem_first(b->s))
-            continue;
-        struct slice value = store_iter_value(it);
-        store_batch_put(batch, store_iter_key(it), (struct slice){value.p, value.n - 3});
-        found = parts.ts;
-        break;
-    }
-    store_iter_close(&it);
-    cr_assert_eq(store_batch_commit(batch, &f->err), 0);
-    store_batch_destroy(&batch);
-    return found;
-}
-
-/* Joining is not worth a checkpoint: what cannot be joined stays for readers to complain about. */
-Test(series_store, a_damaged_block_is_not_joined_and_stops_no_checkpoint)
-{
-    struct store_fixture f;
-    struct bench b;
-    struct block_rows before, after;
-    int64_t now = 0;
-    unsigned round, i;
-
-    fixture_init(&f);
-    bench_init(&b, &f);
-    for (round = 0; round < 8; round++) {
-        for (i = 0; i < 16; i++)
-            bench_add(&b, now += 10, (double)(rnd(100)) / 10, 0, DUPLICATE_LAST);
-        flush_whole(&b);
-    }
-    before = count_rows(&b, &f);
-    cr_assert_gt(damage_tail(&b, &f), INT64_MIN);
-    for (round = 0; round < 4; round++) {
-        for (i = 0; i < 16; i++)
-            bench_add(&b, now += 10, (double)(rnd(100)) / 10, 0, DUPLICATE_LAST);
-        flush_whole(&b);
-    }
-    after = count_rows(&b, &f);
-    cr_assert_eq(after.points, b.m.n, "the damaged row is still there");
-    cr_assert_gt(after.rows, before.rows);
     bench_fini(&b);
     fixture_fini(&f);
 }
