@@ -1,5 +1,5 @@
 /* DEBUG, for tests. SLEEP pauses only its own client: nothing ever blocks a core. FAULT makes the
- * journal's next writes fail, for tests of the failure table. */
+ * journal's next writes fail, for tests of the failure table; LIMIT makes limits smaller. */
 #include "shards/commands/handlers.h"
 
 #include "shards/engine/keyspace.h"
@@ -164,7 +164,38 @@ debug_fault(struct ctx *c)
     resp_ok(c->out);
 }
 
-/* --- choosing ---------------------------------------------------------------------------------------------- */
+/* --- LIMIT ------------------------------------------------------------------------------------ */
+
+static uint64_t *
+limit_named(struct limits *l, struct slice name)
+{
+#define FIND(field, text, value) \
+    if (slice_is(name, text))    \
+        return &l->field;
+    LIMITS_TABLE(FIND)
+#undef FIND
+    return NULL;
+}
+
+/* DEBUG LIMIT name value: of this core, until it ends. */
+static void
+debug_limit(struct ctx *c)
+{
+    struct limits most = LIMITS_DEFAULT;
+    uint64_t *limit = limit_named(&c->core->limits, c->argv[2]);
+    int64_t v;
+
+    if (limit == NULL)
+        ctx_error(c, "ERR DEBUG LIMIT: no limit of this name");
+    else if (!parse_int(c->argv[3], &v) || v < 0 || (uint64_t)v > *limit_named(&most, c->argv[2]))
+        ctx_error(c, "ERR DEBUG LIMIT: a number from 0 to what the limit is without it");
+    else {
+        *limit = (uint64_t)v;
+        resp_ok(c->out);
+    }
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static void
 debug_help(struct ctx *c)
@@ -179,6 +210,8 @@ debug_help(struct ctx *c)
         "    Makes the next journal writes of this core fail, fall short or take longer.",
         "FAULT store <times> <milliseconds>",
         "    Makes the next cold reads and checkpoints of this core take longer.",
+        "LIMIT <name> <value>",
+        "    Makes a limit of this core smaller.",
         "HELP",
         "    Prints this help.",
     };
@@ -199,6 +232,8 @@ cmd_debug(struct ctx *c)
         debug_object(c);
     else if (slice_is(c->argv[1], "fault"))
         debug_fault(c);
+    else if (slice_is(c->argv[1], "limit") && c->argc == 4)
+        debug_limit(c);
     else if (slice_is(c->argv[1], "help") && c->argc == 2)
         debug_help(c);
     else

@@ -1,4 +1,4 @@
-/* TS.MGET, TS.MRANGE, TS.MREVRANGE, TS.QUERYINDEX. See ts_multi.h. */
+/* TS.MGET, TS.MRANGE, TS.MREVRANGE, TS.QUERYINDEX, TS.QUERYLABELS. See ts_multi.h. */
 #include "shards/commands/ts_multi_latest.h"
 
 #include "shards/commands/handlers.h"
@@ -10,28 +10,80 @@
 
 #include <stdlib.h>
 
-#define SLICE_NS 1000000 /* of a core, before its other clients have their turn */
-
-#define ERR_TS_GROUP_ROWS                                                                          \
+#define ERR_TS_GROUP_ROWS \
     "ERR TSDB: GROUPBY finds more than 4000000 rows: give a longer bucket or a narrower FILTER"
 static_assert(TS_MULTI_GROUP_ROWS_MAX == 4000000, "the error says so");
 
-/* The n parts as a reply; they are empty afterwards. */
-static void
-reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *parts, uint32_t n)
-{
-    struct ts_grouping *grouping = NULL;
-    struct ts_part groups = {0};
+/* --- from parts to a reply -------------------------------------------------------------------- */
 
-    if (!m->grouped) {
-        ts_multi_reply(out, proto, m, parts, n);
-    } else if ((grouping = ts_grouping_create(parts, n))) {
-        ts_grouping_step(grouping, m, proto, &groups, UINT64_MAX);
-        ts_multi_reply(out, proto, m, &groups, 1);
-    } else {
+/* Under way. Starts zeroed but for the parts, which it frees. */
+struct multi_answer {
+    struct ts_part *parts;
+    uint32_t n;
+    struct ts_grouping *grouping;
+    struct ts_part groups;
+    struct ts_counting words;
+};
+
+static uint64_t
+items_of(const struct multi_answer *x)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < x->n; i++)
+        n += x->parts[i].n + x->parts[i].list.n;
+    return n;
+}
+
+/* Goes on until the clock says until_ns; true: there is a reply, maybe an error. */
+static bool
+group(struct multi_answer *x, const struct ts_multi *m, int proto, struct buf *out,
+      uint64_t until_ns)
+{
+    if (x->grouping == NULL)
+        x->grouping = ts_grouping_create(x->parts, x->n);
+    if (x->grouping == NULL) {
         resp_error(out, ERR_TS_GROUP_ROWS);
+        return true;
     }
-    ts_grouping_destroy(&grouping);
+    if (!ts_grouping_step(x->grouping, m, proto, &x->groups, until_ns))
+        return false;
+    ts_multi_reply(out, proto, m, x->groups.n, &x->groups, 1);
+    return true;
+}
+
+/* The same. Several cores may have the same words; a key is one core's. */
+static bool
+answer_step(struct multi_answer *x, const struct ts_multi *m, int proto, struct buf *out,
+            uint64_t until_ns)
+{
+    uint64_t n = items_of(x);
+
+    if (m->grouped)
+        return group(x, m, proto, out, until_ns);
+    if (m->is_list && m->of != LABEL_SCAN_KEYS && x->n > 1) {
+        if (!ts_counting_step(&x->words, x->parts, x->n, until_ns))
+            return false;
+        n = x->words.n;
+    }
+    ts_multi_reply(out, proto, m, n, x->parts, x->n);
+    return true;
+}
+
+/* Frees in slices; true: nothing is left. */
+static bool
+answer_free_step(struct multi_answer *x, uint64_t until_ns)
+{
+    ts_counting_fini(&x->words);
+    ts_grouping_destroy(&x->grouping);
+    if (!ts_part_free_step(&x->groups, until_ns))
+        return false;
+    for (; x->n > 0; x->n--)
+        if (!ts_part_free_step(&x->parts[x->n - 1], until_ns))
+            return false;
+    free(x->parts);
+    x->parts = NULL;
+    return true;
 }
 
 /* --- in a transaction: all shards are this thread's -------------------------------------------- */
@@ -39,23 +91,21 @@ reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *part
 static void
 multi_leased(struct ctx *c, const struct ts_multi *m)
 {
-    uint32_t n = ctx_shards(c);
-    struct ts_gather *g = calloc(n, sizeof(*g));
-    struct ts_part *parts = calloc(n, sizeof(*parts));
+    struct multi_answer x = {.n = ctx_shards(c)};
+    struct ts_gather *g = calloc(x.n, sizeof(*g));
     enum ts_gathered r = TS_GATHER_DONE;
 
-    ASSERT(g && parts);
-    for (uint32_t i = 0; i < n && r == TS_GATHER_DONE; i++) {
+    x.parts = calloc(x.n, sizeof(*x.parts));
+    ASSERT(g && x.parts);
+    for (uint32_t i = 0; i < x.n && r == TS_GATHER_DONE; i++) {
         r = ts_gather_step(&g[i], c, ctx_shard_at(c, i), UINT64_MAX);
-        parts[i] = g[i].part;
+        x.parts[i] = g[i].part;
         g[i].part = (struct ts_part){0};
         ts_gather_fini(&g[i]);
     }
     if (r == TS_GATHER_DONE && !c->probe)
-        reply(c->out, c->proto, m, parts, n);
-    for (uint32_t i = 0; i < n; i++)
-        ts_part_fini(&parts[i]);
-    free(parts);
+        answer_step(&x, m, c->proto, c->out, UINT64_MAX);
+    answer_free_step(&x, UINT64_MAX);
     free(g);
 }
 
@@ -68,9 +118,8 @@ struct multi_job {
     uint8_t db, proto;
     /* when all parts are there: */
     struct core *core;
-    struct ts_part *parts;
-    struct ts_grouping *grouping;
-    struct ts_part groups;
+    struct multi_answer answer;
+    bool answered;
     struct timer next_slice;
 };
 
@@ -169,7 +218,7 @@ part_step(struct multi_part *x)
 {
     const struct multi_job *job = x->p->fanout->arg;
     struct core *core = x->p->core;
-    uint64_t until = clock_now_ns() + SLICE_NS;
+    uint64_t until = clock_now_ns() + core->limits.slice_ns;
     struct ctx c;
 
     if (!shard_available(&core->shard)) {
@@ -237,41 +286,18 @@ take_parts(struct fanout *f, struct ts_part *parts)
     }
 }
 
-static void
-job_end(struct multi_job *job)
-{
-    for (uint32_t i = 0; i < job->core->ncores; i++)
-        ts_part_fini(&job->parts[i]);
-    ts_part_fini(&job->groups);
-    ts_grouping_destroy(&job->grouping);
-    free(job->parts);
-    session_continue(job->session);
-    free(job->q);
-    free(job);
-}
-
 static void job_slice(struct timer *t);
 
-/* Reduces for a slice; true: there is a reply, maybe an error. */
-static bool
-job_group(struct multi_job *job, const struct ts_multi *m, struct buf *out)
+static void
+job_go_on(struct multi_job *job)
 {
-    uint64_t until = clock_now_ns() + SLICE_NS;
-
-    if (job->grouping == NULL)
-        job->grouping = ts_grouping_create(job->parts, job->core->ncores);
-    if (job->grouping == NULL) {
-        resp_error(out, ERR_TS_GROUP_ROWS);
-        return true;
-    }
-    if (!ts_grouping_step(job->grouping, m, job->proto, &job->groups, until))
-        return false;
-    ts_multi_reply(out, job->proto, m, &job->groups, 1);
-    return true;
+    job->next_slice.fn = job_slice;
+    timer_arm(&job->core->reactor.timers, &job->next_slice, job->core->reactor.clock.mono_ns + 1);
 }
 
-static void
-job_step(struct multi_job *job)
+/* True: there is a reply, or nobody who waits for one. */
+static bool
+job_answer(struct multi_job *job, uint64_t until_ns)
 {
     struct buf *out = &job->session->conn.out;
     bool over = true;
@@ -281,18 +307,32 @@ job_step(struct multi_job *job)
     ctx_init(&c, job->core, job->q->cmd, job->q->argv, job->q->argc, out);
     /* False: ts-compat changed meanwhile, and that is the reply. */
     if (!job->session->conn.closing && ts_multi_parse(&c, &m)) {
-        if (m.grouped)
-            over = job_group(job, &m, out);
-        else
-            ts_multi_reply(out, job->proto, &m, job->parts, job->core->ncores);
+        over = answer_step(&job->answer, &m, job->proto, out, until_ns);
         ts_multi_fini(&m);
     }
-    if (over) {
-        job_end(job);
+    return over;
+}
+
+/* The client goes on once it is answered; what is left over is freed afterwards. */
+static void
+job_step(struct multi_job *job)
+{
+    uint64_t until = clock_now_ns() + job->core->limits.slice_ns;
+
+    if (!job->answered) {
+        if (!job_answer(job, until)) {
+            job_go_on(job);
+            return;
+        }
+        job->answered = true;
+        session_continue(job->session);
+    }
+    if (!answer_free_step(&job->answer, until)) {
+        job_go_on(job);
         return;
     }
-    job->next_slice.fn = job_slice;
-    timer_arm(&job->core->reactor.timers, &job->next_slice, job->core->reactor.clock.mono_ns + 1);
+    free(job->q);
+    free(job);
 }
 
 static void
@@ -308,16 +348,18 @@ multi_done(struct fanout *f)
     const struct fanout_part *failed = failed_part(f);
 
     job->core = f->from;
-    job->parts = calloc(f->from->ncores, sizeof(*job->parts));
-    ASSERT(job->parts);
-    take_parts(f, job->parts);
+    job->answer.n = f->from->ncores;
+    job->answer.parts = calloc(job->answer.n, sizeof(*job->answer.parts));
+    ASSERT(job->answer.parts);
+    take_parts(f, job->answer.parts);
     if (failed && !job->session->conn.closing)
         buf_append(&job->session->conn.out, failed->out.p, failed->out.n);
     fanout_free(f);
-    if (failed)
-        job_end(job);
-    else
-        job_step(job);
+    if (failed) {
+        job->answered = true;
+        session_continue(job->session);
+    }
+    job_step(job);
 }
 
 static void
@@ -369,6 +411,12 @@ cmd_ts_queryindex(struct ctx *c)
 
 void
 cmd_ts_mrevrange(struct ctx *c)
+{
+    multi_command(c);
+}
+
+void
+cmd_ts_querylabels(struct ctx *c)
 {
     multi_command(c);
 }

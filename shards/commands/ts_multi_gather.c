@@ -8,64 +8,12 @@
 #include "shards/engine/exec.h"
 #include "shards/labels/labels.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
-#define ROWS_AS_TEXT_VALUES 512 /* that become text at once */
-#define RANGES_AHEAD 32         /* series whose blocks are fetched together */
-#define ASK_AHEAD 8192          /* series among which open buckets are looked for together */
-#define CLOCK_EVERY 16          /* newest points between two looks at the clock */
-
-/* --- parts ------------------------------------------------------------------------------------- */
-
-void
-ts_part_fini(struct ts_part *p)
-{
-    for (uint32_t i = 0; i < p->n; i++)
-        series_table_fini(&p->items[i].t);
-    free(p->items);
-    buf_fini(&p->bytes);
-    *p = (struct ts_part){0};
-}
-
-size_t
-ts_part_bytes(const struct ts_part *p)
-{
-    return p->bytes.n + p->table_bytes + p->n * sizeof(*p->items);
-}
-
-struct ts_item *
-ts_part_add(struct ts_part *p, struct slice key)
-{
-    struct ts_item *it;
-
-    if (p->n == p->cap) {
-        p->cap = p->cap ? 2 * p->cap : 64;
-        p->items = realloc(p->items, p->cap * sizeof(*p->items));
-        ASSERT(p->items);
-    }
-    it = &p->items[p->n++];
-    *it = (struct ts_item){.key = p->bytes.n, .key_n = (uint32_t)key.n};
-    buf_append(&p->bytes, key.p, key.n);
-    it->text = p->bytes.n;
-    return it;
-}
-
-void
-ts_part_close(struct ts_part *p, struct ts_item *it, int proto, struct series_table *t)
-{
-    if (t) {
-        resp_array(&p->bytes, t->n);
-        if ((uint64_t)t->n * t->cols <= ROWS_AS_TEXT_VALUES) {
-            ts_write_rows(&p->bytes, proto, t, 0, t->n);
-            series_table_fini(t);
-        } else {
-            it->t = *t;
-            p->table_bytes += series_table_bytes(t);
-            *t = (struct series_table){.cols = t->cols};
-        }
-    }
-    it->text_n = (uint32_t)(p->bytes.n - it->text);
-}
+#define RANGES_AHEAD 32 /* series whose blocks are fetched together */
+#define ASK_AHEAD 8192  /* series among which open buckets are looked for together */
+#define CLOCK_EVERY 16  /* newest points between two looks at the clock */
 
 /* --- labels ------------------------------------------------------------------------------------ */
 
@@ -150,8 +98,8 @@ need_keys(struct ts_gather *g, struct ctx *c, struct shard *sh)
     uint32_t max = look_ahead(g) ? NEED_KEYS_MAX : 1, n = 0;
     struct slice *missing = scratch_alloc(&c->core->scratch, max * sizeof(*missing));
 
-    for (uint32_t i = g->done; i < g->found.n && n < max; i++) {
-        struct slice key = label_scan_key(&g->found, i);
+    for (uint32_t i = g->done; i < g->found.list.n && n < max; i++) {
+        struct slice key = label_list_at(&g->found.list, i);
 
         if (!load_key_now(sh, c->db, key, head_hash(key)))
             missing[n++] = keep(c, key);
@@ -166,14 +114,14 @@ static void
 need_more(struct ts_gather *g, struct ctx *c)
 {
     bool own = c->need.kind == NEED_RANGE &&
-               slice_equal(c->need.key, label_scan_key(&g->found, g->done));
+               slice_equal(c->need.key, label_list_at(&g->found.list, g->done));
     uint32_t more = look_ahead(g) && own ? RANGES_AHEAD : 0;
     struct need need = c->need;
 
     for (struct need *n = &c->need; n; n = n->kind == NEED_RANGE ? n->next : NULL)
         n->key = keep(c, n->key);
-    for (uint32_t i = g->done + 1; i < g->found.n && more > 0; i++, more--) {
-        need.key = keep(c, label_scan_key(&g->found, i));
+    for (uint32_t i = g->done + 1; i < g->found.list.n && more > 0; i++, more--) {
+        need.key = keep(c, label_list_at(&g->found.list, i));
         ctx_need_range(c, &need);
     }
 }
@@ -196,8 +144,8 @@ ask(struct reading *x)
     struct ts_gather *g = x->g;
 
     ts_questions_clear(&g->questions);
-    for (uint32_t i = g->done; i < g->found.n && i - g->done < ASK_AHEAD; i++) {
-        struct slice name = label_scan_key(&g->found, i);
+    for (uint32_t i = g->done; i < g->found.list.n && i - g->done < ASK_AHEAD; i++) {
+        struct slice name = label_list_at(&g->found.list, i);
         struct entry *e = head_find(&x->sh->db[x->c->db].head, head_hash(name), name);
 
         if (e && e->type == ENTRY_SERIES && !(e->flags & ENTRY_TOMBSTONE) && ts_is_foreign(x->c, e) &&
@@ -246,23 +194,22 @@ static enum ts_gathered
 add_newest(struct reading *x, const struct key *k, uint32_t id, const struct entry *e,
            const struct ts_open *open)
 {
-    struct ts_part *p = &x->g->part;
-    struct ts_item *it;
     struct sample last;
+    struct buf *out;
     int rc = ts_rule_newest(x->c, k, e, x->m->latest, open, &last);
 
     if (rc < 0)
         return fail(x, rc);
-    it = ts_part_add(p, k->name);
-    put_labels(&p->bytes, x->c->proto, x->labels, id, x->m);
+    out = &ts_part_add(&x->g->part, k->name)->bytes;
+    put_labels(out, x->c->proto, x->labels, id, x->m);
     if (rc == 1) {
-        resp_array(&p->bytes, 2);
-        resp_int(&p->bytes, last.ts);
-        resp_sample_value(&p->bytes, x->c->proto, last.value);
+        resp_array(out, 2);
+        resp_int(out, last.ts);
+        resp_sample_value(out, x->c->proto, last.value);
     } else {
-        resp_array(&p->bytes, 0);
+        resp_array(out, 0);
     }
-    ts_part_close(p, it, x->c->proto, NULL);
+    ts_part_close(&x->g->part, x->c->proto, NULL);
     return TS_GATHER_DONE;
 }
 
@@ -270,27 +217,24 @@ add_newest(struct reading *x, const struct key *k, uint32_t id, const struct ent
 static void
 add_to_group(struct reading *x, struct slice key, struct slice group, struct series_table *t)
 {
-    struct ts_part *p = &x->g->part;
-    struct ts_item *it = ts_part_add(p, key);
+    struct ts_page *g = ts_part_add(&x->g->part, key);
+    struct ts_item *it = ts_page_last(g);
 
-    it->group = p->bytes.n;
+    it->group = (uint32_t)g->bytes.n;
     it->group_n = (uint32_t)group.n;
-    buf_append(&p->bytes, group.p, group.n);
-    it->t = *t;
-    p->table_bytes += series_table_bytes(t);
-    *t = (struct series_table){.cols = t->cols};
+    buf_append(&g->bytes, group.p, group.n);
+    ts_part_keep_rows(&x->g->part, t);
 }
 
 static void
 add_rows(struct reading *x, struct slice key, uint32_t id, struct series_table *t)
 {
-    struct ts_part *p = &x->g->part;
-    struct ts_item *it = ts_part_add(p, key);
+    struct buf *out = &ts_part_add(&x->g->part, key)->bytes;
 
-    put_labels(&p->bytes, x->c->proto, x->labels, id, x->m);
+    put_labels(out, x->c->proto, x->labels, id, x->m);
     if (x->c->proto >= 3)
-        put_functions(&p->bytes, &x->m->r);
-    ts_part_close(p, it, x->c->proto, t);
+        put_functions(out, &x->m->r);
+    ts_part_close(&x->g->part, x->c->proto, t);
 }
 
 /* RedisTimeSeries groups what it read forward, also for TS.MREVRANGE: sums depend on it in their last
@@ -331,18 +275,6 @@ read_range(struct reading *x, const struct key *k, uint32_t id, const struct ent
     return rc == 0 ? TS_GATHER_DONE : fail(x, rc);
 }
 
-/* What is over although nobody has removed it yet is left out; what only the store has is not looked
- * up. */
-static void
-add_key(struct reading *x, struct slice name)
-{
-    const struct head *h = &x->sh->db[x->c->db].head;
-    const struct entry *e = h->expires ? head_find(h, head_hash(name), name) : NULL;
-
-    if (e == NULL || entry_expire(e) == 0 || entry_expire(e) > ctx_now_ms(x->c))
-        ts_part_close(&x->g->part, ts_part_add(&x->g->part, name), x->c->proto, NULL);
-}
-
 static enum ts_gathered
 read_series(struct reading *x, struct slice name)
 {
@@ -371,68 +303,106 @@ read_series(struct reading *x, struct slice name)
 
 /* --- all of them ------------------------------------------------------------------------------- */
 
+/* What is over although nobody has removed it yet is left out of lists; what only the store has is
+ * not looked up. */
 static bool
-begin(struct ts_gather *g, struct ctx *c, struct shard *sh, const struct ts_multi *m)
+is_live(void *arg, struct slice key)
 {
-    char err[LABEL_FILTER_ERROR_BYTES];
+    const struct reading *x = arg;
+    const struct head *h = &x->sh->db[x->c->db].head;
+    const struct entry *e = head_find(h, head_hash(key), key);
 
-    if (label_scan_begin(&g->found, sh->db[c->db].labels, m->filter, TS_HITS_MAX, err) < 0) {
-        ctx_error(c, err);
-        return false;
-    }
-    g->begun = true;
-    return true;
+    return e == NULL || entry_expire(e) == 0 || entry_expire(e) > ctx_now_ms(x->c);
+}
+
+static struct label_ask
+ask_of(struct reading *x)
+{
+    bool looks = x->m->is_list && x->sh->db[x->c->db].head.expires > 0;
+
+    return (struct label_ask){.of = x->m->of,
+                              .name = x->m->name,
+                              .filter = x->m->filter,
+                              .series_max = TS_HITS_MAX,
+                              .bytes_max = x->c->core->limits.list_bytes,
+                              .is_live = looks ? is_live : NULL,
+                              .arg = x};
 }
 
 static enum ts_gathered
-too_much(struct ctx *c)
+too_much(struct ctx *c, uint64_t limit)
 {
-    ctx_error(c, "ERR TSDB: a core finds more than 128 MiB for this reply: give a COUNT, a longer "
-                 "bucket or a narrower FILTER");
+    bool whole = limit % MIB == 0;
+
+    resp_errorf(c->out,
+                "ERR TSDB: a core finds more than %" PRIu64 " %s for this reply: give a COUNT, "
+                "a longer bucket or a narrower FILTER",
+                whole ? limit / MIB : limit, whole ? "MiB" : "bytes");
     return TS_GATHER_FAILED;
 }
-static_assert(TS_MULTI_BYTES_MAX == 128 * MIB, "the error says so");
-static_assert(LABEL_SCAN_BYTES_MAX == 128 * MIB, "the error says so");
+
+/* Looks into the index. */
+static enum ts_gathered
+list_on(struct reading *x, uint64_t until_ns)
+{
+    struct ts_gather *g = x->g;
+    struct label_ask ask = ask_of(x);
+    char err[LABEL_FILTER_ERROR_BYTES];
+
+    if (!g->begun && label_scan_begin(&g->found, x->labels, &ask, err) < 0) {
+        ctx_error(x->c, err);
+        return TS_GATHER_FAILED;
+    }
+    g->begun = true;
+    g->listed = label_scan_step(&g->found, x->labels, &ask, until_ns);
+    if (g->listed && g->found.too_long)
+        return too_much(x->c, ask.bytes_max);
+    return g->listed ? TS_GATHER_DONE : TS_GATHER_MORE;
+}
 
 static enum ts_gathered
 read_on(struct reading *x, uint64_t until_ns)
 {
     struct ts_gather *g = x->g;
 
-    while (g->done < g->found.n) {
-        struct slice name = label_scan_key(&g->found, g->done);
-        enum ts_gathered r = TS_GATHER_DONE;
+    while (g->done < g->found.list.n) {
+        enum ts_gathered r = read_series(x, label_list_at(&g->found.list, g->done));
 
-        if (x->m->is_index)
-            add_key(x, name);
-        else
-            r = read_series(x, name);
         if (r != TS_GATHER_DONE)
             return r;
         g->done++;
-        if (ts_part_bytes(&g->part) > TS_MULTI_BYTES_MAX)
-            return too_much(x->c);
+        if (ts_part_bytes(&g->part) > x->c->core->limits.multi_bytes)
+            return too_much(x->c, x->c->core->limits.multi_bytes);
         if ((x->m->is_range || g->done % CLOCK_EVERY == 0) && clock_now_ns() > until_ns)
             return TS_GATHER_MORE;
     }
     return TS_GATHER_DONE;
 }
 
+/* The list is all there is to be said. */
+static enum ts_gathered
+take_list(struct ts_gather *g)
+{
+    g->part.list = g->found.list;
+    g->found.list = (struct label_list){0};
+    return TS_GATHER_DONE;
+}
+
 enum ts_gathered
 ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t until_ns)
 {
-    enum ts_gathered r = TS_GATHER_FAILED;
+    enum ts_gathered r = TS_GATHER_DONE;
+    struct reading x;
     struct ts_multi m;
 
     if (!ts_multi_parse(c, &m))
         return TS_GATHER_FAILED;
-    if (g->begun || begin(g, c, sh, &m)) {
-        struct reading x = {g, c, sh, sh->db[c->db].labels, &m};
-
-        ctx_hold_newest(c, sh);
-        g->sorted = g->sorted || label_scan_step(&g->found, x.labels, m.filter, until_ns);
-        r = !g->sorted ? TS_GATHER_MORE : g->found.too_long ? too_much(c) : read_on(&x, until_ns);
-    }
+    x = (struct reading){g, c, sh, sh->db[c->db].labels, &m};
+    ctx_hold_newest(c, sh);
+    if (!g->listed)
+        r = list_on(&x, until_ns);
+    if (r == TS_GATHER_DONE)
+        r = m.is_list ? take_list(g) : read_on(&x, until_ns);
     ts_multi_fini(&m);
     return r;
 }

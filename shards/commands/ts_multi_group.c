@@ -15,7 +15,7 @@
 
 /* One series of a group, and how far it is merged. */
 struct member {
-    const struct ts_part *part;
+    const struct ts_page *page;
     const struct ts_item *item;
     uint32_t at;
 };
@@ -32,9 +32,9 @@ static int
 compare_members(const void *pa, const void *pb, void *arg)
 {
     const struct member *a = pa, *b = pb;
-    int c = compare_bytes(ts_item_group(a->part, a->item), ts_item_group(b->part, b->item));
+    int c = compare_bytes(ts_item_group(a->page, a->item), ts_item_group(b->page, b->item));
 
-    return c ? c : compare_bytes(ts_item_key(a->part, a->item), ts_item_key(b->part, b->item));
+    return c ? c : compare_bytes(ts_item_key(a->page, a->item), ts_item_key(b->page, b->item));
 }
 
 /* --- merging by time --------------------------------------------------------------------------- */
@@ -120,7 +120,7 @@ static void
 join_sources(struct buf *out, const struct member *m, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        struct slice key = ts_item_key(m[i].part, m[i].item);
+        struct slice key = ts_item_key(m[i].page, m[i].item);
 
         if (i > 0)
             buf_append_lit(out, ",");
@@ -146,7 +146,7 @@ put_labels(struct buf *out, int proto, const struct ts_multi *m, const struct me
            uint32_t n)
 {
     struct buf sources = {0};
-    struct series_label l[3] = {{m->group_by, ts_item_group(members->part, members->item)}};
+    struct series_label l[3] = {{m->group_by, ts_item_group(members->page, members->item)}};
     uint32_t have = proto < 3 ? 3 : 1;
     uint32_t shown = m->with == TS_LABELS_ALL ? have : m->selected_n;
 
@@ -172,7 +172,7 @@ put_origin(struct buf *out, const struct ts_multi *m, const struct member *membe
     resp_bulk(out, SLICE("sources"));
     resp_array(out, n);
     for (uint32_t i = 0; i < n; i++)
-        resp_bulk(out, ts_item_key(members[i].part, members[i].item));
+        resp_bulk(out, ts_item_key(members[i].page, members[i].item));
 }
 
 /* --- the whole --------------------------------------------------------------------------------- */
@@ -180,6 +180,7 @@ put_origin(struct buf *out, const struct ts_multi *m, const struct member *membe
 #define ITEMS_AT_ONCE 1024 /* members or rows between two looks at the clock */
 
 enum grouping_stage {
+    GROUPING_COLLECT,
     GROUPING_SORT,
     GROUPING_FIND, /* where the members of the next group end */
     GROUPING_HEAP,
@@ -189,6 +190,9 @@ enum grouping_stage {
 
 struct ts_grouping {
     enum grouping_stage stage;
+    const struct ts_part *parts;
+    uint32_t parts_n, part; /* whose items are collected; and where that stands: */
+    struct ts_place at;
     struct sort_steps sort;
     struct member *members;
     uint32_t n, from, to; /* members of this group: from up to to */
@@ -200,43 +204,25 @@ struct ts_grouping {
     struct series_table t; /* the group's rows */
 };
 
-/* NULL: more rows than may be reduced. */
-static struct member *
-collect(const struct ts_part *parts, uint32_t n, uint32_t *ret_n)
-{
-    uint64_t rows = 0, items = 0;
-    struct member *m;
-
-    for (uint32_t i = 0; i < n; i++)
-        items += parts[i].n;
-    m = malloc((items + 1) * sizeof(*m));
-    ASSERT(m);
-    *ret_n = 0;
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < parts[i].n; k++) {
-            m[(*ret_n)++] = (struct member){.part = &parts[i], .item = &parts[i].items[k]};
-            rows += parts[i].items[k].t.n;
-        }
-    if (rows <= TS_MULTI_GROUP_ROWS_MAX)
-        return m;
-    free(m);
-    return NULL;
-}
-
 struct ts_grouping *
 ts_grouping_create(const struct ts_part *parts, uint32_t n)
 {
-    uint32_t members_n;
-    struct member *members = collect(parts, n, &members_n);
     struct ts_grouping *g;
+    uint64_t rows = 0, items = 0;
 
-    if (members == NULL)
+    for (uint32_t i = 0; i < n; i++) {
+        items += parts[i].n;
+        rows += parts[i].rows;
+    }
+    if (rows > TS_MULTI_GROUP_ROWS_MAX)
         return NULL;
     g = calloc(1, sizeof(*g));
     ASSERT(g);
-    g->n = members_n;
+    g->parts = parts;
+    g->parts_n = n;
     g->t.cols = 1;
-    sort_steps_begin(&g->sort, members, members_n, sizeof(*members), compare_members, NULL);
+    g->members = malloc((items + 1) * sizeof(*g->members));
+    ASSERT(g->members);
     return g;
 }
 
@@ -245,11 +231,34 @@ ts_grouping_destroy(struct ts_grouping **g)
 {
     if (!*g)
         return;
+    if ((*g)->stage == GROUPING_COLLECT)
+        free((*g)->members);
     sort_steps_fini(&(*g)->sort);
     free((*g)->merge.heap);
     series_table_fini(&(*g)->t);
     free(*g);
     *g = NULL;
+}
+
+static void
+collect(struct ts_grouping *g)
+{
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->part < g->parts_n; i++) {
+        const struct ts_part *p = &g->parts[g->part];
+
+        if (!ts_place_is_there(p, g->at)) {
+            g->part++;
+            g->at = (struct ts_place){0};
+            continue;
+        }
+        g->members[g->n++] = (struct member){.page = &p->pages[g->at.page],
+                                             .item = &p->pages[g->at.page].items[g->at.item]};
+        ts_place_next(p, &g->at);
+    }
+    if (g->part < g->parts_n)
+        return;
+    sort_steps_begin(&g->sort, g->members, g->n, sizeof(*g->members), compare_members, NULL);
+    g->stage = GROUPING_SORT;
 }
 
 static void
@@ -266,18 +275,18 @@ static void
 begin_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
 {
     struct member *members = g->members + g->from;
-    struct slice group = ts_item_group(members->part, members->item);
+    struct slice group = ts_item_group(members->page, members->item);
     uint32_t n = g->to - g->from;
-    struct buf name = {0};
+    struct buf name = {0}, *out;
 
     buf_append(&name, m->group_by.p, m->group_by.n);
     buf_append_lit(&name, "=");
     buf_append(&name, group.p, group.n);
-    ts_part_add(p, (struct slice){name.p, name.n});
+    out = &ts_part_add(p, (struct slice){name.p, name.n})->bytes;
     buf_fini(&name);
-    put_labels(&p->bytes, proto, m, members, n);
+    put_labels(out, proto, m, members, n);
     if (proto >= 3)
-        put_origin(&p->bytes, m, members, n);
+        put_origin(out, m, members, n);
     merge_begin(&g->merge, members, n, m->r.reverse);
     g->sifted = g->merge.n / 2;
     g->stage = GROUPING_HEAP;
@@ -286,10 +295,10 @@ begin_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct t
 static void
 find_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
 {
-    struct slice group = ts_item_group(g->members[g->from].part, g->members[g->from].item);
+    struct slice group = ts_item_group(g->members[g->from].page, g->members[g->from].item);
 
     for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->to < g->n; i++, g->to++)
-        if (!slice_equal(ts_item_group(g->members[g->to].part, g->members[g->to].item), group)) {
+        if (!slice_equal(ts_item_group(g->members[g->to].page, g->members[g->to].item), group)) {
             begin_group(g, m, proto, p);
             return;
         }
@@ -300,7 +309,7 @@ find_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts
 static void
 end_group(struct ts_grouping *g, int proto, struct ts_part *p)
 {
-    ts_part_close(p, &p->items[p->n - 1], proto, &g->t);
+    ts_part_close(p, proto, &g->t);
     series_table_fini(&g->t);
     free(g->merge.heap);
     g->merge = (struct merge){0};
@@ -352,7 +361,9 @@ ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
                  struct ts_part *ret_part, uint64_t until_ns)
 {
     while (g->stage != GROUPING_DONE) {
-        if (g->stage == GROUPING_SORT)
+        if (g->stage == GROUPING_COLLECT)
+            collect(g);
+        else if (g->stage == GROUPING_SORT)
             sort(g);
         else if (g->stage == GROUPING_FIND)
             find_group(g, m, proto, ret_part);

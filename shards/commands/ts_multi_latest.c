@@ -9,9 +9,7 @@
 
 #include <stdlib.h>
 
-#define SLICE_NS 1000000 /* of a core, before its other clients have their turn */
-
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool
 ts_is_foreign(const struct ctx *c, const struct entry *e)
@@ -176,18 +174,20 @@ answer_all(struct answering *x, struct ctx *c)
 {
     const struct ts_asker *a = x->p->fanout->arg;
     struct ts_questions *q = a->questions;
-    uint64_t until_ns = clock_now_ns() + SLICE_NS;
+    uint64_t until_ns = clock_now_ns() + c->core->limits.slice_ns;
+    bool any = false;
 
     for (; x->at < q->n; x->at++, x->attempts = 0) {
         struct ts_question *one = &q->p[x->at];
 
         if (!is_mine(c->core, q, one))
             continue;
-        if (clock_now_ns() > until_ns) {
+        if (any && clock_now_ns() > until_ns) {
             x->next_slice.fn = answer_slice;
             timer_arm(&c->core->reactor.timers, &x->next_slice, c->core->reactor.clock.mono_ns + 1);
             return;
         }
+        any = true;
         one->rc = answer_one(c, q, one);
         if (one->rc == -EAGAIN) {
             if (answer_fetch(x, c))

@@ -125,14 +125,40 @@ parse_group(struct ctx *c, struct ts_multi *m, uint32_t at)
     return true;
 }
 
+/* LABELS | VALUES label [FILTER expr ...] */
+static bool
+parse_words(struct ctx *c, struct ts_multi *m)
+{
+    uint32_t at = 2;
+
+    *m = (struct ts_multi){.is_list = true, .of = LABEL_SCAN_NAMES};
+    if (slice_is(c->argv[1], "values")) {
+        if (c->argc < 3)
+            return wrong_arity(c);
+        m->of = LABEL_SCAN_VALUES;
+        m->name = c->argv[at++];
+    } else if (!slice_is(c->argv[1], "labels")) {
+        return refuse(c, "ERR TSDB: unknown subtype, must be one of LABELS|VALUES");
+    }
+    if (c->argc == at)
+        return true;
+    if (!slice_is(c->argv[at], "filter"))
+        return refuse(c, "ERR TSDB: unknown argument, expected FILTER");
+    if (c->argc == at + 1)
+        return refuse(c, "ERR TSDB: FILTER given with no filter expressions");
+    return parse_expressions(c, m, at + 1, c->argc);
+}
+
 bool
 ts_multi_parse(struct ctx *c, struct ts_multi *m)
 {
     bool reverse = strcmp(c->cmd->name, "ts.mrevrange") == 0;
     uint32_t group = 0;
 
+    if (strcmp(c->cmd->name, "ts.querylabels") == 0)
+        return parse_words(c, m);
     if (strcmp(c->cmd->name, "ts.queryindex") == 0) {
-        *m = (struct ts_multi){.is_index = true};
+        *m = (struct ts_multi){.is_list = true, .of = LABEL_SCAN_KEYS};
         return parse_expressions(c, m, 1, c->argc);
     }
     *m = (struct ts_multi){.is_range = strcmp(c->cmd->name, "ts.mget") != 0};

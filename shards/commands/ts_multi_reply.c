@@ -9,60 +9,80 @@
 struct multi_source {
     struct buf_source source;
     struct ts_part *parts;
-    uint32_t *at;           /* the next item of each */
+    struct ts_place *at; /* the next item of each */
     uint32_t parts_n;
-    const struct ts_item *item; /* whose rows are being written */
+    uint32_t low; /* the part of the item whose rows are being written */
+    const struct ts_item *item;
     uint32_t row;
     int proto;
     uint32_t fields;        /* of a series; 0: its key is all there is */
 };
 
-static struct slice
-next_key(const struct multi_source *s, uint32_t i)
+static bool
+write_word(struct multi_source *s, struct buf *out)
 {
-    return ts_item_key(&s->parts[i], &s->parts[i].items[s->at[i]]);
+    uint32_t i = ts_lowest(s->parts, s->parts_n, s->at);
+
+    if (i == s->parts_n)
+        return false;
+    resp_bulk(out, ts_place_key(&s->parts[i], s->at[i]));
+    ts_pass_over(s->parts, s->parts_n, s->at, i);
+    return true;
 }
 
-static int
-compare_keys(struct slice a, struct slice b)
+/* The rows of an item have been written. Behind the last one of a page nobody needs the page. */
+static void
+end_item(struct multi_source *s)
 {
-    int c = memcmp(a.p, b.p, MIN(a.n, b.n));
+    struct ts_part *p = &s->parts[s->low];
+    struct ts_page *g = &p->pages[s->at[s->low].page];
+    struct series_table *t = &g->items[s->at[s->low].item].t;
 
-    return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-/* The part with the lowest key; parts_n = all are through. */
-static uint32_t
-lowest(const struct multi_source *s)
-{
-    uint32_t low = s->parts_n;
-
-    for (uint32_t i = 0; i < s->parts_n; i++)
-        if (s->at[i] < s->parts[i].n &&
-            (low == s->parts_n || compare_keys(next_key(s, i), next_key(s, low)) < 0))
-            low = i;
-    return low;
+    s->source.bytes -= series_table_bytes(t);
+    series_table_fini(t);
+    ts_place_next(p, &s->at[s->low]);
+    if (g != &p->pages[s->at[s->low].page]) {
+        s->source.bytes -= ts_page_bytes(g);
+        ts_page_fini(g);
+    }
+    s->item = NULL;
 }
 
 /* The next series up to its rows; false: that was the last. */
 static bool
-write_item(struct multi_source *s, struct buf *out)
+begin_item(struct multi_source *s, struct buf *out)
 {
-    uint32_t i = lowest(s);
-    const struct ts_item *it;
+    uint32_t i = ts_lowest(s->parts, s->parts_n, s->at);
+    const struct ts_page *g;
 
     if (i == s->parts_n)
         return false;
-    it = &s->parts[i].items[s->at[i]++];
-    if (s->fields && s->proto < 3)
-        resp_array(out, s->fields);
-    resp_bulk(out, ts_item_key(&s->parts[i], it));
-    if (s->fields && s->proto >= 3)
-        resp_array(out, s->fields);
-    buf_append(out, s->parts[i].bytes.p + it->text, it->text_n);
-    s->item = it;
+    g = &s->parts[i].pages[s->at[i].page];
+    s->item = &g->items[s->at[i].item];
+    s->low = i;
     s->row = 0;
+    if (s->proto < 3)
+        resp_array(out, s->fields);
+    resp_bulk(out, ts_item_key(g, s->item));
+    if (s->proto >= 3)
+        resp_array(out, s->fields);
+    buf_append(out, g->bytes.p + s->item->text, s->item->text_n);
     return true;
+}
+
+static void
+write_rows(struct multi_source *s, struct buf *out, size_t room)
+{
+    const struct series_table *t = &s->item->t;
+    uint32_t n;
+
+    if (s->row < t->n) {
+        n = (uint32_t)MIN((size_t)(t->n - s->row), room / ts_row_bytes_max(t) + 1);
+        ts_write_rows(out, s->proto, t, s->row, n);
+        s->row += n;
+    }
+    if (s->row == t->n)
+        end_item(s);
 }
 
 static bool
@@ -70,21 +90,15 @@ multi_fill(struct buf_source *source, struct buf *out, size_t want)
 {
     struct multi_source *s = container_of(source, struct multi_source, source);
     size_t stop = out->n + want;
+    bool more = true;
 
-    while (out->n < stop) {
-        const struct series_table *t = s->item ? &s->item->t : NULL;
-
-        if (t && s->row < t->n) {
-            size_t room = (stop - out->n) / ts_row_bytes_max(t) + 1;
-            uint32_t n = (uint32_t)MIN((size_t)(t->n - s->row), room);
-
-            ts_write_rows(out, s->proto, t, s->row, n);
-            s->row += n;
-        } else if (!write_item(s, out)) {
-            return false;
-        }
+    while (more && out->n < stop) {
+        if (s->item)
+            write_rows(s, out, stop - out->n);
+        else
+            more = s->fields ? begin_item(s, out) : write_word(s, out);
     }
-    return true;
+    return more;
 }
 
 static void
@@ -110,7 +124,7 @@ source_create(int proto, const struct ts_multi *m, struct ts_part *parts, uint32
     s->source.destroy = multi_destroy;
     s->proto = proto;
     s->parts_n = n;
-    s->fields = m->is_index ? 0 : proto < 3 ? 3 : !m->is_range ? 2 : m->grouped ? 4 : 3;
+    s->fields = m->is_list ? 0 : proto < 3 ? 3 : !m->is_range ? 2 : m->grouped ? 4 : 3;
     s->parts = malloc(n * sizeof(*s->parts));
     s->at = calloc(n, sizeof(*s->at));
     ASSERT(s->parts && s->at);
@@ -123,20 +137,17 @@ source_create(int proto, const struct ts_multi *m, struct ts_part *parts, uint32
 }
 
 void
-ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, struct ts_part *parts,
-               uint32_t n)
+ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, uint64_t n,
+               struct ts_part *parts, uint32_t parts_n)
 {
-    struct multi_source *s = source_create(proto, m, parts, n);
-    uint64_t series = 0;
+    struct multi_source *s = source_create(proto, m, parts, parts_n);
 
-    for (uint32_t i = 0; i < n; i++)
-        series += s->parts[i].n;
-    if (m->is_index)
-        resp_set(out, proto, series);
+    if (m->is_list)
+        resp_set(out, proto, n);
     else if (proto >= 3)
-        resp_map(out, proto, series);
+        resp_map(out, proto, n);
     else
-        resp_array(out, series);
+        resp_array(out, n);
     if (s->source.bytes > TEXT_AT_ONCE) {
         buf_put_source(out, &s->source);
         return;

@@ -337,6 +337,7 @@ core_init(struct core *c, struct node *node, unsigned id)
     c->node = node;
     c->id = id;
     c->ncores = node->ncores;
+    c->limits = LIMITS_DEFAULT;
     shard_init(&c->shard, (uint16_t)id, c);
     c->shard.series_limits = (struct series_limits){
         .block_points = (uint32_t)config->block_points,

@@ -10,6 +10,7 @@
 #include "core/reactor.h"
 #include "net/conn.h"
 #include "shards/engine/checkpoint.h"
+#include "shards/engine/limits.h"
 #include "shards/engine/shard.h"
 
 /* How long a stopping core waits for requests under way before it gives them up. */
@@ -62,6 +63,7 @@ struct core {
     bool everysec_ack;          /* replies do not wait for the journal */
     enum journal_state journal_state_seen;
     struct expire_sweep *sweep; /* of the store, for keys whose time is over */
+    struct limits limits;       /* DEBUG LIMIT makes them smaller */
     void *fault_state;          /* DEBUG FAULT */
     /* stopping */
     int stop_step;              /* 0: it does not */

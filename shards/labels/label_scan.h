@@ -1,48 +1,57 @@
-/* What a filter finds, taken down in slices: a million keys are copied and put in order in a tenth of a
- * second, which is too long for a loop that has other clients.
+/* What the index says of many series, taken down in slices: the keys of those that a filter finds,
+ * or the names and values of labels, in the order of their bytes. A million of them take half a
+ * second at once, which is too long for a loop that has other clients.
  *
- * The sets are evaluated at once, by label_scan_begin; copying and sorting goes on in steps, between
- * which the index may change: who does not fit the filter any more by the time it is copied is left
- * out, who came since is not in. Owner: the shard's owner. */
+ * The sets of a filter are evaluated at once, by label_scan_begin; copying and sorting goes on in
+ * steps, between which the index may change: who does not fit the filter any more by the time it is
+ * copied is left out, who came since is not in. Names and values that are borne from the first step
+ * to the last are all there, each once; others may be. Owner: the shard's owner. */
 #ifndef SHARDS_LABELS_LABEL_SCAN_H
 #define SHARDS_LABELS_LABEL_SCAN_H
 
-#include "core/sort_steps.h"
 #include "shards/labels/label_filter.h"
+#include "shards/labels/label_list.h"
 
-#define LABEL_SCAN_BYTES_MAX (128 * MIB) /* of keys */
+enum label_scan_of {
+    LABEL_SCAN_KEYS,
+    LABEL_SCAN_NAMES,
+    LABEL_SCAN_VALUES, /* of `name` */
+};
 
-struct label_place {
-    uint64_t order; /* eight bytes behind what all keys begin with */
-    size_t at;      /* of the key's length in label_scan.keys */
+/* The same for begin and every step. */
+struct label_ask {
+    enum label_scan_of of;
+    struct slice name;
+    const struct label_filter *filter; /* NULL: names or values of all series */
+    uint32_t series_max;
+    size_t bytes_max;
+    /* Is a series to be counted that the filter finds? NULL: all are. */
+    bool (*is_live)(void *arg, struct slice key);
+    void *arg;
 };
 
 /* Starts zeroed. */
 struct label_scan {
-    struct buf keys; /* each its length, 4 bytes, and its bytes */
-    struct label_place *place; /* of each key, in order once it is done */
-    uint32_t n;                /* keys */
-    bool too_long; /* they take more than LABEL_SCAN_BYTES_MAX: none is there */
+    struct label_list list; /* in order once it is done */
+    bool too_long;          /* it would take more than bytes_max: it is empty */
     /* under way */
     uint8_t stage;
-    uint32_t *ids, ids_n, ids_at;
+    uint32_t *ids, ids_n; /* series that the filter found */
+    uint32_t at;          /* of them; or the number of a name or label */
+    bool by_number;       /* values: not the list of the name's labels, but numbers from 0 on */
+    uint32_t *seen, seen_n; /* place in the list, from 1 on, of each name or label of series */
     const struct labels *x;
-    uint64_t changes;       /* of the index, when it began */
-    size_t common;          /* bytes that all keys begin with */
-    uint32_t ordered;       /* places whose order is known */
-    struct sort_steps sort;
+    uint64_t changes; /* of the index, when it began */
 };
 
-/* 0; -E2BIG: more than `limit` series; -ETIME: the regular expressions take longer than they may. On
+/* 0; -E2BIG: more than series_max; -ETIME: the regular expressions take longer than they may. On
  * failure ret_err is the error reply and nothing is to be freed. x NULL: nothing bears labels. */
-int label_scan_begin(struct label_scan *s, const struct labels *x, const struct label_filter *f,
-                     uint32_t limit, char *ret_err);
-/* Goes on until the clock says until_ns. True: the keys are there, in the order of their bytes. `x` is
- * the index as it is now, NULL when there is none; f the same filter. */
-bool label_scan_step(struct label_scan *s, const struct labels *x, const struct label_filter *f,
+int label_scan_begin(struct label_scan *s, const struct labels *x, const struct label_ask *ask,
+                     char *ret_err);
+/* Goes on until the clock says until_ns. True: the list is whole. `x` is the index as it is now,
+ * NULL when there is none. */
+bool label_scan_step(struct label_scan *s, const struct labels *x, const struct label_ask *ask,
                      uint64_t until_ns);
-/* The i-th of n. */
-struct slice label_scan_key(const struct label_scan *s, uint32_t i);
 void label_scan_fini(struct label_scan *s);
 
 #endif

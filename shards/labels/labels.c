@@ -254,23 +254,3 @@ labels_list(const struct labels *x, struct slice key, uint64_t hash, struct seri
         ret_l[i] = labels_at(x, id, i);
     return n;
 }
-
-void
-labels_each_name(const struct labels *x, void (*fn)(void *arg, struct slice name), void *arg)
-{
-    for (uint32_t i = 0; i < x->name.used; i++)
-        if (id_is_live(&x->name, i))
-            fn(arg, entry_key(name_at(x, i)->e));
-}
-
-void
-labels_each_value(const struct labels *x, struct slice name,
-                  void (*fn)(void *arg, struct slice value), void *arg)
-{
-    uint32_t of = name_find(x, name), at;
-
-    if (of == LABEL_NONE)
-        return;
-    for (at = name_at(x, of)->first; at != LABEL_NONE; at = pair_at(x, at)->next)
-        fn(arg, pair_value(pair_at(x, at)));
-}

@@ -67,12 +67,7 @@ bool labels_find(const struct labels *x, struct slice key, uint64_t hash, uint32
 uint32_t labels_list(const struct labels *x, struct slice key, uint64_t hash,
                      struct series_label *ret_l);
 
-/* Calls fn for every name that is borne / every value of a name, in no order. */
-void labels_each_name(const struct labels *x, void (*fn)(void *arg, struct slice name), void *arg);
-void labels_each_value(const struct labels *x, struct slice name,
-                       void (*fn)(void *arg, struct slice value), void *arg);
-
-/* --- the store's rows -------------------------------------------------------------------------- */
+/* --- the store's rows ------------------------------------------------------------------------- */
 
 /* On the owner, when a checkpoint captures the key: true = its row must change; ret_row is appended
  * the new value, nothing = the row must go. labels_settle follows. */

@@ -159,10 +159,30 @@ Test(labels, every_filter_finds_what_the_model_finds)
     model_destroy(m);
 }
 
+/* What a scan finds, in one string. */
 static void
-add_name(void *arg, struct slice name)
+scan_into(char *text, size_t room, const struct labels *x, const struct label_ask *ask)
 {
-    snprintf((char *)arg + strlen(arg), 100 - strlen(arg), "%.*s ", (int)name.n, name.p);
+    struct label_scan s = {0};
+
+    *text = 0;
+    cr_assert_eq(label_scan_begin(&s, x, ask, NULL), 0);
+    while (!label_scan_step(&s, x, ask, 0))
+        ;
+    for (uint32_t i = 0; i < s.list.n; i++) {
+        struct slice w = label_list_at(&s.list, i);
+
+        snprintf(text + strlen(text), room - strlen(text), "%.*s ", (int)w.n, w.p);
+    }
+    label_scan_fini(&s);
+}
+
+static const struct label_ask all_names = {.of = LABEL_SCAN_NAMES, .bytes_max = SIZE_MAX};
+
+static struct label_ask
+values_of(struct slice name)
+{
+    return (struct label_ask){.of = LABEL_SCAN_VALUES, .name = name, .bytes_max = SIZE_MAX};
 }
 
 Test(labels, labels_of_a_series_come_back_in_their_order)
@@ -172,7 +192,8 @@ Test(labels, labels_of_a_series_come_back_in_their_order)
     struct slice key = SLICE("k"), value;
     struct arena *a;
     struct labels *x;
-    char names[100] = "", values[100] = "";
+    struct label_ask of_b = values_of(SLICE("b"));
+    char names[100], values[100];
     uint32_t id;
 
     cr_assert_eq(arena_create(&a), 0);
@@ -187,10 +208,10 @@ Test(labels, labels_of_a_series_come_back_in_their_order)
     }
     cr_assert(labels_value(x, id, SLICE("b"), &value) && slice_equal(value, SLICE("1")));
     cr_assert_not(labels_value(x, id, SLICE("c"), &value));
-    labels_each_name(x, add_name, names);
-    labels_each_value(x, SLICE("b"), add_name, values);
-    cr_assert_str_eq(names, "b a ");
-    cr_assert_str_eq(values, "3 1 ");
+    scan_into(names, sizeof(names), x, &all_names);
+    scan_into(values, sizeof(values), x, &of_b);
+    cr_assert_str_eq(names, "a b ");
+    cr_assert_str_eq(values, "1 3 ");
     labels_remove(x, key, head_hash(key));
     cr_assert_not(labels_find(x, key, head_hash(key), &id));
     labels_check(x);
@@ -445,10 +466,17 @@ assert_scan_equals_select(const struct label_scan *s, const struct labels *x,
     struct label_hits h;
 
     cr_assert_eq(labels_select(x, f, UINT32_MAX, &h, err), 0);
-    cr_assert_eq(s->n, h.n, "%u, not %u", s->n, h.n);
+    cr_assert_eq(s->list.n, h.n, "%u, not %u", s->list.n, h.n);
     for (uint32_t i = 0; i < h.n; i++)
-        cr_assert(slice_equal(label_scan_key(s, i), h.p[i].key), "place %u", i);
+        cr_assert(slice_equal(label_list_at(&s->list, i), h.p[i].key), "place %u", i);
     label_hits_free(&h);
+}
+
+static struct label_ask
+keys_of(const struct label_filter *f)
+{
+    return (struct label_ask){
+        .of = LABEL_SCAN_KEYS, .filter = f, .series_max = UINT32_MAX, .bytes_max = SIZE_MAX};
 }
 
 Test(labels, a_scan_in_slices_finds_what_a_selection_does)
@@ -457,8 +485,10 @@ Test(labels, a_scan_in_slices_finds_what_a_selection_does)
     struct slice argv[] = {SLICE("n=a")};
     char err[LABEL_FILTER_ERROR_BYTES];
     struct label_filter *f;
+    struct label_ask ask;
 
     cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    ask = keys_of(f);
     for (uint32_t k = 0; k < ARRAY_SIZE(sizes); k++) {
         struct label_scan s = {0};
         struct kept kept = kept_create();
@@ -466,8 +496,8 @@ Test(labels, a_scan_in_slices_finds_what_a_selection_does)
 
         for (uint32_t i = 0; i < sizes[k]; i++)
             numbered(kept.x, i, "a");
-        cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
-        for (; !label_scan_step(&s, kept.x, f, 0); steps++)
+        cr_assert_eq(label_scan_begin(&s, kept.x, &ask, err), 0);
+        for (; !label_scan_step(&s, kept.x, &ask, 0); steps++)
             ;
         cr_assert(steps > 1 || sizes[k] < 512 || labels_series(kept.x) < 512);
         assert_scan_equals_select(&s, kept.x, f);
@@ -484,28 +514,154 @@ Test(labels, a_scan_leaves_out_what_does_not_fit_any_more)
     struct kept kept = kept_create();
     struct label_scan s = {0};
     struct label_filter *f;
+    struct label_ask ask;
 
     cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    ask = keys_of(f);
     for (uint32_t i = 0; i < 6000; i++)
         numbered(kept.x, i, "a");
-    cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
+    cr_assert_eq(label_scan_begin(&s, kept.x, &ask, err), 0);
     for (uint32_t i = 0; i < 6000; i++) /* before anything is copied: gone, another, and new ones */
         if (i % 3 < 2)
             numbered(kept.x, i, i % 3 ? "b" : "");
     for (uint32_t i = 10000; i < 10100; i++)
         numbered(kept.x, i, "b");
-    while (!label_scan_step(&s, kept.x, f, 0))
+    while (!label_scan_step(&s, kept.x, &ask, 0))
         ;
     assert_scan_equals_select(&s, kept.x, f);
     label_scan_fini(&s);
     /* the whole index goes between two slices */
-    cr_assert_eq(label_scan_begin(&s, kept.x, f, UINT32_MAX, err), 0);
-    cr_assert_not(label_scan_step(&s, kept.x, f, 0));
-    while (!label_scan_step(&s, NULL, f, 0))
+    cr_assert_eq(label_scan_begin(&s, kept.x, &ask, err), 0);
+    cr_assert_not(label_scan_step(&s, kept.x, &ask, 0));
+    while (!label_scan_step(&s, NULL, &ask, 0))
         ;
-    cr_assert_leq(s.n, 512);
+    cr_assert_leq(s.list.n, 512);
     label_scan_fini(&s);
     label_filter_free(&f);
+    kept_destroy(&kept);
+}
+
+#define WORDS 3000
+#define KINDS 7
+
+/* Series i bears n = i, and one of KINDS kinds; `own` 0: nothing. */
+static void
+worded(struct labels *x, uint32_t i, uint32_t own)
+{
+    char key_text[24], own_text[24], kind_text[24];
+    struct series_label l[2];
+    struct slice key;
+
+    snprintf(key_text, sizeof(key_text), "key:%u", i);
+    snprintf(own_text, sizeof(own_text), "%05u", own);
+    snprintf(kind_text, sizeof(kind_text), "kind%u", i % KINDS);
+    key = slice_of(key_text);
+    l[0] = (struct series_label){SLICE("n"), slice_of(own_text)};
+    l[1] = (struct series_label){slice_of(kind_text), SLICE("x")};
+    labels_set(x, key, head_hash(key), l, own ? 2 : 0);
+}
+
+/* One step of the scan, then a change: series `at` takes a new value, its old one goes; another one
+ * goes and comes. */
+static void
+disturb(struct labels *x, uint32_t at)
+{
+    worded(x, at % 1000, 10000 + at);
+    worded(x, 1000 + at % 500, 0);
+    worded(x, 1000 + at % 500, 20000 + at);
+}
+
+/* What series 2000 to 2999 bear stays all the time: it is there, once, and all in order. */
+static void
+assert_words_hold(const struct label_list *l)
+{
+    uint32_t stayed = 0;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct slice w = label_list_at(l, i);
+
+        if (i > 0) {
+            struct slice before = label_list_at(l, i - 1);
+
+            cr_assert_lt(memcmp(before.p, w.p, MIN(before.n, w.n)), 0, "place %u", i);
+        }
+        stayed += w.n == 5 && memcmp(w.p, "02", 2) == 0;
+    }
+    cr_assert_eq(stayed, 1000);
+}
+
+Test(labels, words_that_stay_are_found_once_whatever_changes_between_slices)
+{
+    struct slice argv[] = {SLICE("n!="), SLICE("kind0=x"), SLICE("OR"), SLICE("n=~.*")};
+    char err[LABEL_FILTER_ERROR_BYTES];
+    struct label_filter *f;
+
+    cr_assert_eq(label_filter_parse(argv, 4, true, &f, err), 0);
+    for (uint32_t k = 0; k < 4; k++) {
+        struct label_ask ask = values_of(SLICE("n"));
+        struct kept kept = kept_create();
+        struct label_scan s = {0};
+        unsigned steps = 0;
+
+        ask.filter = k / 2 ? f : NULL;
+        ask.series_max = UINT32_MAX;
+        for (uint32_t i = 0; i < WORDS; i++)
+            worded(kept.x, i, i ? i : WORDS);
+        cr_assert_eq(label_scan_begin(&s, kept.x, &ask, err), 0);
+        for (; !label_scan_step(&s, kept.x, &ask, 0); steps++)
+            if (k % 2)
+                disturb(kept.x, steps);
+        cr_assert_gt(steps, 5);
+        assert_words_hold(&s.list);
+        cr_assert(k % 2 || s.list.n == WORDS, "%u values", s.list.n);
+        label_scan_fini(&s);
+        kept_destroy(&kept);
+    }
+    label_filter_free(&f);
+}
+
+Test(labels, names_are_those_of_the_series_that_a_filter_finds)
+{
+    struct slice argv[] = {SLICE("n=(00001,00002,00009)")};
+    char err[LABEL_FILTER_ERROR_BYTES], text[200];
+    struct label_ask ask = all_names;
+    struct kept kept = kept_create();
+    struct label_filter *f;
+
+    for (uint32_t i = 1; i < 50; i++)
+        worded(kept.x, i, i);
+    scan_into(text, sizeof(text), kept.x, &ask);
+    cr_assert_str_eq(text, "kind0 kind1 kind2 kind3 kind4 kind5 kind6 n ");
+    cr_assert_eq(label_filter_parse(argv, 1, false, &f, err), 0);
+    ask.filter = f;
+    ask.series_max = 3;
+    scan_into(text, sizeof(text), kept.x, &ask);
+    cr_assert_str_eq(text, "kind1 kind2 n ");
+    ask = values_of(SLICE("kind1"));
+    ask.filter = f;
+    ask.series_max = 3;
+    scan_into(text, sizeof(text), kept.x, &ask);
+    cr_assert_str_eq(text, "x ");
+    scan_into(text, sizeof(text), NULL, &all_names);
+    cr_assert_str_eq(text, "");
+    label_filter_free(&f);
+    kept_destroy(&kept);
+}
+
+Test(labels, a_list_that_is_too_long_is_given_up)
+{
+    struct label_ask ask = values_of(SLICE("n"));
+    struct kept kept = kept_create();
+    struct label_scan s = {0};
+
+    for (uint32_t i = 1; i < WORDS; i++)
+        worded(kept.x, i, i);
+    ask.bytes_max = 1000 * (5 + 4 + sizeof(struct label_place));
+    cr_assert_eq(label_scan_begin(&s, kept.x, &ask, NULL), 0);
+    while (!label_scan_step(&s, kept.x, &ask, 0))
+        ;
+    cr_assert(s.too_long && s.list.n == 0);
+    label_scan_fini(&s);
     kept_destroy(&kept);
 }
 

@@ -1,0 +1,28 @@
+/* Limits of a core that tests make smaller, so that what happens at them can be tested with little
+ * data: DEBUG LIMIT name value, for the core that it is sent to. The table is the only list of
+ * them. */
+#ifndef SHARDS_ENGINE_LIMITS_H
+#define SHARDS_ENGINE_LIMITS_H
+
+#include "core/base.h"
+
+#define LIMIT_LIST_BYTES (128 * MIB)  /* of keys or words that a core finds for one reply */
+#define LIMIT_MULTI_BYTES (128 * MIB) /* of what it reads of series for one reply */
+#define LIMIT_SLICE_NS 1000000        /* of a core, before its other clients have their turn */
+
+/* ROW(field, name, default) */
+#define LIMITS_TABLE(ROW)                              \
+    ROW(list_bytes, "list-bytes", LIMIT_LIST_BYTES)    \
+    ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES) \
+    ROW(slice_ns, "slice-ns", LIMIT_SLICE_NS)
+
+struct limits {
+#define FIELD(field, name, value) uint64_t field;
+    LIMITS_TABLE(FIELD)
+#undef FIELD
+};
+
+#define LIMITS_DEFAULT_ROW(field, name, value) .field = (value),
+#define LIMITS_DEFAULT ((struct limits){LIMITS_TABLE(LIMITS_DEFAULT_ROW)})
+
+#endif

@@ -1,0 +1,194 @@
+"""Commands over many series go in slices, between which others are served: with slices as short as they
+can be the answers are those of a transaction, where everything goes in one go; what comes and goes
+meanwhile harms nobody; and what would take too much memory is refused."""
+import random
+import threading
+import time
+
+from pinstripe import eq, holds
+from resp import Error, encode, info
+
+SERIES = 3000
+FILTER_ALL = "all=1"
+QUESTIONS = [
+    ("TS.QUERYLABELS", "LABELS"),
+    ("TS.QUERYLABELS", "VALUES", "own"),
+    ("TS.QUERYLABELS", "VALUES", "kind"),
+    ("TS.QUERYLABELS", "VALUES", "nobody"),
+    ("TS.QUERYLABELS", "LABELS", "FILTER", "kind=k1"),
+    ("TS.QUERYLABELS", "VALUES", "own", "FILTER", FILTER_ALL, "kind!=k2"),
+    ("TS.QUERYLABELS", "VALUES", "kind", "FILTER", FILTER_ALL),
+    ("TS.QUERYINDEX", FILTER_ALL),
+    ("TS.MGET", "WITHLABELS", "FILTER", FILTER_ALL),
+    ("TS.MRANGE", "-", "+", "FILTER", "kind=(k1,k2)"),
+    ("TS.MREVRANGE", "-", "+", "AGGREGATION", "sum", 2, "FILTER", FILTER_ALL),
+    ("TS.MRANGE", "-", "+", "WITHLABELS", "FILTER", FILTER_ALL, "GROUPBY", "kind", "REDUCE", "sum"),
+    ("TS.MREVRANGE", "-", "+", "SELECTED_LABELS", "__source__", "kind", "FILTER", FILTER_ALL, "GROUPBY",
+     "all", "REDUCE", "max"),
+]
+
+
+def start(t, cores, **limits):
+    s = t.server(cores=cores, core_ports="yes", enable_debug_command="yes")
+    limit(s, **limits)
+    return s
+
+
+def limit(s, **limits):
+    for core in range(s.cores):
+        c = s.core_client(core)
+        for name, value in limits.items():
+            eq(c("DEBUG", "LIMIT", name.replace("_", "-"), value), "OK")
+        c.close()
+
+
+def fill(c, n=SERIES):
+    made = c.pipe_many([("TS.ADD", "s%05d" % (i * 7919 % n), i % 5, i, "LABELS", "all", 1, "own",
+                         "value%d" % i, "kind", "k%d" % (i % 3), "n%d" % (i % 40), i) for i in range(n)])
+    assert not any(isinstance(r, Error) for r in made)
+    c.pipe_many([("TS.ADD", "s%05d" % i, 7, i) for i in range(0, n, 3)])
+
+
+def raw_answers(c, questions):
+    """What each is answered outside of MULTI, byte for byte, and inside."""
+    outside = []
+    for q in questions:
+        c.send_raw(encode(*q))
+        outside.append(c.read_raw())
+    c.ok("MULTI")
+    for q in questions:
+        c.ok(*q)
+    c.send_raw(encode("EXEC"))
+    return outside, c.read_raw()
+
+
+def test_slices_answer_as_a_transaction_does(t):
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        fill(s.client())
+        for proto in (2, 3):
+            outside, inside = raw_answers(s.client(proto=proto), QUESTIONS)
+            eq(b"".join(outside), inside[inside.index(b"\n") + 1:])
+            assert not any(r.startswith(b"-") for r in outside), outside
+            assert outside[1].count(b"$") == SERIES and outside[2].count(b"$") == 3
+        s.stop()
+
+
+class Disturbers:
+    """Clients who delete and make series, and empty databases, until stopped."""
+
+    def __init__(self, s, seed, n=2):
+        self.s, self.over, self.failures = s, threading.Event(), []
+        self.threads = [threading.Thread(target=self.run, args=(seed + i,), daemon=True)
+                        for i in range(n)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, seed):
+        try:
+            c, r = self.s.client(), random.Random(seed)
+            while not self.over.is_set():
+                i, k = r.randrange(400), r.randrange(10**9)
+                c.pipe([("DEL", "goes%d" % i), ("DEL", "goes%d" % r.randrange(400)),
+                        ("TS.ADD", "goes%d" % i, 1, 1, "LABELS", "all", 1, "own", "goes%d" % k,
+                         "passing%d" % (k % 100), 1),
+                        ("TS.ALTER", "s%05d" % (i % 300), "LABELS", "all", 1, "own", "value%d" % k),
+                        ("SELECT", 1), ("TS.ADD", "x", 1, 1, "LABELS", "all", 1, "own", k), ("FLUSHDB",),
+                        ("SELECT", 0)])
+        except BaseException as e:
+            self.failures.append(e)
+
+    def stop(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(30)
+        assert not self.failures, self.failures
+
+
+def check_words(c):
+    """Of series s00300 and behind nothing changes."""
+    stay = {b"value%d" % i for i in range(SERIES) if i * 7919 % SERIES >= 300}
+    for question in (("VALUES", "own"), ("VALUES", "own", "FILTER", FILTER_ALL)):
+        got = c.ok("TS.QUERYLABELS", *question)
+        assert stay <= set(got), sorted(stay - set(got))[:5]
+        eq(got, sorted(set(got)))
+    got = c.ok("TS.QUERYLABELS", "LABELS")
+    assert {b"n%d" % i for i in range(40)} | {b"all", b"own", b"kind"} <= set(got), got
+    eq(got, sorted(set(got)))
+    got = c.ok("TS.QUERYINDEX", FILTER_ALL)
+    eq([k for k in got if k.startswith(b"s")], [b"s%05d" % i for i in range(SERIES)])
+    c.ok("SELECT", 1)
+    assert len(c.ok("TS.QUERYLABELS", "VALUES", "own")) <= 4
+    c.ok("SELECT", 0)
+
+
+def test_words_that_stay_are_all_there_while_others_come_and_go(t):
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        c = s.client()
+        fill(c)
+        d = Disturbers(s, t.random.randrange(10**9))
+        until, rounds = time.monotonic() + (20 if t.long else 0.7), 0
+        while time.monotonic() < until or rounds < 2:
+            check_words(c)
+            rounds += 1
+        d.stop()
+        t.say("%d rounds" % rounds)
+        s.stop()
+
+
+def test_a_client_that_leaves_between_slices_leaves_nothing_behind(t):
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        c = s.client()
+        fill(c)
+        before = int(info(c)["connected_clients"])
+        for question in QUESTIONS * 2:
+            gone = s.client()
+            gone.send_raw(encode(*question))
+            if t.random.random() < 0.7:
+                time.sleep(t.random.random() * 0.004)
+            gone.close()
+        for _ in range(500):
+            if int(info(c)["connected_clients"]) == before:
+                break
+            time.sleep(0.01)
+        eq(int(info(c)["connected_clients"]), before)
+        eq(len(c.ok("TS.QUERYLABELS", "VALUES", "own")), SERIES)
+        s.stop()
+
+
+def refused(c, question, limit_text):
+    holds(str(c(*question)), "a core finds more than %s for this reply: give a COUNT, a longer bucket or "
+          "a narrower FILTER" % limit_text)
+    c.ok("MULTI")
+    c.ok(*question)
+    holds(str(c.ok("EXEC")[0]), "a core finds more than " + limit_text)
+
+
+def test_more_than_a_core_may_gather_is_refused(t):
+    for cores in (1, 2):
+        s = start(t, cores, list_bytes=20000)
+        c = s.client()
+        fill(c)
+        for question in (("TS.QUERYINDEX", FILTER_ALL), ("TS.QUERYLABELS", "VALUES", "own"),
+                         ("TS.MGET", "FILTER", FILTER_ALL), ("TS.MRANGE", "-", "+", "FILTER", FILTER_ALL),
+                         ("TS.QUERYLABELS", "VALUES", "own", "FILTER", FILTER_ALL)):
+            refused(c, question, "20000 bytes")
+        eq(len(c.ok("TS.QUERYLABELS", "VALUES", "kind", "FILTER", FILTER_ALL)), 3)
+        eq(len(c.ok("TS.QUERYINDEX", "n1=1")), 1)
+        limit(s, list_bytes=128 << 20, multi_bytes=1 << 16)
+        for question in (("TS.MGET", "WITHLABELS", "FILTER", FILTER_ALL),
+                         ("TS.MRANGE", "-", "+", "FILTER", FILTER_ALL),
+                         ("TS.MRANGE", "-", "+", "FILTER", FILTER_ALL, "GROUPBY", "kind", "REDUCE",
+                          "max")):
+            refused(c, question, "65536 bytes")
+        eq(len(c.ok("TS.QUERYINDEX", FILTER_ALL)), SERIES)
+        s.stop()
+
+
+def test_limits_are_only_made_smaller(t):
+    c = t.server(enable_debug_command="yes").client()
+    for args in (("slice-ns", 10**9), ("list-bytes", -1), ("list-bytes", "x")):
+        holds(str(c("DEBUG", "LIMIT", *args)), "a number from 0 to what the limit is")
+    holds(str(c("DEBUG", "LIMIT", "nothing", 1)), "no limit of this name")
