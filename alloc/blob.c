@@ -3,6 +3,8 @@
  * or changes them. */
 #include "alloc/blob.h"
 
+#include "core/reaper.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -22,6 +24,12 @@ struct blob *
 blob_create(size_t bytes)
 {
     return blob_around(malloc(bytes), bytes);
+}
+
+struct blob *
+blob_create_zero(size_t bytes)
+{
+    return blob_around(calloc(bytes, 1), bytes);
 }
 
 struct blob *
@@ -58,7 +66,7 @@ blob_put(struct blob **b)
     *b = NULL;
     if (gone == NULL || atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) > 1)
         return;
-    free(gone->p);
+    reaper_free(gone->p, gone->bytes);
     free(gone);
 }
 

@@ -17,6 +17,8 @@ struct blob {
 
 /* Of uninitialised bytes; never NULL, running out of address space aborts. The caller holds it. */
 struct blob *blob_create(size_t bytes);
+/* Of zeros: as cheap where it is large, for pages come when they are touched. */
+struct blob *blob_create_zero(size_t bytes);
 /* Takes the memory of a buffer, which is empty afterwards. */
 struct blob *blob_of_buf(struct buf *b);
 /* Another size; nobody else may hold it. The first bytes stay. */

@@ -1,5 +1,7 @@
 #include "core/buf.h"
 
+#include "core/reaper.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@ void
 buf_fini(struct buf *b)
 {
     drop_sources(&b->sources);
-    free(b->p);
+    reaper_free(b->p, b->cap);
     *b = (struct buf){0};
 }
 

@@ -82,10 +82,12 @@ def free_port():
 
 
 class Server:
-    """A running server in a data directory of its own, confined to one CPU."""
+    """A running server in a data directory of its own, confined to one CPU; with confined false only
+    its loop is."""
 
-    def __init__(self, kind, binary, mode, data_dir, cpu):
+    def __init__(self, kind, binary, mode, data_dir, cpu, confined=True):
         self.kind, self.binary, self.mode, self.cpu = kind, binary, mode, cpu
+        self.confined = confined
         self.dir = pathlib.Path(data_dir)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -94,7 +96,8 @@ class Server:
     def start(self, probe=("PING",)):
         """Starts and waits until `probe` is answered; returns the seconds that took."""
         argv = self.kind.argv(self.binary, str(self.port), str(self.dir), self.mode, str(self.cpu))
-        argv = ["taskset", "-c", str(self.cpu)] + argv
+        if self.confined:
+            argv = ["taskset", "-c", str(self.cpu)] + argv
         with open(self.dir / "server.log", "ab") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(argv, stdout=log, stderr=log,

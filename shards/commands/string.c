@@ -143,7 +143,7 @@ cmd_append(struct ctx *c)
         return;
     }
     len = entry_string(e).n;
-    if (!string_length_ok(c, len, more.n))
+    if (!string_length_ok(c, len, more.n) || !key_patch_ready(c, &k, e, len, more.n))
         return;
     if (more.n)
         key_patch_string(c, &k, len, more);

@@ -26,7 +26,8 @@ cmd_setrange(struct ctx *c)
         resp_int(c->out, (int64_t)len);
         return;
     }
-    if (!string_length_ok(c, (uint64_t)offset, bytes.n))
+    if (!string_length_ok(c, (uint64_t)offset, bytes.n) ||
+        !key_patch_ready(c, &k, e, (uint64_t)offset, bytes.n))
         return;
     e = key_patch_string(c, &k, (uint64_t)offset, bytes);
     resp_int(c->out, (int64_t)entry_string(e).n);

@@ -26,6 +26,7 @@ enum need_kind {
     NEED_COUNT, /* which keys the store has, of those nobody looked up yet */
     NEED_ROWS,  /* main rows of slots [start, end] of a database, up to the end of the slot in which
                  * `limit` rows are reached, or (listed) the first row behind it */
+    NEED_BYTES, /* the long string `key` in memory of its own of `limit` bytes (key_patch_ready) */
     NEED_SHARD, /* to touch `sh` as well, which the keys of the request do not name: it is run again as
                  * a transaction */
 };

@@ -338,6 +338,25 @@ key_share_string(struct ctx *c, struct key *k, const struct entry *from, int64_t
     return set_string(c, k, entry_string(from), expire_ms, b ? blob_get(b) : NULL);
 }
 
+/* Some 0.1 ms of copying. */
+#define PATCH_BYTES_MAX (1 * MIB)
+/* Asked for so often in vain, since others get hold of the string again and again: it copies itself. */
+#define PATCH_ATTEMPTS_MAX 3
+
+bool
+key_patch_ready(struct ctx *c, const struct key *k, const struct entry *e, uint64_t offset,
+                uint64_t n)
+{
+    uint64_t cap;
+
+    if (likely(e == NULL || head_string_patch_cost(e, offset, n, &cap) < PATCH_BYTES_MAX) ||
+        c->attempts >= PATCH_ATTEMPTS_MAX)
+        return true;
+    c->need = (struct need){.kind = NEED_BYTES, .sh = k->sh, .key = k->name, .db = k->db,
+                            .limit = cap};
+    return false;
+}
+
 struct entry *
 key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes)
 {

@@ -38,6 +38,10 @@ struct entry *key_share_string(struct ctx *c, struct key *k, const struct entry 
                                int64_t expire_ms);
 /* Overwrites part of a string (created when absent), zero-filling any gap; keeps the expiry. */
 struct entry *key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice bytes);
+/* Would it keep the loop for long, for want of memory that the string can be written to? Then ctx->need
+ * is set (false), the handler returns and is run again. `e` is the live string, NULL = absent. */
+bool key_patch_ready(struct ctx *c, const struct key *k, const struct entry *e, uint64_t offset,
+                     uint64_t n);
 /* Removes the key (it must be live). */
 void key_delete(struct ctx *c, struct key *k, struct entry *e);
 /* Removes a key that memory has nothing of and the store has, for certain. */

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
+#include "shards/engine/load_string.h"
 #include "shards/engine/rows.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
@@ -56,6 +57,7 @@ struct load {
     uint32_t ranges_n;
     struct checkpoint_waiter settled;
     struct row_list *list; /* NEED_ROWS, listed */
+    struct string_load string; /* NEED_BYTES */
     /* what is to be found in the block cache when the request runs again */
     struct store_hold *held;
 };
@@ -180,7 +182,7 @@ static void
 load_work(struct offload_job *job)
 {
     struct load_piece *p = container_of(job, struct load_piece, job);
-    const struct load *l = p->load;
+    struct load *l = p->load;
 
     if (p->from == 0)
         shard_slow_down(l->need.sh);
@@ -202,6 +204,9 @@ load_work(struct offload_job *job)
         else
             rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start,
                       (uint32_t)l->need.end, l->need.limit);
+        break;
+    case NEED_BYTES:
+        string_load_work(&l->string);
         break;
     case NEED_SHARD:
     case NEED_NOTHING:
@@ -291,6 +296,8 @@ load_finish(struct load *l)
         sh->exact_until_ns = l->core->reactor.clock.mono_ns + COUNT_EXACT_NS;
     } else if (l->need.kind == NEED_KEY) {
         install_keys(l);
+    } else if (l->need.kind == NEED_BYTES) {
+        string_load_finish(&l->string, &l->need);
     }
     for (uint32_t i = 0; i < l->ranges_n; i++)
         free(l->ranges[i].key);
@@ -469,10 +476,14 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
         l->key = malloc(need->key.n + 1);
         ASSERT(l->key);
         memcpy(l->key, need->key.p, need->key.n);
+        l->need.key.p = l->key;
     }
+    if (need->kind == NEED_BYTES && (w->holds_lease || shard_available(need->sh)))
+        string_load_begin(&l->string, need);
     if (need->kind == NEED_ROWS && need->listed)
         l->list = row_list_create(need->sh, need->db, (uint32_t)need->start, (uint32_t)need->end);
-    metrics_add(&core->metrics, cold_reads, 1);
+    if (need->kind != NEED_BYTES)
+        metrics_add(&core->metrics, cold_reads, 1);
     if (need->kind == NEED_RANGE)
         start_pieces(l, l->ranges_n, PIECE_RANGES);
     else

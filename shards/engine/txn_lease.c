@@ -278,7 +278,7 @@ txn_can_fetch(const struct txn *t)
 
         any = any || part_fetches(p);
         if (part_fetches(p) && p->need.kind != NEED_RANGE && p->need.kind != NEED_KEY &&
-            p->need.kind != NEED_ROWS)
+            p->need.kind != NEED_ROWS && p->need.kind != NEED_BYTES)
             return false;
     }
     return any && !t->widens;

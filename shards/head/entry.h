@@ -31,9 +31,9 @@ enum entry_flag {
 };
 
 /* A string too long to stand inline: the first `len` bytes at p, in a blob that others may hold, too.
- * Up to `cap` the bytes are this string's alone. */
+ * From there up to `cap` the bytes are this string's alone, and from `zero` on they are zeros. */
 struct bigval {
-    uint64_t len, cap;
+    uint64_t len, cap, zero;
     char *p;
     struct blob *blob;
 };

@@ -93,6 +93,13 @@ struct entry *head_string_share(struct head *h, uint64_t hash, struct entry *e, 
 /* Writes bytes at offset, growing with zeros; amortised O(bytes) for appends. */
 struct entry *head_string_patch(struct head *h, uint64_t hash, struct entry *e, uint64_t offset,
                                 struct slice bytes);
+/* How many bytes of a live string head_string_patch of n bytes would have to copy or fill with zeros;
+ * *ret_cap = of how many bytes the memory must be that saves it that, see head_string_adopt. */
+uint64_t head_string_patch_cost(const struct entry *e, uint64_t offset, uint64_t n,
+                                uint64_t *ret_cap);
+/* The string goes on in `b`, all of it its own: it begins with the first `len` bytes of the string, from
+ * where on it is zeros; there is room for the rest, which is copied. Takes over the caller's hold. */
+void head_string_adopt(struct head *h, struct entry *e, struct blob *b, uint64_t len);
 
 void head_mark_dirty(struct head *h, struct entry *e);
 void head_mark_clean(struct head *h, struct entry *e);

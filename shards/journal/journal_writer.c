@@ -5,8 +5,12 @@
  *   settle   mode no left something unsynced, and this batch is to be durable or begins a segment:
  *            sync first. So a durable batch, and a segment, prove that all before them is on disk.
  *   segment  no room in this one: take a spare, or wait until the helper has made one (state FULL
- * if it cannot for want of room) header   a new segment's header is durable before its first batch
- * is written batch    one transfer, in pieces of JOURNAL_WRITE_BYTES_MAX
+ *            if it cannot for want of room)
+ *   header   a new segment's header is durable before its first batch is written
+ *   batch    one transfer, in pieces of JOURNAL_WRITE_BYTES_MAX
+ *
+ * A batch of several pieces gets its checksum piece by piece as they are written, and the piece with its
+ * header is the last.
  *
  * advance() walks on from wherever it stands, and completions call it again. Only seal touches the
  * open batch; everything else works on the sealed one, so the open batch may be another core's. */
@@ -52,18 +56,42 @@ journal_give_up(struct journal *j, int error)
 
 /* ---- transfers ---- */
 
-/* The next n bytes of what is written, where the kernel can take them from. */
+/* Bytes [at, at + n) of what is written, where the kernel can take them from. */
 static const char *
-transfer_piece(struct journal_writer *w, size_t n)
+transfer_bytes(struct journal_writer *w, uint64_t at, size_t n)
 {
     struct journal_transfer *t = &w->transfer;
 
     if (likely(w->step != JOURNAL_STEP_BATCH || w->flight_shared.n == 0))
-        return t->p + t->done;
+        return t->p + at;
     if (w->piece == NULL)
         w->piece = journal_alloc_aligned(JOURNAL_WRITE_BYTES_MAX);
-    journal_shared_read(&w->flight_shared, &w->flight, t->done, w->piece, n);
+    journal_shared_read(&w->flight_shared, &w->flight, at, w->piece, n);
     return w->piece;
+}
+
+/* What comes next of a transfer: from which byte on, and how many. */
+static uint64_t
+transfer_at(const struct journal_transfer *t, size_t *ret_n)
+{
+    uint64_t first = t->n - t->last;
+    bool is_last = t->done >= first;
+
+    *ret_n = MIN((is_last ? t->n : first) - t->done, JOURNAL_WRITE_BYTES_MAX);
+    return is_last ? t->done - first : t->last + t->done;
+}
+
+/* The checksum of a batch in several pieces grows with them, each once. */
+static void
+flight_checksum(struct journal_writer *w, const char *p, uint64_t at, size_t n)
+{
+    uint64_t end = JOURNAL_BATCH_HEADER_BYTES + w->flight_header.payload_bytes;
+    uint64_t skip = w->flight_seen - at, to = MIN(at + n, end);
+
+    if (w->flight_seen < at || w->flight_seen >= to)
+        return;
+    w->flight_crc = journal_crc32c(w->flight_crc, p + skip, to - w->flight_seen);
+    w->flight_seen = to;
 }
 
 static void
@@ -71,13 +99,22 @@ transfer_go(struct journal_writer *w)
 {
     struct journal_transfer *t = &w->transfer;
     struct io *io = w->reactor->io;
-    size_t n = MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX);
+    const char *p;
+    uint64_t at;
+    size_t n;
 
     t->syncing = t->done == t->n;
-    if (t->syncing)
+    if (t->syncing) {
         io_fdatasync(io, &t->op, t->fd);
-    else
-        io_write(io, &t->op, t->fd, transfer_piece(w, n), (unsigned)n, t->offset + t->done);
+        return;
+    }
+    at = transfer_at(t, &n);
+    if (unlikely(t->last > 0 && at == 0))
+        journal_batch_encode(w->flight.p, w->file.salt, &w->flight_header, w->flight_crc);
+    p = transfer_bytes(w, at, n);
+    if (unlikely(t->last > 0 && at > 0))
+        flight_checksum(w, p, at, n);
+    io_write(io, &t->op, t->fd, p, (unsigned)n, t->offset + at);
 }
 
 /* With O_DIRECT: by the better way. What takes several pieces is flushed once, at the end. */
@@ -92,12 +129,14 @@ choose_direct(struct journal_writer *w, struct journal_transfer *t)
 
 /* Durable unless lazy. */
 static void
-transfer_start(struct journal_writer *w, const char *p, uint64_t n, uint64_t offset, bool lazy)
+transfer_start(struct journal_writer *w, const char *p, uint64_t n, uint64_t last, uint64_t offset,
+               bool lazy)
 {
     struct journal_transfer *t = &w->transfer;
 
     t->p = p;
     t->n = n;
+    t->last = last;
     t->done = 0;
     t->offset = offset;
     t->tries = 0;
@@ -183,23 +222,41 @@ batch_done(struct journal_writer *w)
     tell(w);
 }
 
+/* A long batch: its header, which has the checksum, goes with the piece that is written last. So the
+ * loop is never kept for longer than one piece takes. */
+static void
+batch_start_long(struct journal_writer *w)
+{
+    w->flight_crc = w->file.salt;
+    w->flight_seen = JOURNAL_BATCH_HEADER_BYTES;
+    w->transfer.p = w->flight.p;
+    flight_checksum(w, transfer_bytes(w, 0, JOURNAL_WRITE_BYTES_MAX), 0, JOURNAL_WRITE_BYTES_MAX);
+    transfer_start(w, w->flight.p, w->flight_extent, JOURNAL_WRITE_BYTES_MAX, w->offset,
+                   w->flight_lazy);
+}
+
 static void
 batch_start(struct journal_writer *w)
 {
-    struct journal_batch b = {.segment = w->file.number,
-                              .first_lsn = w->flight_first_lsn,
-                              .incarnation = w->incarnation,
-                              .records = w->flight_records,
-                              .flags = journal_writer_settled(w) ? JOURNAL_BATCH_AFTER_SYNC : 0};
+    struct journal_batch *b = &w->flight_header;
 
     w->step = JOURNAL_STEP_BATCH;
-    b.payload_bytes = w->flight.n - JOURNAL_BATCH_HEADER_BYTES + w->flight_shared.bytes;
-    journal_batch_encode(w->flight.p, w->file.salt, &b,
-                         journal_shared_crc32c(&w->flight_shared, w->file.salt, &w->flight,
-                                               JOURNAL_BATCH_HEADER_BYTES));
+    *b = (struct journal_batch){.segment = w->file.number,
+                                .first_lsn = w->flight_first_lsn,
+                                .incarnation = w->incarnation,
+                                .records = w->flight_records,
+                                .flags = journal_writer_settled(w) ? JOURNAL_BATCH_AFTER_SYNC : 0};
+    b->payload_bytes = w->flight.n - JOURNAL_BATCH_HEADER_BYTES + w->flight_shared.bytes;
     if (w->flight_shared.n == 0)
         memset(w->flight.p + w->flight.n, 0, w->flight_extent - w->flight.n);
-    transfer_start(w, w->flight.p, w->flight_extent, w->offset, w->flight_lazy);
+    if (unlikely(w->flight_extent > JOURNAL_WRITE_BYTES_MAX)) {
+        batch_start_long(w);
+        return;
+    }
+    journal_batch_encode(w->flight.p, w->file.salt, b,
+                         journal_shared_crc32c(&w->flight_shared, w->file.salt, &w->flight,
+                                               JOURNAL_BATCH_HEADER_BYTES));
+    transfer_start(w, w->flight.p, w->flight_extent, 0, w->offset, w->flight_lazy);
 }
 
 static void
@@ -216,7 +273,7 @@ header_start(struct journal_writer *w)
     w->file_first_lsn = w->flight_first_lsn;
     w->offset = JOURNAL_BLOCK_BYTES;
     journal_segment_encode(w->header_block, &h);
-    transfer_start(w, w->header_block, JOURNAL_BLOCK_BYTES, 0, false);
+    transfer_start(w, w->header_block, JOURNAL_BLOCK_BYTES, 0, 0, false);
 }
 
 static bool
@@ -310,11 +367,13 @@ journal_writer_transferred(struct io_op *op, int res, int buf, bool more)
 {
     struct journal_writer *w = container_of(op, struct journal_writer, transfer.op);
     struct journal_transfer *t = &w->transfer;
-    uint64_t asked = t->syncing ? 0 : MIN(t->n - t->done, JOURNAL_WRITE_BYTES_MAX);
+    size_t asked = 0;
 
+    if (!t->syncing)
+        transfer_at(t, &asked);
     if (w->step == JOURNAL_STEP_DEAD)
         return;
-    if (res < 0 || (uint64_t)res != asked) {
+    if (res < 0 || (size_t)res != asked) {
         transfer_failed(w, res < 0 ? -res : EIO);
         return;
     }

@@ -15,11 +15,12 @@ enum journal_step {
     JOURNAL_STEP_DEAD,    /* for ever: the journal failed */
 };
 
-/* One durable or plain write of any length, in pieces, repeated once if it fails. */
+/* One durable or plain write of any length, in pieces, repeated once if it fails. The first `last` bytes
+ * are written when all others are. */
 struct journal_transfer {
     struct io_op op;
     const char *p;
-    uint64_t n, done, offset;
+    uint64_t n, last, done, offset;
     int fd;
     unsigned tries;
     bool then_sync; /* fdatasync afterwards makes it durable */
@@ -47,6 +48,9 @@ struct journal_writer {
     struct buf flight;
     struct journal_shared flight_shared;
     char *piece; /* JOURNAL_WRITE_BYTES_MAX, aligned: what is written of a batch with shared bytes */
+    uint32_t flight_crc;  /* of a batch in several pieces: of its payload ... */
+    uint64_t flight_seen; /* ... up to this byte of the batch */
+    struct journal_batch flight_header;
     uint32_t flight_seq, flight_records;
     uint64_t flight_first_lsn;
     uint64_t flight_extent;

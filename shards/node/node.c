@@ -1,6 +1,7 @@
 #include "shards/node/node.h"
 
 #include "core/log.h"
+#include "core/reaper.h"
 #include "shards/engine/listener.h"
 #include "shards/node/node_priv.h"
 #include "shards/node/reshard.h"
@@ -250,6 +251,7 @@ release_all(struct running *r)
     free(r->node.cores);
     free(r->node.peers);
     free(r->starters);
+    reaper_stop();
 }
 
 static int
@@ -270,6 +272,8 @@ create_parts(struct running *r, struct buf *err)
     node->store_env = store_env_create(&env);
     if (arena_background_start() < 0)
         log_warn("the allocator's background thread did not start: frees may take longer");
+    if (reaper_start() < 0)
+        log_warn("the thread that frees large values did not start: frees keep the loops");
     if (!node->cores || !node->peers || !r->starters || !node->mesh || !node->store_env) {
         buf_printf(err, "out of memory");
         return -ENOMEM;

@@ -35,7 +35,8 @@ class Model:
             have[k] = (old or b"") + more
             return ("APPEND", k, more), len(have[k])
         if kind == "setrange":
-            at, some = r.randrange(len(old or b"") + 10), r.randbytes(r.choice((1, 100000)))
+            at = r.randrange(len(old or b"") + r.choice((10, 10, 2500000)))
+            some = r.randbytes(r.choice((1, 100000)))
             new = (old or b"").ljust(at, b"\0")
             have[k] = new[:at] + some + new[at + len(some):]
             return ("SETRANGE", k, at, some), len(have[k])
@@ -117,6 +118,62 @@ def test_a_slow_reader_gets_the_value_that_was_there(t):
             assert slow.read() == value, change[0]
             eq(slow.read(), "PONG")
             slow.close()
+
+
+def test_many_append_to_a_string_that_others_hold(t):
+    """Its bytes are copied elsewhere while all of them wait for that."""
+    s = t.server(cores=2, client_output_buffer_soft="1gb")
+    for key in keys_on(0, 2, 1, "a") + keys_on(1, 2, 1, "b"):
+        value = t.random.randbytes(1000) * 5000
+        clients = [s.client(timeout=30) for _ in range(10)]
+        slow = s.client(timeout=30)
+        eq(slow("SET", key, value), "OK")
+        slow.send("GET", key)
+        for c in clients:
+            c.send("APPEND", key, b"x")
+            c.send("SETRANGE", key, 7, b"7")
+            c.send("SETRANGE", key, len(value) - 1, b"8")
+        lengths = []
+        for c in clients:
+            lengths.append(c.read())
+            assert c.read() in range(len(value) + 1, len(value) + 11)
+            c.read()
+            c.close()
+        eq(sorted(lengths), list(range(len(value) + 1, len(value) + 11)))
+        got = slow.read()
+        assert got[8:-11] == value[8:-1][:len(got) - 19], "what was read is no copy of any moment"
+        want = value[:7] + b"7" + value[8:-1] + b"8" + b"x" * 10
+        assert slow("GET", key) == want
+        s.kill9()
+        s.start()
+        assert s.client(timeout=30)("GET", key) == want
+    s.stop()
+
+
+def test_a_transaction_patches_strings_that_others_hold(t):
+    s = t.server(cores=2)
+    (a,), (b,) = keys_on(0, 2, 1, "a"), keys_on(1, 2, 1, "b")
+    c = s.client(timeout=30)
+    value = t.random.randbytes(1000) * 3000
+    want_a = value[:5] + b"y" + value[6:] + b"zz"
+    want_b = (value + b"x").ljust(7000000, b"\0") + b"q"
+    for on in ("c", "d"):
+        eq(c("SET", a, value), "OK")
+        commands = [("COPY", a, b, "REPLACE"), ("APPEND", b, b"x"), ("SETRANGE", a, 5, b"y"),
+                    ("APPEND", a, b"zz"), ("SETRANGE", b, 7000000, b"q"), ("GET", b), ("STRLEN", a)]
+        eq(c("MULTI"), "OK")
+        for command in commands:
+            eq(c(*command), "QUEUED")
+        got = c("EXEC")
+        eq(got[:5], [1, len(value) + 1, len(value), len(value) + 2, 7000001])
+        assert got[5] == want_b
+        eq(got[6], len(value) + 2)
+        if on == "c":
+            s.kill9()
+            s.start()
+            c = s.client(timeout=30)
+        assert c("GET", a) == want_a and c("GET", b) == want_b
+    s.stop()
 
 
 def test_connections_dropped_in_the_middle_of_a_long_value(t):

@@ -15,6 +15,7 @@ struct faults {
     unsigned from, to; /* writes number from <= n < to are hit, from 0 */
     unsigned n;
     uint64_t offset_max; /* the highest seen */
+    uint64_t offset_min, offset_last;
     void (*before)(struct faults *ft, int fd);
     void *arg;
 };
@@ -29,6 +30,8 @@ on_write(struct io_fault *hook, int fd, uint64_t offset, size_t len)
         ft->before(ft, fd);
     ft->n++;
     ft->offset_max = MAX(ft->offset_max, offset);
+    ft->offset_min = MIN(ft->offset_min, offset);
+    ft->offset_last = offset;
     return hit ? ft->plan : (struct io_fault_plan){0};
 }
 
@@ -36,7 +39,8 @@ static void
 inject(struct fix *f, struct faults *ft, enum io_fault_kind kind, int error, unsigned from,
        unsigned to)
 {
-    *ft = (struct faults){.hook.on_write = on_write, .from = from, .to = to};
+    *ft = (struct faults){
+        .hook.on_write = on_write, .from = from, .to = to, .offset_min = UINT64_MAX};
     ft->plan = (struct io_fault_plan){.kind = kind, .error = error, .bytes = 512};
     ft->plan.delay_ns = 100 * 1000 * 1000;
     io_set_fault(f->r.io, &ft->hook);
@@ -133,6 +137,29 @@ Test(journal_fault, a_large_batch_is_durable_when_its_last_piece_is)
         cr_assert_eq(f.read, 1);
         fix_end(&f);
     }
+}
+
+/* So its checksum can be made piece by piece; and what of it is on disk before the end is no batch. */
+Test(journal_fault, the_header_of_a_long_batch_is_written_last)
+{
+    struct faults ft;
+    struct fix f;
+
+    fix_start(&f, JOURNAL_ALWAYS);
+    f.opt.segment_bytes = 16 * MIB;
+    fix_open(&f);
+    for (uint32_t n = 1 * MIB - 100; n <= 5 * MIB; n += 1 * MIB) {
+        inject(&f, &ft, IO_FAULT_NONE, 0, 0, 0);
+        fix_append_long(&f, n);
+        fix_settle(&f);
+        cr_assert_eq(ft.offset_last, ft.offset_min);
+        cr_assert_eq(ft.n, n / MIB + 1);
+    }
+    fix_close(&f);
+    cr_assert_eq(fix_scan(&f, 0), 0, "%s", f.err.text);
+    cr_assert_eq(f.read, 5);
+    cr_assert_eq(f.tail.torn_bytes, 0);
+    fix_end(&f);
 }
 
 Test(journal_fault, two_failures_in_different_batches_are_both_repeated)
