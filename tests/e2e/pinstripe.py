@@ -14,8 +14,8 @@ import time
 from resp import Client
 
 PR_SET_PDEATHSIG = 1
-START_SECONDS = 60
-STOP_SECONDS = 60
+START_SECONDS = 120
+STOP_SECONDS = 120
 # Small segments: a start creates and writes two a core before it accepts anybody.
 SMALL = {"journal-segment-bytes": "4mb", "journal-batch-bytes": "1mb",
          "store-block-cache-bytes": "16mb"}

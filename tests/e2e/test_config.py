@@ -95,7 +95,7 @@ def test_the_table_is_what_the_server_has(t):
     c = t.server(cores=1).client()
     got = c.ok("CONFIG", "GET", "*")
     eq(sorted(n.decode() for n in got[::2]), sorted(row.name for row in table()))
-    told = subprocess.run([t.binary, "--help"], capture_output=True, text=True, timeout=30).stdout
+    told = subprocess.run([t.binary, "--help"], capture_output=True, text=True, timeout=60).stdout
     for row in table():
         assert row.when == "fixed" or "--%s " % row.name in told, row.name
     eq(c.ok("CONFIG", "GET", "no-such"), [])
@@ -400,7 +400,7 @@ def test_what_was_set_and_rewritten_is_there_after_a_restart(t):
 
 
 def run_until_it_fails(t, args):
-    done = subprocess.run([t.binary, *args], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([t.binary, *args], capture_output=True, text=True, timeout=60,
                           stdin=subprocess.DEVNULL)
     eq(done.returncode, 1, " ".join(args)[:200] + "\n" + done.stdout + done.stderr)
     return done.stdout + done.stderr

@@ -77,19 +77,19 @@ def test_strings_go_to_redis_and_come_from_it(t):
 def test_migrate_of_redis_brings_its_keys(t):
     redis = Redis(t)
     s = t.server()
-    ours, theirs = s.client(), redis.client(timeout=30)
+    ours, theirs = s.client(), redis.client()
     for i, value in enumerate(STRINGS):
         theirs("SET", "k%d" % i, value)
     theirs("PEXPIRE", "k3", 1000000)
     keys = ["k%d" % i for i in range(len(STRINGS))]
-    eq(theirs("MIGRATE", "127.0.0.1", s.port, "", 3, 5000, "KEYS", *keys), "OK")
+    eq(theirs("MIGRATE", "127.0.0.1", s.port, "", 3, 60000, "KEYS", *keys), "OK")
     eq(theirs("DBSIZE"), 0)
     ours("SELECT", 3)
     eq(ours("MGET", *keys), STRINGS)
     assert 0 < ours("PTTL", "k3") <= 1000000
     ours("SELECT", 0)
     theirs("SET", "k1", "another")
-    eq(theirs("MIGRATE", "127.0.0.1", s.port, "k1", 3, 5000, "COPY", "REPLACE"), "OK")
+    eq(theirs("MIGRATE", "127.0.0.1", s.port, "k1", 3, 60000, "COPY", "REPLACE"), "OK")
     ours("SELECT", 3)
     eq(ours("GET", "k1"), b"another")
     redis.stop()

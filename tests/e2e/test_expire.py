@@ -121,7 +121,8 @@ def test_keys_written_anew_while_they_are_swept_stay(t):
             c = s.client()
         names = sorted(kept)
         eq(c("DBSIZE"), len(names))
-        eq(c("MGET", *names), [kept[k] for k in names])
+        for at in range(0, len(names), 100):  # all at once are more than maxmemory
+            eq(c("MGET", *names[at:at + 100]), [kept[k] for k in names[at:at + 100]])
         eq(sorted(c("KEYS", "*")), names)
 
 

@@ -182,7 +182,7 @@ class Talk:
         return self.got == len(self.want) and self.sent == len(self.data)
 
 
-def converse(talks, r, seconds=100):
+def converse(talks, r, seconds=200):
     """All at the same time, until the last reply."""
     end, open_talks = time.monotonic() + seconds, list(talks)
     while open_talks:

@@ -14,7 +14,7 @@ except ImportError:
 def connected(t, s, **options):
     if redis is None:
         raise Skip("needs python3-redis")
-    return redis.Redis(port=s.port, socket_timeout=30, **options)
+    return redis.Redis(port=s.port, socket_timeout=60, **options)
 
 
 def both(t):
@@ -68,16 +68,16 @@ def test_expiry(t):
     for s, r in both(t):
         assert r.set("k", "v", ex=100) and r.setex("l", 100, "v") and r.psetex("m", 100000, "v")
         for k in "klm":
-            assert 95 < r.ttl(k) <= 100 and 95000 < r.pttl(k) <= 100000
-        assert r.expire("k", datetime.timedelta(hours=1)) and 3590 < r.ttl("k") <= 3600
+            assert 40 < r.ttl(k) <= 100 and 40000 < r.pttl(k) <= 100000
+        assert r.expire("k", datetime.timedelta(hours=1)) and 3500 < r.ttl("k") <= 3600
         when = datetime.datetime(2100, 1, 1)
         assert r.expireat("k", when)
         eq(r.expiretime("k"), int(when.timestamp()))
         assert not r.expire("k", 10, nx=True) and not r.expire("k", 1 << 33, lt=True)
         assert r.expire("k", 10, lt=True) and r.persist("k") and not r.persist("k")
         eq((r.ttl("k"), r.ttl("absent")), (-1, -2))
-        eq(r.getex("l", px=50000), b"v")
-        assert r.set("l", "w", keepttl=True) and 45000 < r.pttl("l") <= 50000
+        eq(r.getex("l", px=500000), b"v")
+        assert r.set("l", "w", keepttl=True) and 400000 < r.pttl("l") <= 500000
         assert r.set("short", "v", px=30)
         until(lambda: r.get("short") is None, what="the end of a key")
         eq(r.exists("short"), 0)

@@ -59,6 +59,10 @@ class Strings(Track):
         self.keys = ["%s:s%d" % (name, i) for i in range(keys)]
         self.sizes = [r.choice(sizes) for _ in range(61)]
 
+    def pieces(self):
+        """So many keys as a small block cache has room for what one command needs of them."""
+        return [self.keys[i:i + 20] for i in range(0, len(self.keys), 20)]
+
     def value(self, i):
         return b"%d:" % i + b"x" * self.sizes[i % len(self.sizes)]
 
@@ -66,7 +70,7 @@ class Strings(Track):
         return [("SET", self.keys[i % len(self.keys)], self.value(i))]
 
     def find(self, c):
-        got = [v for i in range(0, len(self.keys), 50) for v in c.ok("MGET", *self.keys[i:i + 50])]
+        got = [v for some in self.pieces() for v in c.ok("MGET", *some)]
         seen = [int(v.split(b":")[0]) + 1 if v else 0 for v in got]
         n = len(self.keys)
         for k, value in enumerate(got):
@@ -87,7 +91,8 @@ class Strings(Track):
                 % (self.name, k, seen, must, self.sent, self.acked))
         # Operations not seen may be lost; go on behind everything that was sent.
         self.acked = self.saved = 0
-        c.ok("DEL", *self.keys)
+        for some in self.pieces():
+            c.ok("DEL", *some)
         self.sent = 0
 
 
