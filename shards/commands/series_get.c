@@ -1,12 +1,16 @@
 /* TSDB_GET: points between two times, or aggregates of buckets of them. TSDB_BATCH_GET: the same of
- * many keys, of any cores, in the order of the request. */
+ * many keys, of any cores, in the order of the request; when that takes longer than other clients should
+ * wait it goes in slices (engine/slices.h). */
 #include "shards/commands/handlers.h"
 #include "shards/commands/point_reply.h"
+#include "shards/commands/series_ahead.h"
 #include "shards/commands/ts_range.h"
 
 #include "shards/engine/core.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
+
+#include <stdlib.h>
 
 #define QUERY_POINTS_MAX 1000000 /* points of one reply */
 
@@ -60,7 +64,7 @@ get_options(struct ctx *c, uint32_t at, struct get_options *o)
 
 /* What a key has to say: points, rows of buckets, or why it has neither. */
 struct got {
-    struct point_run *runs; /* a data type each, in the scratch */
+    struct point_run *runs, one; /* a data type each; the usual key has one */
     uint32_t runs_n;
     struct series_table buckets;
     int rc;
@@ -72,7 +76,10 @@ got_fini(struct got *g)
 {
     for (uint32_t i = 0; i < g->runs_n; i++)
         point_run_fini(&g->runs[i]);
+    if (g->runs != &g->one)
+        free(g->runs);
     series_table_fini(&g->buckets);
+    *g = (struct got){.buckets.cols = 1};
 }
 
 static int
@@ -92,7 +99,8 @@ gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct g
 {
     bool missing = false;
 
-    g->runs = scratch_alloc(&c->core->scratch, MAX(sk->n, 1u) * sizeof(*g->runs));
+    g->runs = sk->n <= 1 ? &g->one : malloc(sk->n * sizeof(*g->runs));
+    ASSERT(g->runs);
     for (uint32_t i = 0; i < sk->n; i++) {
         const struct series *s = series_at(sk, i);
         struct series_query q = o->q;
@@ -198,14 +206,19 @@ cmd_tsdb_get(struct ctx *c)
 
 /* --- many keys -------------------------------------------------------------------------------- */
 
-/* Of all keys; what is missing of any is noted. 0, -EAGAIN, or -E2BIG: too many together. */
+/* Of all keys; what is missing of any is noted. 0, -EAGAIN, -E2BIG: too many together, or -ETIME: it takes
+ * long, and may go on in slices; -ETIMEDOUT: it may not. */
 static int
 read_keys(struct ctx *c, uint32_t n, const struct get_options *o, struct got *g)
 {
+    uint64_t total = 0, began_ns = clock_now_ns();
     bool missing = false;
-    uint64_t total = 0;
 
     for (uint32_t i = 0; i < n; i++) {
+        if (i > 0 && ahead_may_begin(c, n, began_ns))
+            return -ETIME;
+        if (i > 0 && ahead_is_late(c, began_ns))
+            return -ETIMEDOUT;
         read_key(c, c->argv[2 + i], o, &g[i]);
         missing = missing || g[i].rc == -EAGAIN;
         total += got_points(&g[i], o);
@@ -215,13 +228,153 @@ read_keys(struct ctx *c, uint32_t n, const struct get_options *o, struct got *g)
     return missing ? -EAGAIN : 0;
 }
 
+struct batch_slices {
+    struct ahead ahead;
+    struct got *got;
+    uint64_t limit;   /* of each key, as asked */
+    uint32_t replied; /* keys */
+};
+
+static struct batch_slices *
+batch_of(struct slices *s)
+{
+    return container_of(container_of(s, struct ahead, slices), struct batch_slices, ahead);
+}
+
+static int
+slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i)
+{
+    struct got *g = &container_of(a, struct batch_slices, ahead)->got[i];
+
+    read_key(c, a->name[i], asked, g);
+    if (g->rc != -EAGAIN)
+        return 0;
+    got_fini(g);
+    return -EAGAIN;
+}
+
+static void
+slices_drop(struct ahead *a, uint32_t i)
+{
+    got_fini(&container_of(a, struct batch_slices, ahead)->got[i]);
+}
+
+static uint64_t
+slices_values(const struct ahead *a, uint32_t i)
+{
+    const struct batch_slices *x = container_of(a, struct batch_slices, ahead);
+    struct get_options o = {.q.limit = x->limit};
+
+    return got_points(&x->got[i], &o);
+}
+
+static const struct ahead_keys batch_keys = {slices_read, slices_drop, slices_values};
+
+static enum slices_result
+slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
+{
+    struct ahead *a = &batch_of(s)->ahead;
+    struct get_options o;
+
+    if (!get_options(c, 2 + a->n, &o))
+        return SLICES_DONE;
+    return ahead_step(a, c, sh, &o, until_ns);
+}
+
+static void
+slices_leave(struct slices *s, struct shard *sh)
+{
+    ahead_leave(&batch_of(s)->ahead, sh);
+}
+
+static bool
+slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
+{
+    struct batch_slices *x = batch_of(s);
+    struct get_options o;
+
+    if (!get_options(c, 2 + x->ahead.n, &o))
+        return true;
+    if (x->replied == 0)
+        resp_array(c->out, x->ahead.n);
+    while (x->replied < x->ahead.n) {
+        reply_got(c, &x->got[x->replied++], &o);
+        if (x->replied < x->ahead.n && clock_now_ns() > until_ns)
+            return false;
+    }
+    return true;
+}
+
+static void
+slices_destroy(struct slices *s)
+{
+    struct batch_slices *x = batch_of(s);
+
+    ahead_fini(&x->ahead);
+    free(x->got);
+    free(x);
+}
+
+static struct slices *
+slices_create(struct ctx *c, uint32_t n, const struct get_options *o)
+{
+    struct batch_slices *x = calloc(1, sizeof(*x));
+
+    ASSERT(x);
+    x->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
+                              .keys = &batch_keys, .values_max = QUERY_POINTS_MAX};
+    x->limit = o->q.limit;
+    x->got = calloc(n, sizeof(*x->got));
+    ASSERT(x->got);
+    ahead_init(&x->ahead, c, c->argv + 2, n);
+    return &x->ahead.slices;
+}
+
+/* Everything is leased, and much of it was read ahead. */
+static void
+batch_ahead(struct ctx *c, uint32_t n, const struct get_options *o, struct slices *s)
+{
+    struct batch_slices *x = batch_of(s);
+    int rc = ahead_all(&x->ahead, c, o);
+
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = x->got[i].rc == -E2BIG ? -E2BIG : 0;
+    if (rc == -E2BIG)
+        reply_too_many(c, o);
+    s->replies = rc == 0 && !c->probe;
+}
+
+static void
+batch_at_once(struct ctx *c, uint32_t n, const struct get_options *o)
+{
+    struct got *g = scratch_alloc(&c->core->scratch, n * sizeof(*g));
+    int rc;
+
+    memset(g, 0, n * sizeof(*g));
+    rc = read_keys(c, n, o, g);
+    if (rc == -ETIME) {
+        c->need = (struct need){.kind = NEED_SLICES};
+        if (c->slices)
+            *c->slices = slices_create(c, n, o);
+    } else if (rc == -E2BIG) {
+        reply_too_many(c, o);
+    } else if (rc == -ETIMEDOUT) {
+        ts_reply_takes_long(c);
+    } else if (rc == 0 && !c->probe) {
+        resp_array(c->out, n);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (rc == 0 && !c->probe)
+            reply_got(c, &g[i], o);
+        got_fini(&g[i]);
+    }
+}
+
 void
 cmd_tsdb_batch_get(struct ctx *c)
 {
     uint32_t n = command_numkeys(c->cmd, c->argv, c->argc);
     struct get_options o;
-    struct got *g;
-    int rc;
 
     if (n == 0 || c->argc - 2 - n < 2) {
         ctx_error(c, "ERR TSDB_BATCH_GET: numkeys must be the number of keys between it and start");
@@ -229,16 +382,8 @@ cmd_tsdb_batch_get(struct ctx *c)
     }
     if (!get_options(c, 2 + n, &o))
         return;
-    g = scratch_alloc(&c->core->scratch, n * sizeof(*g));
-    memset(g, 0, n * sizeof(*g));
-    rc = read_keys(c, n, &o, g);
-    if (rc == -E2BIG)
-        reply_too_many(c, &o);
-    else if (rc == 0 && !c->probe)
-        resp_array(c->out, n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (rc == 0 && !c->probe)
-            reply_got(c, &g[i], &o);
-        got_fini(&g[i]);
-    }
+    if (c->slices && *c->slices)
+        batch_ahead(c, n, &o, *c->slices);
+    else
+        batch_at_once(c, n, &o);
 }

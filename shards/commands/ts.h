@@ -91,4 +91,8 @@ void ts_reply_point(struct ctx *c, const struct ts_point *p);
 /* [timestamp, value] */
 void ts_reply_sample(struct ctx *c, const struct sample *p);
 
+/* Inside MULTI a command over many series has its time, LIMIT_EXEC_NS: this is what it is answered when
+ * that is over. */
+void ts_reply_takes_long(struct ctx *c);
+
 #endif

@@ -6,6 +6,7 @@
 #include "shards/engine/core.h"
 #include "shards/store/row.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 /* --- keys ------------------------------------------------------------------------------------- */
@@ -296,4 +297,12 @@ ts_reply_sample(struct ctx *c, const struct sample *p)
     resp_array(c->out, 2);
     resp_int(c->out, p->ts);
     resp_sample_value(c->out, c->proto, p->value);
+}
+
+void
+ts_reply_takes_long(struct ctx *c)
+{
+    resp_errorf(c->out, "ERR TSDB: '%s' takes longer than the %" PRIu64 " ms for which it may keep others "
+                        "waiting inside MULTI: ask outside of it, or for less", c->cmd->name,
+                c->core->limits.exec_ns / 1000000);
 }

@@ -93,18 +93,22 @@ multi_leased(struct ctx *c, const struct ts_multi *m)
 {
     struct multi_answer x = {.n = ctx_shards(c)};
     struct ts_gather *g = calloc(x.n, sizeof(*g));
+    uint64_t until = clock_now_ns() + c->core->limits.exec_ns;
     enum ts_gathered r = TS_GATHER_DONE;
+    bool in_time = true;
 
     x.parts = calloc(x.n, sizeof(*x.parts));
     ASSERT(g && x.parts);
     for (uint32_t i = 0; i < x.n && r == TS_GATHER_DONE; i++) {
-        r = ts_gather_step(&g[i], c, ctx_shard_at(c, i), UINT64_MAX);
+        r = ts_gather_step(&g[i], c, ctx_shard_at(c, i), until);
         x.parts[i] = g[i].part;
         g[i].part = (struct ts_part){0};
         ts_gather_fini(&g[i]);
     }
     if (r == TS_GATHER_DONE && !c->probe)
-        answer_step(&x, m, c->proto, c->out, UINT64_MAX);
+        in_time = answer_step(&x, m, c->proto, c->out, until);
+    if (r == TS_GATHER_MORE || !in_time)
+        ts_reply_takes_long(c);
     answer_free_step(&x, UINT64_MAX);
     free(g);
 }

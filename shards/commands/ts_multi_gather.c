@@ -98,7 +98,8 @@ need_keys(struct ts_gather *g, struct ctx *c, struct shard *sh)
     uint32_t max = look_ahead(g) ? NEED_KEYS_MAX : 1, n = 0;
     struct slice *missing = scratch_alloc(&c->core->scratch, max * sizeof(*missing));
 
-    for (uint32_t i = g->done; i < g->found.list.n && n < max; i++) {
+    missing[n++] = keep(c, label_list_at(&g->found.list, g->done));
+    for (uint32_t i = g->done + 1; i < g->found.list.n && n < max; i++) {
         struct slice key = label_list_at(&g->found.list, i);
 
         if (!load_key_now(sh, c->db, key, head_hash(key)))

@@ -107,6 +107,16 @@ ts_write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t
     write_rows(out, &style, t, from, n);
 }
 
+void
+ts_write_row(struct buf *out, int proto, const struct series_table *row, enum ts_row shape)
+{
+    struct table_style style;
+
+    style.proto = proto;
+    style.shape = shape;
+    write_rows(out, &style, row, 0, 1);
+}
+
 /* --- the source -------------------------------------------------------------------------------- */
 
 struct table_source {

@@ -16,6 +16,7 @@ struct command;
 struct core;
 struct session;
 struct shard;
+struct slices;
 
 /* What a handler found missing from memory: it appends no reply, sets ctx->need and returns; it is
  * run again from its start when a helper has fetched it. Nothing may have been changed before. */
@@ -29,6 +30,8 @@ enum need_kind {
     NEED_BYTES, /* the long string `key` in memory of its own of `limit` bytes (key_patch_ready) */
     NEED_SHARD, /* to touch `sh` as well, which the keys of the request do not name: it is run again as
                  * a transaction */
+    NEED_SLICES, /* more time than others can wait: see slices.h. Outside of a transaction it is run again
+                  * as one; in one, which has no other command, *ctx->slices is set */
 };
 #define NEED_KEYS_MAX 1024 /* keys, or ranges of series, that are fetched together */
 struct need {
@@ -69,6 +72,7 @@ struct ctx {
     uint32_t attempts;       /* how often it was fetched for and run again */
     uint64_t ahead;          /* probe: arguments of all commands of the transaction */
     const uint64_t *leased;  /* where sh is NULL: the shards of the transaction, a bit each */
+    struct slices **slices;  /* in a transaction of a single command outside of EXEC, else NULL */
     /* What is missing from the cache is read at once, from the disk if need be: it was seen to be
      * there, has left since, and half of the command is done. */
     bool reads_through;

@@ -59,6 +59,7 @@ struct core {
     struct listener *listeners;
     struct core_published published;
     uint64_t points_read;
+    uint64_t next_ahead;        /* readings ahead so far (commands/series_ahead.h) */
     uint64_t next_client_id;    /* id of a client = counter * ncores + core id */
     bool everysec_ack;          /* replies do not wait for the journal */
     enum journal_state journal_state_seen;

@@ -188,7 +188,7 @@ exec_run(struct ctx *c)
     if (likely(c->need.kind == NEED_NOTHING))
         return EXEC_DONE;
     buf_cut(c->out, before);
-    if (c->need.kind == NEED_SHARD)
+    if (c->need.kind == NEED_SHARD || c->need.kind == NEED_SLICES)
         return EXEC_SHARDS;
     if (c->attempts < attempts_max(c))
         return EXEC_NEED;
@@ -223,6 +223,7 @@ exec_wait(struct ctx *c, enum exec_result result, struct exec_waiter *w)
         load_start(c->sh->core, &c->need, w);
         break;
     case EXEC_SHARDS:
+    case EXEC_SLICES:
     case EXEC_DONE:
         ASSERT(!"nothing to wait for");
     }

@@ -21,7 +21,8 @@ enum exec_result {
     EXEC_WAIT_JOURNAL, /* the open batch is full */
     EXEC_WAIT_MEMORY,  /* over maxmemory, a checkpoint will make clean entries */
     EXEC_NEED,         /* ctx->need says what a helper must fetch */
-    EXEC_SHARDS,       /* it has to be run as a transaction: other shards take part */
+    EXEC_SHARDS,       /* it has to be run as a transaction: other shards take part, or it takes long */
+    EXEC_SLICES,       /* in a transaction: its part of it is read ahead */
 };
 
 struct exec_waiter {
@@ -73,6 +74,7 @@ ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct sli
     c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
     c->attempts = 0;
     c->leased = NULL;
+    c->slices = NULL;
     c->reads_through = false;
     c->need.kind = NEED_NOTHING;
 }

@@ -20,6 +20,8 @@ txn_create(struct session *s, const uint64_t *set)
     t->core = s->core;
     t->core->txns++;
     t->db = t->first_db = s->db;
+    t->client_id = s->id;
+    t->proto = s->proto;
     for (uint32_t i = 0; i < s->core->ncores; i++)
         if (set[i / 64] & 1ull << (i % 64))
             txn_add_part(t, i);
@@ -134,6 +136,7 @@ txn_ctx(struct txn *t, struct queued_command *q)
                         .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
                         .proto = s->proto, .in_exec = t->exec, .keys_known = true,
                         .attempts = t->attempts, .leased = t->shards, .ahead = t->arguments,
+                        .slices = t->exec ? NULL : &t->slices,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
 

@@ -17,6 +17,8 @@ txn_destroy(struct txn *t)
         free(q);
     }
     buf_fini(&t->reply);
+    if (t->slices)
+        t->slices->destroy(t->slices);
     t->core->txns--;
     free(t);
 }
@@ -69,9 +71,19 @@ txn_reply(struct txn *t)
     txn_answer(t);
 }
 
-static void
+static bool
+txn_replies_later(const struct txn *t)
+{
+    return t->slices && t->slices->replies;
+}
+
+void
 txn_end(struct txn *t)
 {
+    if (txn_replies_later(t)) {
+        txn_slices_reply(t);
+        return;
+    }
     txn_reply(t);
     txn_destroy(t);
 }
@@ -140,6 +152,8 @@ release_run(struct mesh_msg *m)
         shard_group_add(p->sh, &p->group);
     row_list_destroy(&p->fetched.rows);
     store_hold_release(&p->fetched.held);
+    if (p->txn->slices)
+        p->txn->slices->leave(p->txn->slices, p->sh);
     shard_unlease(p->sh);
     if (!group && p->txn->owes_answer)
         shard_when_acked(p->sh, &p->ack, p->seq);
@@ -157,7 +171,7 @@ txn_release(struct txn *t)
     t->owes_answer = !t->core->everysec_ack && !txn_is_local(t);
     t->next = group ? txn_resolve : txn_end;
     t->pending = n + (group || t->owes_answer ? n : 0);
-    if (!t->owes_answer)
+    if (!t->owes_answer && !txn_replies_later(t))
         txn_answer(t);
     for (uint32_t i = 0; i < n; i++)
         txn_part_call(&t->parts[i], release_run);

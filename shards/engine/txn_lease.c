@@ -130,6 +130,12 @@ txn_note_needs(struct txn *t, const struct need *need)
         t->widens = true;
         return;
     }
+    if (need->kind == NEED_SLICES) {
+        ASSERT(t->slices);
+        for (uint32_t i = 0; i < t->parts_n; i++)
+            t->parts[i].obstacle = EXEC_SLICES;
+        return;
+    }
     for (; need; need = next_need(need))
         txn_part_note_need(txn_part_of(t, need->sh), need);
 }
@@ -191,7 +197,9 @@ retreat_run(struct mesh_msg *m)
     p->fetched.keeps_rows = true;
     p->fetched.holds_lease = false;
     c.need = part_need(p, keys);
-    if (p->obstacle != EXEC_DONE)
+    if (p->obstacle == EXEC_SLICES)
+        txn_slices_begin(p);
+    else if (p->obstacle != EXEC_DONE)
         exec_wait(&c, p->obstacle, &p->fetched);
     txn_part_reply(p);
 }

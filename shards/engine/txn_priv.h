@@ -6,6 +6,7 @@
 
 #include "core/mesh.h"
 #include "shards/engine/exec.h"
+#include "shards/engine/slices.h"
 #include "shards/engine/txn.h"
 
 /* One shard's part. Its messages go out one at a time, so one mesh_msg serves all stages. Only the
@@ -31,6 +32,9 @@ struct txn_part {
     struct buf need_bytes; /* its keys, each behind its length: of NEED_KEY and NEED_RANGE several */
     struct need *ranges;   /* NEED_RANGE: need_n of them */
     uint32_t need_n;
+    /* on the owner, while it reads ahead */
+    struct timer slice;
+    uint32_t slice_fetches;
 };
 
 /* How it goes on once its commands have run, or could not. */
@@ -64,6 +68,10 @@ struct txn {
     txn_answer_fn answer; /* NULL: the reply is the session's next one */
     void *answer_arg;
     struct buf reply;
+    struct slices *slices; /* NULL: it reads, and replies, in one go */
+    struct timer reply_slice;
+    uint64_t client_id;    /* of the session, for other cores */
+    uint8_t proto;
     struct txn_part parts[]; /* ascending; room for every core */
 };
 
@@ -99,6 +107,13 @@ bool txn_refused(struct txn *t);
 
 /* txn_answer.c: gives the leases back and answers in its time. */
 void txn_release(struct txn *t);
+/* It is to be answered, if it was not, and is over. */
+void txn_end(struct txn *t);
+
+/* txn_slices.c: on the owner: reads the part ahead; a notice follows when that is done. */
+void txn_slices_begin(struct txn_part *p);
+/* Makes the reply; txn_end follows. */
+void txn_slices_reply(struct txn *t);
 
 /* txn_message.c: a reply or a notice came. */
 void txn_step(struct txn *t);

@@ -55,6 +55,12 @@ class Series:
         return [int(point[1]) for point in reply or []]
 
 
+class SeriesInSlices(Series):
+    """The same, where many are read ahead in slices as short as they can be."""
+    settings = {**Series.settings, "enable_debug_command": "yes"}
+    limits = {"slice-ns": 0}
+
+
 class Keys:
     """The keys in use, of all cores, and a number for each element."""
 
@@ -235,6 +241,9 @@ def check_all(t, s, keys, workers):
 
 def history(t, cores, kind=Strings, lives=1, seconds=1.5, fill=False, **settings):
     s = t.server(cores=cores, core_ports="yes", **kind.settings, **settings)
+    for name, value in getattr(kind, "limits", {}).items():
+        for core in range(cores):
+            eq(s.core_client(core)("DEBUG", "LIMIT", name, value), "OK")
     keys, workers = Keys(cores, t.random, kind), []
     for life in range(lives):
         if life:
@@ -273,6 +282,19 @@ def test_an_order_explains_everything_through_crashes(t):
 
 def test_an_order_explains_every_series_two_cores(t):
     history(t, cores=2, kind=Series)
+
+
+def test_an_order_explains_every_series_read_in_slices_one_core(t):
+    history(t, cores=1, kind=SeriesInSlices)
+
+
+def test_an_order_explains_every_series_read_in_slices_two_cores(t):
+    history(t, cores=2, kind=SeriesInSlices)
+
+
+def test_an_order_explains_every_series_read_in_slices_out_of_memory_and_back(t):
+    history(t, cores=2, kind=SeriesInSlices, fill=True, maxmemory="1mb", store_block_cache_bytes="1mb",
+            checkpoint_dirty_bytes="65536")
 
 
 def test_an_order_explains_every_series_out_of_memory_and_back(t):

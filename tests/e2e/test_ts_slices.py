@@ -187,6 +187,155 @@ def test_more_than_a_core_may_gather_is_refused(t):
         s.stop()
 
 
+# --- many keys by name: of one moment ------------------------------------------------------------------
+
+NAMED = 40
+NAMES = ["named%d" % i for i in range(NAMED)]
+NAMED_QUESTIONS = [
+    ("TS.NRANGE", NAMED, *NAMES, "-", "+"),
+    ("TS.NREVRANGE", NAMED, *NAMES, 10, 900, "COUNT", 77),
+    ("TS.NRANGE", NAMED + 2, "named3", *NAMES, "named3", "-", "+", "AGGREGATION", *["avg"] * NAMED,
+     "min,max", "count", 100),
+    ("TS.NRANGE", NAMED, *NAMES, "-", "+", "FILTER_BY_VALUE", 5, 9, "COUNT", 1),
+    ("TS.NRANGE", 2, "named0", "absent", "-", "+"),
+    ("TS.NRANGE", 2, "named0", "text", "-", "+"),
+    ("TS.NRANGE", 2, "named0", "named1", "x", "+"),
+    ("TS.NRANGE", NAMED, *NAMES, 5000, 6000),
+    ("TSDB_BATCH_GET", NAMED + 2, *NAMES, "absent", "text", "-", "+"),
+    ("TSDB_BATCH_GET", NAMED, *NAMES, "-", "+", 7, "REV"),
+    ("TSDB_BATCH_GET", NAMED + 1, *NAMES, "named5", "-", "+", "AGG", "sum,p50", 300),
+]
+
+
+def fill_named(c, r, points=300):
+    """Times that some have and others have not, and some that several data types have."""
+    eq(c("SET", "text", 1), "OK")
+    for name in NAMES:
+        times = sorted(r.sample(range(1000), points))
+        c.pipe_many([("TSDB_SET", name, ts, r.randrange(20)) for ts in times])
+    c.pipe_many([("TSDB_SET", name, ts, ts, "01") for name in NAMES[::7] for ts in range(50)])
+
+
+def test_many_keys_in_slices_answer_as_a_transaction_does(t):
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        fill_named(s.client(), t.random)
+        for cold in (False, True):
+            if cold:
+                s.client().ok("SAVE")
+                s.restart(store_block_cache_bytes="1mb")
+                limit(s, slice_ns=0)
+            for proto in (2, 3):
+                outside, inside = raw_answers(s.client(proto=proto), NAMED_QUESTIONS)
+                eq(b"".join(outside), inside[inside.index(b"\n") + 1:])
+                assert len(outside[0]) > 10000 and len(outside[2]) > 1000, outside[2][:200]
+        s.stop()
+
+
+class Together(Disturbers):
+    """Clients who write all series, or one, or delete one and make it again, each in one transaction: all
+    series have the same points, whenever they are looked at."""
+
+    def run(self, seed):
+        try:
+            c, r = self.s.client(), random.Random(seed)
+            while not self.over.is_set():
+                ts = r.randrange(300)
+                kind = r.randrange(4)
+                c.ok("MULTI")
+                for name in NAMES:
+                    if kind == 0:
+                        c.ok("TS.DEL", name, ts, ts + 3)
+                    else:
+                        c.ok("TSDB_SET", name, ts, seed + r.randrange(2))
+                c.ok("EXEC")
+                time.sleep(r.random() * 0.01)
+        except BaseException as e:
+            self.failures.append(e)
+
+
+def times_of(point_list):
+    return [p[0] for p in point_list]
+
+
+def test_many_keys_in_slices_are_all_of_one_moment(t):
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        c = s.client(proto=3)
+        c.ok("CONFIG", "SET", "duplicate-policy", "last")
+        writers = Together(s, t.random.randrange(10**6))
+        until, rounds, sizes = time.monotonic() + (20 if t.long else 1), 0, set()
+        while time.monotonic() < until or rounds < 5:
+            got = c("TS.NRANGE", NAMED, *NAMES, "-", "+")
+            if not isinstance(got, Error):  # they are not there yet
+                for ts, values in got:
+                    assert all(v == v for v in values), (ts, values)
+                sizes.add(len(got))
+            got = c.ok("TSDB_BATCH_GET", NAMED, *NAMES, "-", "+")
+            for one in got:
+                eq(times_of(one), times_of(got[0]))
+            rounds += 1
+        writers.stop()
+        assert len(sizes) > 1, sizes
+        t.say("%d rounds" % rounds)
+        s.stop()
+
+
+def test_a_client_that_leaves_while_many_keys_are_read_leaves_nothing_behind(t):
+    s = start(t, 2, slice_ns=0)
+    c = s.client()
+    fill_named(c, t.random)
+    before = int(info(c)["connected_clients"])
+    for question in NAMED_QUESTIONS * 3:
+        gone = s.client()
+        gone.send_raw(encode(*question) * 2)
+        time.sleep(t.random.random() * 0.004)
+        gone.close()
+    for _ in range(500):
+        if int(info(c)["connected_clients"]) == before:
+            break
+        time.sleep(0.01)
+    eq(int(info(c)["connected_clients"]), before)
+    eq(len(c.ok(*NAMED_QUESTIONS[0])), len({ts for one in c.ok("TSDB_BATCH_GET", NAMED, *NAMES, "-", "+",
+                                                              "TYPE", "00") for ts in times_of(one)}))
+    for name in NAMES:
+        eq(c("DEL", name), 1)
+
+
+def test_many_keys_that_are_too_much_are_refused_in_slices_as_well(t):
+    s = start(t, 2, slice_ns=0)
+    c = s.client()
+    keys = ["wide%d" % i for i in range(5)]
+    for key in keys:
+        eq(c("TSDB_SET", key, 10**9, 1), "OK")
+        eq(c("TSDB_SET", key, 0, 1), "OK")
+    refusal = str(c("TS.NRANGE", 5, *keys, "-", "+", "AGGREGATION", *["count"] * 5, 1000, "EMPTY"))
+    holds(refusal, "the rows have more than 4194304 values: give a COUNT or a longer bucket")
+    eq(c("PING"), "PONG")
+
+
+def test_what_takes_too_long_inside_multi_is_refused(t):
+    for cores in (1, 2):
+        s = start(t, cores, exec_ns=0)
+        c = s.client()
+        fill(c)
+        fill_named(c, t.random, points=20)
+        for question in (("TS.QUERYINDEX", FILTER_ALL), ("TS.MGET", "FILTER", FILTER_ALL),
+                         ("TS.MRANGE", "-", "+", "FILTER", FILTER_ALL),
+                         ("TS.MRANGE", "-", "+", "FILTER", FILTER_ALL, "GROUPBY", "all", "REDUCE", "max"),
+                         ("TS.QUERYLABELS", "VALUES", "own", "FILTER", FILTER_ALL), NAMED_QUESTIONS[0],
+                         NAMED_QUESTIONS[8]):
+            c.ok("MULTI")
+            c.ok(*question)
+            c.ok("SET", "text", 2)
+            got = c.ok("EXEC")
+            holds(str(got[0]), "'%s' takes longer than the 0 ms for which it may keep others waiting inside "
+                  "MULTI: ask outside of it, or for less" % question[0].lower())
+            eq(got[1], "OK")
+            assert len(c.ok(*question)) > 0
+        s.stop()
+
+
 def test_limits_are_only_made_smaller(t):
     c = t.server(enable_debug_command="yes").client()
     for args in (("slice-ns", 10**9), ("list-bytes", -1), ("list-bytes", "x")):

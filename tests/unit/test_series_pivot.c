@@ -83,3 +83,46 @@ Test(series_pivot, more_values_than_the_limit_are_refused)
         series_table_fini(&in[i]);
     series_table_fini(&out);
 }
+
+Test(series_pivot, rows_come_one_by_one_as_they_do_together)
+{
+    enum { TABLES = 9, COLS = 12 };
+    struct series_table in[TABLES], out;
+    uint64_t random = 88172645463325252ULL;
+
+    for (int reverse = 0; reverse < 2; reverse++) {
+        struct series_pivot each, counted;
+        double row[COLS];
+        uint32_t n = 0;
+        int64_t ts;
+
+        out = (struct series_table){.cols = COLS};
+        for (int i = 0; i < TABLES; i++) {
+            in[i] = (struct series_table){.cols = i % 4 ? 1 : 2};
+            for (int k = 0, at = 0; k < 50 * i; k++) {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                at += (int)(random % 4);
+                add(&in[i], reverse ? -at : at, (double)(random % 1000));
+            }
+        }
+        cr_assert_eq(series_pivot(in, TABLES, reverse, UINT64_MAX, &out), 0);
+        series_pivot_begin(&each, in, TABLES, reverse);
+        series_pivot_begin(&counted, in, TABLES, reverse);
+        cr_assert_eq(each.cols, COLS);
+        for (; series_pivot_next(&each, &ts, row); n++) {
+            cr_assert_eq(ts, out.ts[n]);
+            cr_assert_eq(memcmp(row, series_table_row(&out, n), sizeof(row)), 0, "row %u", n);
+            cr_assert(series_pivot_next(&counted, &ts, NULL) && ts == out.ts[n]);
+        }
+        cr_assert_eq(n, out.n);
+        cr_assert_gt(n, 400);
+        cr_assert_not(series_pivot_next(&counted, &ts, NULL));
+        series_pivot_end(&each);
+        series_pivot_end(&counted);
+        series_table_fini(&out);
+        for (int i = 0; i < TABLES; i++)
+            series_table_fini(&in[i]);
+    }
+}
