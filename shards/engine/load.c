@@ -209,6 +209,7 @@ load_work(struct offload_job *job)
         string_load_work(&l->string);
         break;
     case NEED_SHARD:
+    case NEED_SLICES:
     case NEED_NOTHING:
         break;
     }
@@ -367,7 +368,7 @@ collect_maybes(struct load *l)
     ASSERT(l->keys);
     for (uint32_t list = 0; list < HEAD_DIRTY_LISTS; list++)
         for (uint32_t i = 0; i < h->dirty[list].n && l->keys_n < n; i++) {
-            struct entry *e = h->dirty[list].p[i];
+            struct entry *e = head_dirty_at(h, list, i);
             struct load_key *m = &l->keys[l->keys_n];
             struct slice key;
 

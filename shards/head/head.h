@@ -24,9 +24,11 @@ struct head_table {
 
 /* What became dirty before the checkpoint under way began, and what did since. */
 #define HEAD_DIRTY_LISTS 2
+#define HEAD_DIRTY_PLACE_BYTES 6 /* of an address */
 struct head_dirty_list {
-    struct entry **p;
+    char *p;
     uint32_t n, cap;
+    size_t bytes; /* mapped */
 };
 
 struct head {
@@ -102,6 +104,8 @@ uint64_t head_string_patch_cost(const struct entry *e, uint64_t offset, uint64_t
 void head_string_adopt(struct head *h, struct entry *e, struct blob *b, uint64_t len);
 
 void head_mark_dirty(struct head *h, struct entry *e);
+/* The i-th of the n entries of a list. */
+struct entry *head_dirty_at(const struct head *h, unsigned list, uint32_t i);
 void head_mark_clean(struct head *h, struct entry *e);
 /* Begins the head's part of a checkpoint: what is dirty now is to be popped, what gets dirty from
  * here on (a popped entry again, too) waits for the next. The previous round must be through. O(1).

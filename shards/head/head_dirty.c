@@ -8,54 +8,89 @@
  *
  * The lists may be long (a hundred million entries after a load), and no call may take long for it:
  * they are mapped, grow by mremap, which moves page tables and not bytes, and while one is popped
- * its memory goes back granule by granule. */
+ * its memory goes back granule by granule.
+ *
+ * A place takes six bytes: addresses of a process have 47 bits on x86-64, 48 on arm64. */
 #include "shards/head/head_priv.h"
 
 #include <sys/mman.h>
 
 #define LIST_BYTES_MIN 4096UL
+#define PLACE_BYTES HEAD_DIRTY_PLACE_BYTES
 #define LIST_SHIFT 31 /* dirty_pos: list at the top, place + 1 below */
 #define PLACE_MASK ((1u << LIST_SHIFT) - 1)
 #define POP_PREFETCH 8
 static_assert(HEAD_DIRTY_MAX <= PLACE_MASK, "a place fits dirty_pos");
 
+static inline char *
+place_at(const struct head_dirty_list *l, uint32_t i)
+{
+    return l->p + (size_t)i * PLACE_BYTES;
+}
+
+static inline struct entry *
+list_get(const struct head_dirty_list *l, uint32_t i)
+{
+    uint64_t address = 0;
+
+    memcpy(&address, place_at(l, i), PLACE_BYTES);
+    return (struct entry *)address;
+}
+
+static inline void
+list_put(struct head_dirty_list *l, uint32_t i, const struct entry *e)
+{
+    uint64_t address = (uint64_t)e;
+
+    ASSERT(address >> (8 * PLACE_BYTES) == 0);
+    memcpy(place_at(l, i), &address, PLACE_BYTES);
+}
+
 static void
 list_grow(struct head_dirty_list *l)
 {
-    size_t old = l->cap * sizeof(*l->p), bytes = MAX(old * 2, LIST_BYTES_MIN);
+    size_t bytes = MAX(l->bytes * 2, LIST_BYTES_MIN);
     void *p;
 
     ASSERT(l->n < HEAD_DIRTY_MAX);
-    if (old)
-        p = mremap(l->p, old, bytes, MREMAP_MAYMOVE);
+    if (l->bytes)
+        p = mremap(l->p, l->bytes, bytes, MREMAP_MAYMOVE);
     else
         p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                  -1, 0);
     ASSERT(p != MAP_FAILED); /* out of address space */
     l->p = p;
-    l->cap = (uint32_t)(bytes / sizeof(*l->p));
+    l->bytes = bytes;
+    l->cap = (uint32_t)(bytes / PLACE_BYTES);
 }
 
 static void
 list_unmap(struct head_dirty_list *l)
 {
-    int err = l->cap ? munmap(l->p, l->cap * sizeof(*l->p)) : 0;
+    int err = l->bytes ? munmap(l->p, l->bytes) : 0;
 
     ASSERT(err == 0);
     *l = (struct head_dirty_list){0};
 }
 
-/* The list has come down to n: what lies above a granule's start is not needed any more. */
+/* The first granule that begins behind the first n places. */
+static uintptr_t
+granule_behind(const struct head_dirty_list *l, uint32_t n)
+{
+    return ((uintptr_t)place_at(l, n) + HEAD_RELEASE_BYTES - 1) & ~(HEAD_RELEASE_BYTES - 1UL);
+}
+
+/* The list has come down to n: a granule that only the one behind them was in is not needed any more. */
 static void
 list_release(struct head_dirty_list *l)
 {
-    char *from = (char *)(l->p + l->n), *end = (char *)(l->p + l->cap);
+    uintptr_t from = granule_behind(l, l->n), end = (uintptr_t)l->p + l->bytes;
     int err;
 
     if (l->n == 0) {
         list_unmap(l);
-    } else if ((uintptr_t)from % HEAD_RELEASE_BYTES == 0) {
-        err = madvise(from, MIN((size_t)(end - from), HEAD_RELEASE_BYTES), MADV_DONTNEED);
+    } else if (from != granule_behind(l, l->n + 1) && from < end) {
+        err = madvise((void *)from, MIN(end - from, HEAD_RELEASE_BYTES), MADV_DONTNEED);
         ASSERT(err == 0);
     }
 }
@@ -66,10 +101,10 @@ list_of(struct head *h, uint32_t dirty_pos)
     return &h->dirty[dirty_pos >> LIST_SHIFT];
 }
 
-static inline struct entry **
-place_of(struct head *h, uint32_t dirty_pos)
+static inline void
+put_at(struct head *h, uint32_t dirty_pos, const struct entry *e)
 {
-    return &list_of(h, dirty_pos)->p[(dirty_pos & PLACE_MASK) - 1];
+    list_put(list_of(h, dirty_pos), (dirty_pos & PLACE_MASK) - 1, e);
 }
 
 void
@@ -81,10 +116,16 @@ head_mark_dirty(struct head *h, struct entry *e)
         return;
     if (unlikely(l->n == l->cap))
         list_grow(l);
-    l->p[l->n++] = e;
+    list_put(l, l->n++, e);
     e->dirty_pos = h->dirty_now << LIST_SHIFT | l->n;
     h->dirty_count++;
     h->dirty_bytes += head_entry_weight(e);
+}
+
+struct entry *
+head_dirty_at(const struct head *h, unsigned list, uint32_t i)
+{
+    return list_get(&h->dirty[list], i);
 }
 
 void
@@ -96,9 +137,9 @@ head_mark_clean(struct head *h, struct entry *e)
     if (!e->dirty_pos)
         return;
     l = list_of(h, e->dirty_pos);
-    last = l->p[--l->n];
+    last = list_get(l, --l->n);
     last->dirty_pos = e->dirty_pos;
-    *place_of(h, e->dirty_pos) = last;
+    put_at(h, e->dirty_pos, last);
     e->dirty_pos = 0;
     h->dirty_count--;
     h->dirty_bytes -= head_entry_weight(e);
@@ -108,7 +149,7 @@ void
 head_dirty_relocate(struct head *h, struct entry *e)
 {
     if (e->dirty_pos)
-        *place_of(h, e->dirty_pos) = e;
+        put_at(h, e->dirty_pos, e);
 }
 
 void
@@ -126,9 +167,9 @@ head_flush_pop(struct head *h)
 
     if (l->n == 0)
         return NULL;
-    e = l->p[l->n - 1];
+    e = list_get(l, l->n - 1);
     if (l->n > POP_PREFETCH)
-        __builtin_prefetch(l->p[l->n - 1 - POP_PREFETCH]);
+        __builtin_prefetch(list_get(l, l->n - 1 - POP_PREFETCH));
     head_mark_clean(h, e);
     list_release(l);
     return e;
@@ -151,6 +192,6 @@ head_dirty_check(const struct head *h)
 
     for (list = 0; list < HEAD_DIRTY_LISTS; list++)
         for (i = 0; i < h->dirty[list].n; i++, n++)
-            ASSERT(h->dirty[list].p[i]->dirty_pos == (list << LIST_SHIFT | (i + 1)));
+            ASSERT(head_dirty_at(h, list, i)->dirty_pos == (list << LIST_SHIFT | (i + 1)));
     return n;
 }

@@ -316,5 +316,5 @@ head_table_bytes(const struct head *h)
     if (h->moved) /* granules below the one being emptied are gone */
         start = granule_of(t, (char *)(t->buckets + h->moved));
     return t->bytes - (size_t)(start - (char *)t->buckets) + h->table[1].bytes +
-           h->dirty_count * sizeof(struct entry *);
+           h->dirty_count * HEAD_DIRTY_PLACE_BYTES;
 }
