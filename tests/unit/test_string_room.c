@@ -84,7 +84,7 @@ Test(string_room, patches_agree_with_a_model)
 
 Test(string_room, the_cost_is_what_a_patch_would_copy_or_clear)
 {
-    uint64_t n = 3 * MIB, cap = 0;
+    uint64_t n = 8 * MIB, cap = 0;
     char *value = calloc(n, 1);
     struct blob *held;
     struct fixture f;
@@ -101,10 +101,10 @@ Test(string_room, the_cost_is_what_a_patch_would_copy_or_clear)
     cr_assert_eq(head_string_patch_cost(e, 5, 10, &cap), n, "somebody else holds it");
     cr_assert_geq(cap, n);
     blob_put(&held);
-    e = head_string_patch(&f.head, f.hash, e, n, SLICE("x"));
-    cr_assert_eq(head_string_patch_cost(e, n + 1000, 10, &cap), 999, "to be cleared");
-    e = head_string_patch(&f.head, f.hash, e, 9 * MIB, SLICE("x"));
-    cr_assert_eq(head_string_patch_cost(e, 9 * MIB + 1000, 10, &cap), 0, "zeros already");
+    e = head_string_patch(&f.head, f.hash, e, n + 3 * MIB / 2, SLICE("x"));
+    cr_assert_eq(head_string_patch_cost(e, n + 3 * MIB / 2 + 1000, 10, &cap), 0, "zeros already");
+    e = head_string_set(&f.head, f.hash, e, (struct slice){value, n});
+    cr_assert_eq(head_string_patch_cost(e, n + 1000, 10, &cap), 1000, "to be cleared");
     e = head_string_set(&f.head, f.hash, e, SLICE("short"));
     cr_assert_eq(head_string_patch_cost(e, 2, 10, &cap), 0);
     teardown(&f);
