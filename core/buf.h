@@ -33,6 +33,12 @@ void buf_fini(struct buf *b);
 /* The source's text will stand here, before whatever is appended from now on. At least one byte must
  * have been appended before it, by the same reply. */
 void buf_put_source(struct buf *b, struct buf_source *s);
+/* What stands from byte `at` on, without what sources will add; valid until the next change. */
+static inline struct slice
+buf_from(const struct buf *b, size_t at)
+{
+    return (struct slice){b->p + at, b->n - at};
+}
 /* Takes back what stands beyond n bytes. */
 void buf_cut(struct buf *b, size_t n);
 /* Appends n bytes of `from`, beginning at its byte `at`, with the sources among and directly behind

@@ -94,7 +94,11 @@ config_say_unknown(struct slice name, struct buf *err)
 bool
 config_matches(const struct config_row *row, struct slice pattern)
 {
-    return glob_match(pattern, slice_of(row->name), true);
+    /* As in Redis: only what has one of these is a pattern, a \ alone makes none. */
+    for (size_t i = 0; i < pattern.n; i++)
+        if (pattern.p[i] == '*' || pattern.p[i] == '?' || pattern.p[i] == '[')
+            return glob_match(pattern, slice_of(row->name), true);
+    return slice_is(pattern, row->name);
 }
 
 bool
@@ -230,7 +234,7 @@ set_one(struct config *next, const struct config_pair *pair, const struct config
     const struct config_row *row = config_find(pair->name);
 
     say_failed(pair->name, err);
-    if (row->when != CONFIG_LIVE) {
+    if (row->when == CONFIG_RESTART) {
         buf_append_lit(err, "can't set immutable config");
         return -EPERM;
     }

@@ -68,6 +68,8 @@ glob_match(struct slice pattern, struct slice text, bool fold_case)
     /* Only the last star ever needs another try: it takes one character more each time. */
     size_t star = SIZE_MAX, star_at = 0;
 
+    if (text.n == 0)
+        return pattern.n == 0 || (pattern.n == 1 && pattern.p[0] == '*');
     for (;;) {
         if (i < pattern.n && pattern.p[i] == '*') {
             star = ++i;

@@ -349,7 +349,8 @@ cmd_client_unblock(struct ctx *c)
     int64_t id;
 
     if (c->argc > 4 || (c->argc == 4 && !error && !slice_is(c->argv[3], "timeout"))) {
-        ctx_error(c, c->argc > 4 ? ERR_SYNTAX
+        ctx_error(c, c->argc > 4 ? "ERR unknown subcommand or wrong number of arguments for "
+                                   "'UNBLOCK'. Try CLIENT HELP."
                                  : "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }

@@ -81,7 +81,7 @@ C("scan", cmd_scan, -2, CURSOR, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "g
 C("randomkey", cmd_randomkey, 1, ALL, R|CMD_RANGES, 0,0,0, "@keyspace @read @slow", "generic", "1.0.0", "O(1)", "", "A key chosen at random.") \
 C("object", NULL, -2, KEYS, 0, 0,0,0, "@slow", "generic", "2.2.3", "Depends on subcommand.", "", "Facts about the representation of a value.") \
 C("multi", cmd_multi, 1, SESSION, F|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "1.2.0", "O(1)", "", "Starts a transaction: what follows is queued.") \
-C("exec", cmd_exec, 1, SESSION, CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@slow @transaction", "transactions", "1.2.0", "Depends on the queued commands", "", "Runs the queued commands as one.") \
+C("exec", cmd_exec, 1, SESSION, CMD_COUNTS_ARGS|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@slow @transaction", "transactions", "1.2.0", "Depends on the queued commands", "", "Runs the queued commands as one.") \
 C("discard", cmd_discard, 1, SESSION, F|CMD_ALONE|CMD_MULTI_CONTROL, 0,0,0, "@fast @transaction", "transactions", "2.0.0", "O(N) with N the queued commands", "", "Forgets the queued commands.") \
 C("watch", cmd_watch, -2, KEYS, F|CMD_MULTI_CONTROL|CMD_WATCHES, 1,-1,1, "@fast @transaction", "transactions", "2.2.0", "O(N) with N the keys", "key [key ...]", "Makes the next EXEC fail if one of the keys changes before it.") \
 C("unwatch", cmd_unwatch, 1, SESSION, F|CMD_ALONE, 0,0,0, "@fast @transaction", "transactions", "2.2.0", "O(1)", "", "Forgets the watched keys.") \
@@ -152,7 +152,7 @@ C("command|help", cmd_command_help, 2, SESSION, 0, 0,0,0, "@slow @connection", "
 
 #define OBJECT_TABLE(C) \
 C("object|encoding", cmd_object_encoding, 3, KEYS, R, 2,2,1, "@keyspace @read @slow", "generic", "2.2.3", "O(1)", "key", "How the value is represented.") \
-C("object|refcount", cmd_object_refcount, 3, KEYS, R, 2,2,1, "@keyspace @read @slow", "generic", "2.2.3", "O(1)", "key", "Always 1: values are not shared.") \
+C("object|refcount", cmd_object_refcount, 3, KEYS, R, 2,2,1, "@keyspace @read @slow", "generic", "2.2.3", "O(1)", "key", "Number of references of the value, as Redis counts them.") \
 C("object|idletime", cmd_object_idletime, 3, KEYS, R, 2,2,1, "@keyspace @read @slow", "generic", "2.2.3", "O(1)", "key", "Seconds since the key was used.") \
 C("object|freq", cmd_object_freq, 3, KEYS, R, 2,2,1, "@keyspace @read @slow", "generic", "4.0.0", "O(1)", "key", "Refused: no access frequency is kept.") \
 C("object|help", cmd_object_help, 2, SESSION, 0, 0,0,0, "@keyspace @slow", "generic", "6.2.0", "O(1)", "", "What OBJECT can do.")

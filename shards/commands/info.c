@@ -166,6 +166,7 @@ static void
 info_stats(struct info *in)
 {
     metrics_write_info(&in->sum, METRICS_SECTION_STATS, in->out);
+    line_u64(in, "total_error_replies", stats_errors_total(in->c->core->node));
     metrics_write_info(&in->sum, METRICS_SECTION_SERIES, in->out);
 }
 
@@ -173,6 +174,30 @@ static double
 seconds(struct timeval tv)
 {
     return (double)tv.tv_sec + (double)tv.tv_usec / 1e6;
+}
+
+static void
+info_commandstats(struct info *in)
+{
+    stats_write_commands(in->c->core->node, in->out);
+}
+
+static void
+info_errorstats(struct info *in)
+{
+    stats_write_errors(in->c->core->node, in->out);
+}
+
+static void
+info_latencystats(struct info *in)
+{
+    stats_write_latencies(in->c->core->node, in->out);
+}
+
+/* There are none; clients that look for one find the section. */
+static void
+info_modules(struct info *in)
+{
 }
 
 static void
@@ -249,32 +274,44 @@ info_pinstripe(struct info *in)
 
 /* --- choosing ------------------------------------------------------------------------------------------ */
 
+/* In Redis's order; no word at all stands for "default". */
 static const struct {
     const char *name, *title;
     void (*write)(struct info *in);
+    bool by_default;
 } sections[] = {
-    {"server", "Server", info_server},
-    {"clients", "Clients", info_clients},
-    {"memory", "Memory", info_memory},
-    {"persistence", "Persistence", info_persistence},
-    {"stats", "Stats", info_stats},
-    {"replication", "Replication", info_replication},
-    {"cpu", "CPU", info_cpu},
-    {"cluster", "Cluster", info_cluster},
-    {"keyspace", "Keyspace", info_keyspace},
-    {"pinstripe", "Pinstripe", info_pinstripe},
+    {"server", "Server", info_server, true},
+    {"clients", "Clients", info_clients, true},
+    {"memory", "Memory", info_memory, true},
+    {"persistence", "Persistence", info_persistence, true},
+    {"stats", "Stats", info_stats, true},
+    {"replication", "Replication", info_replication, true},
+    {"cpu", "CPU", info_cpu, true},
+    {"modules", "Modules", info_modules, true},
+    {"commandstats", "Commandstats", info_commandstats, false},
+    {"errorstats", "Errorstats", info_errorstats, true},
+    {"latencystats", "Latencystats", info_latencystats, false},
+    {"cluster", "Cluster", info_cluster, true},
+    {"keyspace", "Keyspace", info_keyspace, true},
+    {"pinstripe", "Pinstripe", info_pinstripe, true},
 };
 
+/* Does one word of the request stand for the i-th section? */
 static bool
-wanted(const struct ctx *c, const char *name)
+names_section(struct slice word, size_t i)
 {
-    if (c->argc == 1)
-        return true;
+    return slice_is(word, sections[i].name) || slice_is(word, "everything") ||
+           slice_is(word, "all") ||
+           (slice_is(word, "default") && sections[i].by_default);
+}
+
+static bool
+wanted(const struct ctx *c, size_t section)
+{
     for (uint32_t i = 1; i < c->argc; i++)
-        if (slice_is(c->argv[i], name) || slice_is(c->argv[i], "all") ||
-            slice_is(c->argv[i], "everything") || slice_is(c->argv[i], "default"))
+        if (names_section(c->argv[i], section))
             return true;
-    return false;
+    return c->argc == 1 && sections[section].by_default;
 }
 
 void
@@ -285,7 +322,7 @@ cmd_info(struct ctx *c)
 
     sum_metrics(&in);
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
-        if (!wanted(c, sections[i].name))
+        if (!wanted(c, i))
             continue;
         buf_printf(&text, "%s# %s\r\n", text.n ? "\r\n" : "", sections[i].title);
         sections[i].write(&in);

@@ -5,15 +5,27 @@
 /* The longest string Redis embeds into the object's header. Ours are all inline up to
  * ENTRY_INLINE_MAX; clients that ask want to know what they know. */
 #define EMBSTR_BYTES_MAX 44
+/* Integers below this are shared objects in Redis, with a number of references of their own. */
+#define SHARED_INTEGERS 10000
+#define SHARED_REFERENCES INT32_MAX
+
+/* Does Redis keep it as an integer? */
+static bool
+is_integer(const struct entry *e, int64_t *ret_v)
+{
+    struct slice value = entry_string(e);
+
+    return e->form == STRING_SET && value.n < RESP_INT_TEXT_MAX && parse_int(value, ret_v);
+}
 
 static const char *
-string_encoding(struct slice value)
+string_encoding(const struct entry *e)
 {
     int64_t v;
 
-    if (value.n < RESP_INT_TEXT_MAX && parse_int(value, &v))
+    if (is_integer(e, &v))
         return "int";
-    return value.n <= EMBSTR_BYTES_MAX ? "embstr" : "raw";
+    return e->form != STRING_CHANGED && entry_string(e).n <= EMBSTR_BYTES_MAX ? "embstr" : "raw";
 }
 
 /* The key in argument 2, null replied when there is none. */
@@ -35,13 +47,20 @@ cmd_object_encoding(struct ctx *c)
 
     if (e)
         resp_bulk(c->out,
-                  slice_of(e->type == ENTRY_STRING ? string_encoding(entry_string(e)) : "raw"));
+                  slice_of(e->type == ENTRY_STRING ? string_encoding(e) : "raw"));
 }
 
 void
 cmd_object_refcount(struct ctx *c)
 {
-    if (object_entry(c))
+    const struct entry *e = object_entry(c);
+    int64_t v = -1;
+
+    if (e == NULL)
+        return;
+    if (e->type == ENTRY_STRING && is_integer(e, &v) && v >= 0 && v < SHARED_INTEGERS)
+        resp_int(c->out, SHARED_REFERENCES);
+    else
         resp_int(c->out, 1);
 }
 

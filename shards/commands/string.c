@@ -145,10 +145,12 @@ cmd_append(struct ctx *c)
     len = entry_string(e).n;
     if (!string_length_ok(c, len, more.n) || !key_patch_ready(c, &k, e, len, more.n))
         return;
-    if (more.n)
+    if (more.n) {
         key_patch_string(c, &k, len, more);
-    else
-        shard_key_touched(k.sh, k.db, k.name); /* as in Redis, although nothing changes */
+    } else { /* as in Redis, although nothing changes */
+        shard_key_touched(k.sh, k.db, k.name);
+        e->form = STRING_CHANGED;
+    }
     resp_int(c->out, (int64_t)(len + more.n));
 }
 

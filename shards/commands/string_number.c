@@ -138,6 +138,6 @@ cmd_incrbyfloat(struct ctx *c)
         return;
     }
     sum.n = format_float(text, v);
-    key_set_string(c, &k, sum, KEEP_EXPIRE);
+    key_set_string(c, &k, sum, KEEP_EXPIRE)->form = STRING_FLOAT;
     resp_bulk(c->out, sum);
 }

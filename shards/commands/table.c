@@ -6,9 +6,11 @@
 #define M CMD_DENYOOM
 
 /* clang-format off */
+/* Each row takes the next number. */
+enum { ROWS_FIRST = __COUNTER__ + 1 };
 #define ROW(nm, fn_, ar, rt, fl, k1, k2, ks, acl_, gr, si, co, ar_, su)                              \
     {.name = nm, .fn = fn_, .arity = ar, .route = ROUTE_##rt, .flags = (fl), .key_first = k1,      \
-     .key_last = k2, .key_step = ks, .acl = acl_, .group = gr, .since = si, .complexity = co,      \
+     .index = __COUNTER__ - ROWS_FIRST, .key_last = k2, .key_step = ks, .acl = acl_, .group = gr, .since = si, .complexity = co,      \
      .args = ar_, .summary = su},
 /* clang-format on */
 
@@ -19,6 +21,8 @@ static const struct command object_table[] = {OBJECT_TABLE(ROW){.name = NULL}};
 static const struct command cluster_table[] = {CLUSTER_TABLE(ROW){.name = NULL}};
 
 static struct command table[] = {COMMAND_TABLE(ROW)};
+
+enum { ROWS = __COUNTER__ - ROWS_FIRST };
 
 /* Containers and their subcommands. */
 static const struct {
@@ -43,4 +47,10 @@ command_table(uint32_t *ret_n)
 {
     *ret_n = ARRAY_SIZE(table);
     return table;
+}
+
+uint32_t
+command_rows(void)
+{
+    return ROWS;
 }

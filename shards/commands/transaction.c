@@ -152,17 +152,25 @@ cmd_multi(struct ctx *c)
     resp_ok(c->out);
 }
 
+static void
+exec_abort(struct ctx *c, const char *why)
+{
+    resp_errorf(c->out, "EXECABORT Transaction discarded because of%s", why);
+    session_discard_multi(c->session);
+    session_unwatch(c->session);
+}
+
 void
 cmd_exec(struct ctx *c)
 {
     struct session *s = c->session;
 
-    if (!s->in_multi) {
+    if (c->argc != 1) {
+        exec_abort(c, ": wrong number of arguments for 'exec' command");
+    } else if (!s->in_multi) {
         ctx_error(c, "ERR EXEC without MULTI");
     } else if (s->multi_failed) {
-        ctx_error(c, "EXECABORT Transaction discarded because of previous errors.");
-        session_discard_multi(s);
-        session_unwatch(s);
+        exec_abort(c, " previous errors.");
     } else {
         txn_exec(s);
     }

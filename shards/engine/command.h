@@ -90,6 +90,7 @@ enum command_flag {
     CMD_NO_AUTH = 1 << 5,   /* allowed before AUTH */
     CMD_NO_MULTI = 1 << 6,  /* refused inside MULTI */
     CMD_BLIND = 1 << 7,     /* may run without knowing the old value (the handler's blind() says) */
+    CMD_COUNTS_ARGS = 1 << 8, /* sees to a wrong number of arguments itself */
     CMD_BLOCKING = 1 << 11, /* answers later: the handler pauses the session itself */
     CMD_COUNT_KEYS = 1 << 12, /* needs exact key counts (DBSIZE) */
     CMD_ALONE = 1 << 13,    /* runs when every earlier reply is there, never inside a round */
@@ -116,6 +117,7 @@ struct command {
     command_fn fn;
     int arity;        /* negative: at least */
     uint32_t flags;
+    uint16_t index;   /* of all rows, subcommands included: below command_rows() */
     uint8_t route;
     int8_t key_first, key_last, key_step;
     const char *acl;     /* "@string @write @fast" */
@@ -130,6 +132,8 @@ struct command {
 
 /* Every command, in table order; *ret_n = how many. */
 const struct command *command_table(uint32_t *ret_n);
+/* How many rows there are, subcommands included. */
+uint32_t command_rows(void);
 /* By name, any case. NULL = unknown. Hot path: one hash probe. */
 const struct command *command_find(struct slice name);
 /* The same, tried first on `prev`: pipelines repeat themselves. */

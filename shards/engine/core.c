@@ -105,6 +105,7 @@ core_reset_stats(struct core *c)
     c->conns.bytes_in = c->conns.bytes_out = c->conns.nobufs = 0;
     c->points_read = 0;
     memset(&sh->journal.stats, 0, sizeof(sh->journal.stats));
+    stats_reset(&c->stats);
 }
 
 /* While a journal write is in flight, what clients send meanwhile goes into the next batch and its
@@ -346,6 +347,7 @@ core_init(struct core *c, struct node *node, unsigned id)
         .same_ts_max = SERIES_SAME_TS_MAX,
     };
     scratch_init(&c->scratch);
+    stats_init(&c->stats);
     list_init(&c->round_pool);
     list_init(&c->journal_waiters);
     list_init(&c->config_changes);
@@ -374,6 +376,7 @@ core_fini(struct core *c)
     listener_free_all(c);
     round_pool_fini(c);
     scratch_fini(&c->scratch);
+    stats_fini(&c->stats);
     shard_fini(&c->shard);
     expire_sweep_destroy(&c->sweep);
     free(c->fault_state);

@@ -12,6 +12,7 @@
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/limits.h"
 #include "shards/engine/shard.h"
+#include "shards/engine/stats.h"
 
 /* How long a stopping core waits for requests under way before it gives them up. */
 #define CORE_DRAIN_NS (10 * 1000000000ULL)
@@ -40,6 +41,7 @@ struct core {
     uint32_t ncores;
     struct conn_set conns;
     struct metrics metrics;
+    struct stats stats;         /* of commands */
     struct config config;       /* this core's copy; CONFIG SET sends new ones round */
     /* core 0: CONFIG SETs of all cores that wait for the one under way (commands/config.c) */
     struct list config_changes;

@@ -167,9 +167,30 @@ attempts_max(const struct ctx *c)
     return EXEC_ATTEMPTS_MAX + c->argc / NEED_KEYS_MAX;
 }
 
+void
+exec_call_timed(struct ctx *c)
+{
+    uint64_t began = clock_now_ns();
+
+    c->cmd->fn(c);
+    if (c->need.kind == NEED_NOTHING)
+        stats_timed(&c->core->stats, c->cmd->index, clock_now_ns() - began);
+}
+
+/* What it needs was fetched time and again, and is not there when it runs. */
+static enum exec_result
+give_up(struct ctx *c, size_t before)
+{
+    resp_errorf(c->out, "ERR what '%s' needs from disk cannot be read, or does not stay in the "
+                        "block cache (store-block-cache-bytes): ask for less at once", c->cmd->name);
+    stats_refused(&c->core->stats, c->cmd, buf_from(c->out, before));
+    return EXEC_DONE;
+}
+
 enum exec_result
 exec_run(struct ctx *c)
 {
+    struct stats *stats = &c->core->stats;
     size_t before = c->out->n;
     enum exec_result r;
     bool refused;
@@ -178,23 +199,19 @@ exec_run(struct ctx *c)
         return EXEC_WAIT_LEASE;
     r = exec_gate(c, &refused);
     if (unlikely(r != EXEC_DONE || refused)) {
-        if (r != EXEC_NEED || c->attempts < attempts_max(c))
-            return r;
-        resp_errorf(c->out, "ERR what '%s' needs from disk cannot be read, or does not stay in the "
-                            "block cache (store-block-cache-bytes): ask for less at once", c->cmd->name);
+        if (refused)
+            stats_refused(stats, c->cmd, buf_from(c->out, before));
+        return r != EXEC_NEED || c->attempts < attempts_max(c) ? r : give_up(c, before);
+    }
+    exec_call(c);
+    if (likely(c->need.kind == NEED_NOTHING)) {
+        stats_end(stats, c->cmd->index, c->out, before);
         return EXEC_DONE;
     }
-    c->cmd->fn(c);
-    if (likely(c->need.kind == NEED_NOTHING))
-        return EXEC_DONE;
     buf_cut(c->out, before);
     if (c->need.kind == NEED_SHARD || c->need.kind == NEED_SLICES)
         return EXEC_SHARDS;
-    if (c->attempts < attempts_max(c))
-        return EXEC_NEED;
-    resp_errorf(c->out, "ERR what '%s' needs from disk cannot be read, or does not stay in the "
-                        "block cache (store-block-cache-bytes): ask for less at once", c->cmd->name);
-    return EXEC_DONE;
+    return c->attempts < attempts_max(c) ? EXEC_NEED : give_up(c, before);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */

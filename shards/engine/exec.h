@@ -7,6 +7,7 @@
 #define SHARDS_ENGINE_EXEC_H
 
 #include "shards/engine/command.h"
+#include "shards/engine/core.h"
 #include "shards/engine/shard.h"
 
 #define ERR_DISK_FULL                                                                              \
@@ -77,6 +78,24 @@ ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct sli
     c->slices = NULL;
     c->reads_through = false;
     c->need.kind = NEED_NOTHING;
+}
+
+/* In a call that is timed: reads the clock around it. */
+void exec_call_timed(struct ctx *c);
+
+/* Calls the handler, and counts that. Where ctx->need is set afterwards, the call was in vain and is
+ * not counted. */
+static inline void
+exec_call(struct ctx *c)
+{
+    struct stats *stats = &c->core->stats;
+
+    if (unlikely(stats_begin(stats, c->cmd->index)))
+        exec_call_timed(c);
+    else
+        c->cmd->fn(c);
+    if (unlikely(c->need.kind != NEED_NOTHING))
+        stats_take_back(stats, c->cmd->index);
 }
 
 #endif

@@ -69,6 +69,7 @@ set_string(struct ctx *c, struct key *k, struct slice value, int64_t expire_ms, 
         memmove(entry_inline(e), value.p, value.n);
     else
         e = string_make(k, e, value, expire_ms, blob);
+    e->form = STRING_SET;
     key_used(k, e);
     key_changed(c, k, e);
     return e;
@@ -84,8 +85,11 @@ struct entry *
 key_share_string(struct ctx *c, struct key *k, const struct entry *from, int64_t expire_ms)
 {
     struct blob *b = entry_blob(from);
+    enum string_form form = from->form;
+    struct entry *e = set_string(c, k, entry_string(from), expire_ms, b ? blob_get(b) : NULL);
 
-    return set_string(c, k, entry_string(from), expire_ms, b ? blob_get(b) : NULL);
+    e->form = form;
+    return e;
 }
 
 /* Some 0.1 ms of copying. */
@@ -124,6 +128,7 @@ key_patch_string(struct ctx *c, struct key *k, uint64_t offset, struct slice byt
     else if (e->flags & ENTRY_TOMBSTONE)
         e = head_revive(k->head, k->hash, e, ENTRY_STRING, 0, 0);
     e = head_string_patch(k->head, k->hash, e, offset, bytes);
+    e->form = STRING_CHANGED;
     key_used(k, e);
     key_changed(c, k, e);
     return e;

@@ -121,7 +121,7 @@ session_admit(struct session *s, struct request *rq)
 
     if (unlikely(cmd == NULL || cmd->flags & CMD_HIDDEN)) {
         if (!s->authenticated)
-            session_refuse(s, "NOAUTH Authentication required.");
+            session_refuse(s, NULL, "NOAUTH Authentication required.");
         else
             session_refuse_unknown(s, rq);
         return NULL;
@@ -133,13 +133,12 @@ session_admit(struct session *s, struct request *rq)
             return NULL;
         }
     }
-    if (unlikely(!command_arity_ok(cmd, rq->argc))) {
-        session_refuse(s, "ERR wrong number of arguments for '%s' command",
-                       cmd->name);
+    if (unlikely(!command_arity_ok(cmd, rq->argc) && !(cmd->flags & CMD_COUNTS_ARGS))) {
+        session_refuse(s, cmd, "ERR wrong number of arguments for '%s' command", cmd->name);
         return NULL;
     }
     if (unlikely(!s->authenticated) && !(cmd->flags & CMD_NO_AUTH)) {
-        session_refuse(s, "NOAUTH Authentication required.");
+        session_refuse(s, cmd, "NOAUTH Authentication required.");
         return NULL;
     }
     return cmd;
@@ -152,7 +151,7 @@ key_lengths_ok(struct session *s, const struct command *cmd, const struct reques
         return true;
     for (uint32_t i = (uint32_t)cmd->key_first; i < rq->argc; i += (uint32_t)cmd->key_step) {
         if (unlikely(rq->argv[i].n > ENTRY_KEY_BYTES_MAX)) {
-            session_refuse(s, ERR_KEY_TOO_LONG);
+            session_refuse(s, cmd, ERR_KEY_TOO_LONG);
             return false;
         }
         if (cmd->key_last >= 0 && i >= (uint32_t)cmd->key_last)
@@ -174,7 +173,7 @@ session_request(struct session *s, struct request *rq)
         return true;
     }
     if (unlikely(s->in_multi) && (cmd->flags & CMD_WATCHES)) {
-        session_refuse_watch(s);
+        session_refuse_watch(s, cmd);
         return true;
     }
     if (cmd->key_first != 1)

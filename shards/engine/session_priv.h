@@ -32,11 +32,12 @@ void session_end_run(struct session *s);
 /* session_queue.c: queues the request for EXEC, or refuses that. */
 void session_queue(struct session *s, const struct command *cmd, const struct request *rq);
 /* Answers with an error, which makes the transaction fail that is being queued. */
-void session_refuse(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_refuse(struct session *s, const struct command *cmd, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void session_refuse_unknown(struct session *s, const struct request *rq);
 void session_refuse_subcommand(struct session *s, const struct request *rq);
 /* WATCH inside MULTI: unlike other errors it does not make the transaction fail. */
-void session_refuse_watch(struct session *s);
+void session_refuse_watch(struct session *s, const struct command *cmd);
 
 /* A reply was appended to session_out. */
 static inline void

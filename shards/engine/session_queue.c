@@ -10,7 +10,7 @@
 /* --- refusals ------------------------------------------------------------------------------------- */
 
 void
-session_refuse(struct session *s, const char *fmt, ...)
+session_refuse(struct session *s, const struct command *cmd, const char *fmt, ...)
 {
     struct buf *out = session_out(s);
     size_t before = out->n;
@@ -21,6 +21,7 @@ session_refuse(struct session *s, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     resp_error(out, text);
+    stats_refused(&s->core->stats, cmd, buf_from(out, before));
     session_replied(s, before);
     s->multi_failed = s->in_multi || s->multi_failed;
     metrics_inc(&s->core->metrics, commands_failed);
@@ -33,7 +34,7 @@ session_refuse_unknown(struct session *s, const struct request *rq)
 
     for (uint32_t i = 1; i < rq->argc && text.n < 128; i++)
         buf_printf(&text, "'%.*s' ", (int)MIN(rq->argv[i].n, 128 - text.n), rq->argv[i].p);
-    session_refuse(s, "ERR unknown command '%.*s', with args beginning with: %.*s",
+    session_refuse(s, NULL, "ERR unknown command '%.*s', with args beginning with: %.*s",
                    (int)MIN(rq->argv[0].n, 128), rq->argv[0].p, (int)text.n,
                    text.p ? text.p : "");
     buf_fini(&text);
@@ -49,7 +50,7 @@ session_refuse_subcommand(struct session *s, const struct request *rq)
         upper[i] = (char)(rq->cmd->name[i] >= 'a' && rq->cmd->name[i] <= 'z'
                               ? rq->cmd->name[i] - 'a' + 'A'
                               : rq->cmd->name[i]);
-    session_refuse(s, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+    session_refuse(s, NULL, "ERR unknown subcommand '%.*s'. Try %s HELP.",
                    (int)MIN(rq->argv[1].n, 128), rq->argv[1].p, upper);
 }
 
@@ -106,14 +107,14 @@ session_queue(struct session *s, const struct command *cmd, const struct request
     size_t before = out->n;
 
     if (cmd->flags & CMD_NO_MULTI) {
-        session_refuse(s, "ERR Command not allowed inside a transaction");
+        session_refuse(s, cmd, "ERR Command not allowed inside a transaction");
         return;
     }
     q = queued_command_create(cmd, rq->argv, rq->argc);
     if (s->queue_n >= SESSION_MULTI_COMMANDS_MAX ||
         s->queue_bytes + q->bytes > s->core->config.client_query_buffer_limit) {
         free(q);
-        session_refuse(s, "ERR transaction is longer than %u commands or "
+        session_refuse(s, cmd, "ERR transaction is longer than %u commands or "
                           "client-query-buffer-limit", SESSION_MULTI_COMMANDS_MAX);
         return;
     }
@@ -127,11 +128,12 @@ session_queue(struct session *s, const struct command *cmd, const struct request
 
 /* Unlike other errors it does not make the transaction fail. */
 void
-session_refuse_watch(struct session *s)
+session_refuse_watch(struct session *s, const struct command *cmd)
 {
     struct buf *out = session_out(s);
     size_t before = out->n;
 
     resp_error(out, "ERR WATCH inside MULTI is not allowed");
+    stats_refused(&s->core->stats, cmd, buf_from(out, before));
     session_replied(s, before);
 }

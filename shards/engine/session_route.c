@@ -68,9 +68,11 @@ run_session_command(struct session *s, const struct command *cmd, struct slice *
 
     session_ctx(s, &c, cmd, argv, argc);
     before = c.out->n;
-    cmd->fn(&c);
-    if (s->round == round) /* else the command went on as another one, for another core */
-        session_replied(s, before);
+    exec_call(&c);
+    if (s->round != round) /* the command went on as another one, for another core */
+        return;
+    stats_end(&s->core->stats, cmd->index, c.out, before);
+    session_replied(s, before);
 }
 
 /* Puts the request aside until its waiter calls; the client waits with it. */

@@ -209,10 +209,11 @@ txn_run_command(struct txn *t, struct queued_command *q)
     struct ctx c = txn_ctx(t, q);
     size_t before = t->reply.n;
 
-    q->cmd->fn(&c);
+    exec_call(&c);
     t->db = t->exec ? t->session->db : t->db;
     if (likely(c.need.kind == NEED_NOTHING)) {
         metrics_inc(&t->core->metrics, commands_processed);
+        stats_end(&t->core->stats, q->cmd->index, &t->reply, before);
         return true;
     }
     buf_cut(&t->reply, before);
@@ -285,8 +286,10 @@ txn_run_from(struct txn *t, struct queued_command *q)
 static enum txn_step
 txn_run_commands(struct txn *t)
 {
-    if (txn_refused(t))
+    if (txn_refused(t)) {
+        stats_refused(&t->core->stats, t->exec ? NULL : t->commands->cmd, buf_from(&t->reply, 0));
         return TXN_GOES_ON;
+    }
     if (txn_watch_broken(t)) {
         resp_null_array(&t->reply, t->session->proto);
         metrics_inc(&t->core->metrics, txn_aborted);

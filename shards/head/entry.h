@@ -19,6 +19,14 @@ enum entry_type {
     ENTRY_TYPES,
 };
 
+/* What a command made of a string, for OBJECT ENCODING: Redis tells by it how the string came to be.
+ * Kept in memory only. */
+enum string_form {
+    STRING_SET,     /* it was set: its value says all */
+    STRING_FLOAT,   /* by INCRBYFLOAT: no integer, even where it reads as one */
+    STRING_CHANGED, /* in place */
+};
+
 enum entry_flag {
     ENTRY_HAS_EXPIRE = 1 << 0,
     ENTRY_TOMBSTONE = 1 << 1,   /* deleted; kept until the store has forgotten the row */
@@ -45,7 +53,7 @@ struct entry {
     uint32_t len;       /* bytes of the inline value region */
     uint32_t access_s;  /* last access, seconds of the shard's clock */
     uint16_t key_len;
-    uint8_t type;
+    uint8_t type : 4, form : 4; /* enum entry_type, enum string_form */
     uint8_t flags;
     uint32_t hash_hi; /* upper half of the key's hash: resize without touching the key */
     char data[];
