@@ -102,7 +102,7 @@ int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key 
  * or a negative errno, which ends it. */
 typedef int (*key_block_fn)(void *arg, uint8_t type, const struct samples *points,
                             struct slice block);
-/* Every point of a series in encoded blocks of `block_points_max`. Stored blocks must be in the
+/* Every point of a series in encoded blocks of at most `block_points_max`. Stored ones must be in the
  * block cache. 0, -EIO, -EBADMSG, or what fn returned. */
 int key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void *arg);
 

@@ -1,8 +1,9 @@
 /* A value under another name, for COPY and RENAME.
  *
- * A series goes block by block, wherever its points are: they are gathered into runs of a block's
- * size, which are encoded, quickly, once, for the journal of the destination; its memory gets them as
- * they are. That is some 20 ns a point, all within one call: it takes as long as the series is. */
+ * A series goes block by block, wherever its points are. A stored block that is long enough, and that no
+ * late point or deletion meets, goes into the journal of the destination as it is; all other points are
+ * gathered into runs of a block's size, which are encoded, quickly, once. The destination's memory gets the
+ * points themselves. That is some 20 ns a point, all within one call: it takes as long as the series is. */
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
 #include "shards/series/series_store.h"
@@ -22,6 +23,8 @@ store_of(const struct key *k)
 /* --- blocks of a series ---------------------------------------------------------------------- */
 
 struct gathering {
+    struct slice whole; /* the stored block whose points come next; or none */
+    uint32_t whole_n;
     struct samples points; /* room for `cap` */
     struct buf block;
     key_block_fn fn;
@@ -44,12 +47,40 @@ hand_over(struct gathering *g)
     return rc;
 }
 
+/* A shorter stored block goes together with its neighbours. */
+#define WHOLE_BLOCK_DIVISOR 8
+
+static int
+offer_whole(void *arg, const struct block_info *info)
+{
+    struct gathering *g = arg;
+
+    if (info->count >= g->cap / WHOLE_BLOCK_DIVISOR && info->count <= g->cap) {
+        g->whole = (struct slice){info->encoded, info->bytes};
+        g->whole_n = info->count;
+    }
+    return SERIES_BLOCK_READ;
+}
+
+static int
+pass_whole(struct gathering *g, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    struct samples points = {(struct sample *)p, (uint8_t *)quality, n};
+    int rc = hand_over(g);
+
+    return rc < 0 ? rc : g->fn(g->arg, g->type, &points, g->whole);
+}
+
 static int
 gather(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 {
     struct gathering *g = arg;
-    int rc = 0;
+    bool whole = g->whole.n > 0 && n == g->whole_n;
+    int rc = whole ? pass_whole(g, p, quality, n) : 0;
 
+    g->whole.n = 0;
+    if (whole)
+        return rc;
     for (uint32_t i = 0, k; i < n && rc == 0; i += k) {
         uint32_t at = g->points.n;
 
@@ -70,14 +101,16 @@ int
 key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void *arg)
 {
     struct gathering g = {.fn = fn, .arg = arg, .cap = k->sh->series_limits.block_points_max};
+    struct series_query all = all_points;
     int rc = 0;
 
+    all.block = offer_whole;
     g.points = (struct samples){malloc(g.cap * sizeof(*g.points.p)), malloc(g.cap), 0};
     ASSERT(g.points.p && g.points.quality);
     for (uint32_t i = 0; i < sk->n && rc == 0; i++) {
         g.type = series_at(sk, i)->type;
         rc = series_read(store_of(k), true, k->db, key_slot(k->name), k->name, series_at(sk, i),
-                         &all_points, gather, &g);
+                         &all, gather, &g);
         if (rc == 0)
             rc = hand_over(&g);
     }

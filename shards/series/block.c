@@ -210,6 +210,7 @@ block_read_info(struct slice block, struct block_info *ret_info)
 
     if (!read_header(&c, &info))
         return false;
+    info.encoded = block.p;
     info.bytes = (uint32_t)block.n;
     *ret_info = info;
     return true;

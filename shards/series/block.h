@@ -32,7 +32,8 @@ struct samples {
 struct block_info {
     uint32_t count;
     int64_t first_ts, last_ts;
-    uint32_t bytes;     /* of the encoded block */
+    const char *encoded; /* the block itself, while what was read stays */
+    uint32_t bytes;      /* of it */
     uint32_t nan_count; /* NaN values; they take no part in min, max and the sums */
     double min, max, sum, sum_squares, first, last;
 };

@@ -387,6 +387,48 @@ def test_series_are_keys_like_others(t):
         s.stop()
 
 
+def test_a_copied_series_survives_a_crash_wherever_its_points_were(t):
+    """In stored blocks that are copied as they are, in some that late points or deletions meet, in short
+    ones, in memory; also while others are checkpointed."""
+    points_n = 5000
+    s = t.server(cores=2, ts_duplicate_policy="KEEP")
+    c = s.client()
+    key = keys_on(0, 2, 1, "s")[0]
+    for type_, quality in (("00", 0), ("07", 5)):
+        eq(set(c.pipe_many([("TSDB_SET", key, 250 * i, i * 7 % 100 / 4, type_, quality)
+                            for i in range(points_n)])), {"OK"})
+    eq(c("SAVE"), "OK")
+    eq(c("TSDB_SET", key, 1000001, 1.5), "OK")
+    eq(c("TS.DEL", key, 500000, 500999), 4)
+    want = None
+    for round_ in range(3):
+        if round_ == 1:
+            eq(c("SAVE"), "OK")  # late points and deletions are in the blocks
+        if round_ == 2:
+            eq(set(c.pipe_many([("TSDB_SET", key, 6000000 + i, i, "07") for i in range(1500)])), {"OK"})
+        want = points(c("TSDB_GET", key, "-", "+"))
+        assert len(want) >= 2 * points_n - 4 + 1
+        names = ["{%s}copy%d" % (key, round_), keys_on(1, 2, 1, "other%d" % round_)[0]]
+        for to in names:
+            eq(c("COPY", key, to), 1)
+            eq(c("RENAME", to, to + "x"), "OK")
+        if round_ == 2:
+            c("BGSAVE")
+            time.sleep(t.random.random() / 20)
+        s.kill9()
+        s.start()
+        c = s.client()
+        for to in names:
+            eq(c("EXISTS", to), 0)
+            eq(points(c("TSDB_GET", to + "x", "-", "+")), want, "%s, round %d" % (to, round_))
+        eq(points(c("TSDB_GET", key, "-", "+")), want)
+    eq(c("SAVE"), "OK")
+    s.restart()
+    c = s.client()
+    for to in names:
+        eq(points(c("TSDB_GET", to + "x", "-", "+")), want, to)
+
+
 def test_a_new_series_under_an_old_name_shows_nothing_of_the_old(t):
     # Deleted, overwritten by a string, expired or flushed; before, between and after checkpoints.
     s = t.server()
