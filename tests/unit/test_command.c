@@ -226,3 +226,28 @@ Test(command, facts_say_how_every_key_is_used)
             check_key_facts(s);
     }
 }
+
+static void
+take_index(const struct command *cmd, bool *taken)
+{
+    cr_assert_lt(cmd->index, command_rows(), "%s", cmd->name);
+    cr_assert_not(taken[cmd->index], "%s", cmd->name);
+    taken[cmd->index] = true;
+}
+
+/* What is counted of commands is counted by it. */
+Test(command, every_row_has_an_index_of_its_own_and_none_is_left_over)
+{
+    uint32_t n;
+    const struct command *table = command_table(&n);
+    bool taken[1024] = {0};
+
+    cr_assert_lt(command_rows(), ARRAY_SIZE(taken));
+    for (uint32_t i = 0; i < n; i++) {
+        take_index(&table[i], taken);
+        for (const struct command *s = table[i].sub; s && s->name; s++)
+            take_index(s, taken);
+    }
+    for (uint32_t i = 0; i < command_rows(); i++)
+        cr_assert(taken[i], "%u", i);
+}
