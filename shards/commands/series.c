@@ -65,9 +65,9 @@ cmd_tsdb_set(struct ctx *c)
     }
     policy = series_policy(c, e);
     if (unlikely(policy == DUPLICATE_BLOCK)) {
-        if (!series_point_exists(c, &k, e, type, ts, &ok) || c->probe)
+        if (!series_point_exists(c, &k, e, type, ts, &ok))
             return;
-        if (ok) {
+        if (ok && !c->probe) {
             series_reply_blocked(c, e, ts);
             return;
         }

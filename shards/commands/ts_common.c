@@ -273,6 +273,42 @@ ts_reply_point(struct ctx *c, const struct ts_point *p)
         resp_int(c->out, p->answer);
 }
 
+struct meeting {
+    double value;
+    uint8_t quality;
+    enum duplicate_policy policy;
+    enum series_result result;
+};
+
+static int
+meet(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    struct meeting *m = arg;
+    double old = p->value;
+    uint8_t old_quality = quality ? *quality : 0;
+
+    m->result = series_meet(&old, &old_quality, m->value, m->quality, m->policy);
+    return 1;
+}
+
+/* What a point that is not newer than all others changes, the store asked as well: among the late points
+ * only their readers find out, which is too late for rules. ts_rules_add_ready has fetched what it needs;
+ * what cannot be read is written, and the rules say that they could not read. */
+static bool
+late_changes_nothing(struct ctx *c, const struct key *k, const struct series *s, int64_t ts,
+                     struct meeting *m)
+{
+    struct series_query q = {.start = ts, .end = ts, .limit = 1, .reverse = true};
+    bool was = c->reads_through;
+
+    if (m->policy == DUPLICATE_KEEP || (m->policy == DUPLICATE_LAST && !isnan(m->value)))
+        return false;
+    c->reads_through = true;
+    ts_read(c, k, s, &q, meet, m);
+    c->reads_through = was;
+    return m->result == SERIES_UNCHANGED;
+}
+
 enum series_result
 ts_write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, double value,
                     uint8_t quality, enum duplicate_policy policy)
@@ -282,7 +318,10 @@ ts_write_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t ts, d
     enum series_result r;
     uint8_t q;
     bool had = s && series_last(s, &last, &q);
+    struct meeting m = {.value = value, .quality = quality, .policy = policy, .result = SERIES_ADDED};
 
+    if (had && ts <= last.ts && late_changes_nothing(c, k, s, ts, &m))
+        return SERIES_UNCHANGED;
     r = key_add_point(c, k, e, TS_TYPE, ts, value, quality, policy);
     if (r == SERIES_ADDED || r == SERIES_REPLACED || r == SERIES_LATE)
         ts_rules_added(c, k, e, had, last.ts, ts);

@@ -213,8 +213,8 @@ find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *re
                              .block = neighbour_block};
     int rc = 0;
 
-    if (after ? ts == INT64_MAX : ts == INT64_MIN)
-        return 0;
+    if (x->s == NULL || (after ? ts == INT64_MAX : ts == INT64_MIN))
+        return 0; /* a destination of a rule may have nothing but its open bucket */
     if (after)
         q.start = MAX(q.start, ts + 1);
     else

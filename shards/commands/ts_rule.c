@@ -161,6 +161,21 @@ rule_bucket_ready(struct ctx *c, const struct key *k, const struct entry *e,
     return rule_bucket_value(c, k, e, r, b, &v) != -EAGAIN;
 }
 
+static int
+any_point(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+{
+    return 1;
+}
+
+/* What stands at a time says whether a late point changes anything. */
+static bool
+rule_meeting_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts)
+{
+    struct series_query q = {.start = ts, .end = ts, .limit = 1, .reverse = true};
+
+    return ts_read(c, k, ts_series(e), &q, any_point, NULL) != -EAGAIN;
+}
+
 bool
 ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts)
 {
@@ -169,6 +184,8 @@ ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, in
     bool had = rule_newest(e, &last);
 
     if (c->probe && !ts_rules_all_ready(c, k, e))
+        return false;
+    if (had && ts <= last && !rule_meeting_ready(c, k, e, ts))
         return false;
     for (uint32_t i = 0; i < m->rules_n; i++) {
         const struct series_rule *r = &m->rules[i];

@@ -136,7 +136,7 @@ add_to_chunk(struct arena *a, struct series_key *k, struct series_chunk *c,
     if (at > 0 && c->p[at - 1].ts == p.ts) {
         if (policy != DUPLICATE_KEEP) {
             old_quality = c->quality ? c->quality[at - 1] : 0;
-            r = point_meet(&c->p[at - 1].value, &old_quality, p.value, quality, policy);
+            r = series_meet(&c->p[at - 1].value, &old_quality, p.value, quality, policy);
             if (unlikely(old_quality && !c->quality)) {
                 c->quality = series_alloc(a, k, c->cap);
                 memset(c->quality, 0, c->n);

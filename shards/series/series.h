@@ -172,6 +172,11 @@ enum series_result {
     SERIES_NEED_STORED,
 };
 
+/* A new point meets one of the same timestamp. Changes *old and *old_quality as the policy (not
+ * KEEP) says. */
+enum series_result series_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
+                               enum duplicate_policy policy);
+
 struct series_key *series_key_create(struct arena *a);
 /* No checkpoint may be reading what it has borrowed of the key; one that is through with reading
  * may still be settling (series_flush_fini only). */

@@ -201,7 +201,7 @@ meet_nan(double *old, uint8_t *old_quality, double value, uint8_t quality,
 }
 
 enum series_result
-point_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
+series_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
            enum duplicate_policy policy)
 {
     ASSERT(policy != DUPLICATE_KEEP);
@@ -237,7 +237,7 @@ merge_one(struct samples *out, const struct late_point *l)
     uint32_t last = out->n - 1;
 
     if (out->n > 0 && out->p[last].ts == l->ts && l->policy != DUPLICATE_KEEP) {
-        point_meet(&out->p[last].value, &out->quality[last], l->value, l->quality, l->policy);
+        series_meet(&out->p[last].value, &out->quality[last], l->value, l->quality, l->policy);
         return;
     }
     out->p[out->n] = (struct sample){l->ts, l->value};

@@ -58,11 +58,6 @@ void crowd_added(struct series_aside *aside, int64_t ts, enum duplicate_policy p
 struct series_aside *series_aside_get(struct arena *a, struct series_key *k, struct series *s);
 void series_aside_free(struct arena *a, struct series_key *k, struct series *s);
 
-/* A new point meets one of the same timestamp. Changes *old and *old_quality as the policy (not
- * KEEP) says. */
-enum series_result point_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
-                              enum duplicate_policy policy);
-
 /* Late points. */
 void late_add(struct arena *a, struct series_key *k, struct late_list *l,
               const struct late_point *p);

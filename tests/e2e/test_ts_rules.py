@@ -283,6 +283,74 @@ def fields(reply):
             for i in range(0, len(reply), 2)}
 
 
+def test_latest_of_a_destination_that_has_no_points_yet(t):
+    """Asked for where its open bucket is not, with aggregators that look at what is beside the range."""
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client()
+        source, to = ("s", "d") if cores == 1 else (keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0])
+        for name in (source, to):
+            eq(c.ok("TS.CREATE", name, "LABELS", "of", name), "OK")
+        eq(c.ok("TS.CREATERULE", source, to, "AGGREGATION", "sum", 100), "OK")
+        eq(c.ok("TS.ADD", source, 1601, 26), 1601)
+        for start, end in (("-", 1000), (2000, "+"), (2000, 3000)):
+            for fn in ("avg", "min", "twa", "countall", "last", "p50"):
+                for empty in ((), ("EMPTY",)):
+                    options = (start, end, "LATEST", "AGGREGATION", fn, 50) + empty
+                    for command in ("TS.RANGE", "TS.REVRANGE"):
+                        eq(c.ok(command, to, *options), [], (command, options))
+                    for command in ("TS.NRANGE", "TS.NREVRANGE"):
+                        eq(c.ok(command, 1, to, *options), [], (command, options))
+                    for command in ("TS.MRANGE", "TS.MREVRANGE"):
+                        eq([r[2] for r in c.ok(command, *options, "FILTER", "of=" + to)], [[]])
+        eq(c.ok("TS.RANGE", to, "-", "+", "LATEST"), [[1600, "26"]])
+
+
+def test_late_points_that_change_nothing_leave_the_destination_alone(t):
+    """In memory and in stored blocks alike: what a policy drops is no write to the destination."""
+    for policy, dropped, kept in (("FIRST", 9, None), ("MIN", 9, 1), ("MAX", 1, 9)):
+        s = t.server()
+        c = s.client()
+        eq(c.ok("TS.CREATE", "s", "DUPLICATE_POLICY", policy), "OK")
+        eq(c.ok("TS.CREATE", "d"), "OK")
+        c.pipe([("TS.ADD", "s", i * 1000, 5) for i in range(3000)])
+        eq(c.ok("TS.CREATERULE", "s", "d", "AGGREGATION", "sum", 50), "OK")
+        mine = {0: 777, 50000: 778, 60000: 779}
+        for ts, value in mine.items():
+            eq(c.ok("TS.ADD", "d", ts, value), ts)
+        for stage in ("memory", "store"):
+            eq(c.ok("TS.ADD", "s", 0, dropped), 0)
+            eq(c.ok("TS.MADD", "s", 50000, dropped), [50000])
+            eq(c.ok("TSDB_SET", "s", 60000, dropped), "OK")
+            eq(c.ok("TS.RANGE", "d", "-", "+"), [[ts, str(v)] for ts, v in mine.items()],
+               (policy, stage))
+            eq(c.ok("TS.RANGE", "s", 0, 0), [[0, "5"]])
+            c.ok("SAVE")
+            s.restart()
+            c = s.client()
+        if kept is not None:
+            eq(c.ok("TS.ADD", "s", 0, kept), 0)
+            eq(c.ok("TS.RANGE", "d", 0, 0), [[0, str(kept)]])
+
+
+def test_a_late_point_that_blocks_nothing_is_taken_wherever_the_destination_is(t):
+    s = t.server(cores=2, block_points=64, block_points_max=64)
+    c = s.client()
+    source, to = keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]
+    eq(c.ok("TS.CREATE", source, "DUPLICATE_POLICY", "BLOCK"), "OK")
+    eq(c.ok("TS.CREATE", to), "OK")
+    eq(c.ok("TS.CREATERULE", source, to, "AGGREGATION", "sum", 1000), "OK")
+    c.pipe([("TS.ADD", source, i * 1000, i) for i in range(400)])
+    c.ok("SAVE")
+    s.restart()
+    c = s.client()
+    eq(c.ok("TSDB_SET", source, 555, 1), "OK")
+    eq(c.ok("TS.RANGE", to, 0, 0), [[0, "1"]])
+    eq(c.pipe([("MULTI",), ("TSDB_SET", source, 2555, 1), ("EXEC",)]), ["OK", "QUEUED", ["OK"]])
+    eq(c.ok("TS.RANGE", to, 2000, 2000), [[2000, "3"]])
+    assert isinstance(c("TSDB_SET", source, 555, 2), Error)
+
+
 def test_info_tells_of_rules_and_chunks(t):
     for cores in (1, 2):
         c = t.server(cores=cores).client(proto=2)
