@@ -34,7 +34,7 @@
         "Times a client was no longer read because its replies were over "                         \
         "client-output-buffer-soft.")                                                              \
     ROW(protocol_errors, "protocol_errors", COUNTER, "errors", STATS,                              \
-        "Connections closed for malformed requests.")                                              \
+        "Connections closed for malformed requests, or for requests of HTTP.")                     \
                                                                                                    \
     ROW(commands_processed, "total_commands_processed", COUNTER, "commands", STATS,                \
         "Commands answered.")                                                                      \

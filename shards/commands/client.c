@@ -348,10 +348,15 @@ cmd_client_unblock(struct ctx *c)
     struct unblock *u;
     int64_t id;
 
-    if (c->argc > 4 || (c->argc == 4 && !error && !slice_is(c->argv[3], "timeout"))) {
-        ctx_error(c, c->argc > 4 ? "ERR unknown subcommand or wrong number of arguments for "
-                                   "'UNBLOCK'. Try CLIENT HELP."
-                                 : "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    if (c->argc > 4) {
+        resp_errorf(c->out,
+                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. "
+                    "Try CLIENT HELP.",
+                    (int)c->argv[1].n, c->argv[1].p);
+        return;
+    }
+    if (c->argc == 4 && !error && !slice_is(c->argv[3], "timeout")) {
+        ctx_error(c, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
     if (!ctx_int(c, 2, &id))

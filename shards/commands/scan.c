@@ -48,7 +48,8 @@ struct cursor {
     enum scan_phase phase;
 };
 
-/* The number as strtoull reads it, but without spaces before it; the empty text is 0. */
+/* The number as strtoull reads it, but without spaces before it; the empty text is 0. A NUL ends
+ * the text, as in Redis. */
 static bool
 cursor_parse(struct slice text, struct cursor *ret_cur)
 {
@@ -63,7 +64,7 @@ cursor_parse(struct slice text, struct cursor *ret_cur)
     digits[text.n] = '\0';
     errno = 0;
     v = strtoull(digits, &end, 10);
-    if (end != digits + text.n || errno == ERANGE)
+    if (*end || errno == ERANGE)
         return false;
     ret_cur->position = v >> CURSOR_POSITION_SHIFT;
     ret_cur->core =

@@ -66,6 +66,8 @@ struct core {
     bool everysec_ack;          /* replies do not wait for the journal */
     enum journal_state journal_state_seen;
     struct expire_sweep *sweep; /* of the store, for keys whose time is over */
+    uint64_t http_logged_ns;    /* when requests of HTTP were last logged; 0 = never */
+    uint64_t http_unlogged;     /* connections closed for them since */
     struct limits limits;       /* DEBUG LIMIT makes them smaller */
     void *fault_state;          /* DEBUG FAULT */
     /* stopping */

@@ -164,8 +164,11 @@ key_lengths_ok(struct session *s, const struct command *cmd, const struct reques
 static bool
 session_request(struct session *s, struct request *rq)
 {
-    const struct command *cmd = session_admit(s, rq);
+    const struct command *cmd;
 
+    if (unlikely(rq->cmd == NULL) && session_is_http(rq))
+        return session_refuse_http(s);
+    cmd = session_admit(s, rq);
     if (unlikely(cmd == NULL) || !key_lengths_ok(s, cmd, rq))
         return true;
     if (unlikely(s->in_multi) && !(cmd->flags & CMD_MULTI_CONTROL)) {

@@ -36,6 +36,11 @@ void session_refuse(struct session *s, const struct command *cmd, const char *fm
     __attribute__((format(printf, 3, 4)));
 void session_refuse_unknown(struct session *s, const struct request *rq);
 void session_refuse_subcommand(struct session *s, const struct request *rq);
+/* A line of HTTP, `POST / HTTP/1.1` or `Host: ...`? A browser was made to talk to us. */
+bool session_is_http(const struct request *rq);
+/* Closes the connection of such a one: what was asked before is answered, nothing behind it is run.
+ * False: earlier replies are on their way, stop the run before it. */
+bool session_refuse_http(struct session *s);
 /* WATCH inside MULTI: unlike other errors it does not make the transaction fail. */
 void session_refuse_watch(struct session *s, const struct command *cmd);
 

@@ -1,6 +1,7 @@
 /* What becomes of a request that does not run now: it is refused, or queued by MULTI. */
 #include "shards/engine/session_priv.h"
 
+#include "core/log.h"
 #include "shards/engine/round.h"
 
 #include <stdarg.h>
@@ -52,6 +53,60 @@ session_refuse_subcommand(struct session *s, const struct request *rq)
                               : rq->cmd->name[i]);
     session_refuse(s, NULL, "ERR unknown subcommand '%.*s'. Try %s HELP.",
                    (int)MIN(rq->argv[1].n, 128), rq->argv[1].p, upper);
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------------
+ *
+ * A web page can make its visitor's browser send any text to a port that the visitor's machine can
+ * reach, with lines of HTTP before it. Each would be taken for an inline request and get an error,
+ * which stops nobody, and then what the page wrote would run. Every request of HTTP/1.1 has a line
+ * that begins with `Host:`, and one that carries text begins with `POST`. Neither is a command, so
+ * either ends the connection in any state of it: before AUTH, inside MULTI. As in Redis. */
+
+#define HTTP_LOG_NS (60 * 1000000000ULL)
+
+/* As in Redis, a NUL ends the word. */
+static bool
+is_word(struct slice name, const char *word)
+{
+    return slice_is((struct slice){name.p, strnlen(name.p, name.n)}, word);
+}
+
+bool
+session_is_http(const struct request *rq)
+{
+    return rq->cmd == NULL && (is_word(rq->argv[0], "post") || is_word(rq->argv[0], "host:"));
+}
+
+/* One line a minute: whoever can connect must not be able to fill the disk with the log. */
+static void
+log_http(struct session *s)
+{
+    struct core *core = s->core;
+    uint64_t now = core->reactor.clock.mono_ns;
+
+    if (core->http_logged_ns && now - core->http_logged_ns < HTTP_LOG_NS) {
+        core->http_unlogged++;
+        return;
+    }
+    log_warn("client %llu from %s sent a request of HTTP and was disconnected, nothing behind it "
+             "was run: perhaps a web page that tries to reach this server through a browser (%llu "
+             "more on this core since the last such line)",
+             (unsigned long long)s->id, s->peer, (unsigned long long)core->http_unlogged);
+    core->http_logged_ns = now;
+    core->http_unlogged = 0;
+}
+
+bool
+session_refuse_http(struct session *s)
+{
+    if (s->round)
+        return false;
+    log_http(s);
+    metrics_inc(&s->core->metrics, protocol_errors);
+    session_end_run(s);
+    conn_close_after_send(&s->conn);
+    return true;
 }
 
 /* --- MULTI ------------------------------------------------------------------------------------------ */

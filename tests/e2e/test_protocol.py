@@ -2,7 +2,7 @@
 import socket
 import time
 
-from pinstripe import eq, holds
+from pinstripe import eq, holds, until
 from resp import encode, info
 from test_differential import Redis
 
@@ -47,6 +47,19 @@ WHOLE = [
     b"*1\r\n$4\r\nPING\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n",
     b"GET\r\n",
     b"nosuch a b\r\n",
+]
+
+
+HACK = encode("SET", "hacked", "yes") + b"GET hacked\r\n"
+HTTP = [
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40\r\n\r\n" + HACK,
+    b"post\r\n" + HACK,
+    b"hOsT: x\r\n" + HACK,
+    b"\"Host:\" x\r\n" + HACK,
+    encode("POST") + HACK,
+    encode("POST", "a", "b") + HACK,
+    encode("HOST:", "a") + HACK,
+    encode(b"POST\0x") + HACK,
 ]
 
 
@@ -97,6 +110,48 @@ def test_odd_requests_are_taken_as_by_redis(t):
         for piece in (None, 1):
             eq(conversation(s.client(), data, piece), theirs, repr(data[:60]))
     redis.stop()
+
+
+def test_requests_of_http_end_the_connection_unanswered_as_in_redis(t):
+    # In any state of the connection: fresh, inside MULTI, before AUTH.
+    redis, s = Redis(t), t.server(cores=2)
+    start, asked = time.monotonic(), 0
+    for first, password in ((None, ""), ("MULTI", ""), (None, "secret")):
+        for server in (redis, s):
+            server.client().ok("CONFIG", "SET", "requirepass", password)
+        for data in HTTP:
+            for server in (redis, s):
+                with server.client() as c:
+                    if first:
+                        c.ok(first)
+                    eq(conversation(c, data), (b"", "closed"), repr(data))
+            asked += 1
+    c = s.client()
+    c.ok("AUTH", "secret")
+    eq(c("EXISTS", "hacked"), 0)
+    eq(c("COMMAND", "INFO", "post", "host:"), [None, None])
+    eq([name for name in c("COMMAND", "LIST") if name.lower() in (b"post", b"host:")], [])
+    eq(int(info(c)["protocol_errors"]), asked)
+    until(lambda: "sent a request of HTTP" in s.log(), what="a line in the log")
+    holds(s.log(), "from 127.0.0.1:")
+    minutes = 1 + (time.monotonic() - start) // 60
+    assert s.log().count("sent a request of HTTP") <= 2 * minutes, s.log()
+    redis.stop()
+
+
+def test_what_was_asked_before_a_request_of_http_is_answered(t):
+    # Also by another core, and what waits for the disk; GET / of HTTP is a GET like any other.
+    s = t.server(cores=2)
+    c = s.client()
+    n = 50
+    c.send_raw(b"".join(encode("SET", "k%d" % i, i) for i in range(n)) +
+               b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + HACK)
+    eq([c.read() for _ in range(n)], ["OK"] * n)
+    holds(str(c.read()), "wrong number of arguments for 'get' command")
+    assert c.is_closed()
+    c = s.client()
+    eq(c("EXISTS", "hacked"), 0)
+    eq(c("DBSIZE"), n)
 
 
 def test_requests_that_trickle_in_byte_by_byte(t):
