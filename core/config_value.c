@@ -15,6 +15,7 @@ struct number {
     uint64_t value;
     bool negative;
     bool huge;           /* more than 64 bits */
+    bool padded;         /* 01, -0: another way to write a number */
     struct slice suffix; /* what follows the digits */
 };
 
@@ -30,6 +31,7 @@ number_parse(struct slice text, struct number *ret)
             n.huge = true;
     if (i == start)
         return -EINVAL;
+    n.padded = text.p[start] == '0' && (i > start + 1 || n.negative);
     n.suffix = (struct slice){text.p + i, text.n - i};
     *ret = n;
     return 0;
@@ -79,6 +81,13 @@ number_scale(const struct config_row *row, struct number *n)
     return 0;
 }
 
+/* As in Redis: sizes have no sign, and what is no size is written in one way only. */
+static bool
+number_is_written_well(const struct config_row *row, const struct number *n)
+{
+    return row->type == CONFIG_BYTES ? !n->negative : !n->padded;
+}
+
 static int
 number_refuse(const struct config_row *row, struct buf *err)
 {
@@ -102,9 +111,9 @@ parse_number(struct config *c, const struct config_row *row, struct slice text, 
 {
     struct number n;
 
-    if (number_parse(text, &n) < 0 || number_scale(row, &n) < 0)
+    if (number_parse(text, &n) < 0 || !number_is_written_well(row, &n) || number_scale(row, &n) < 0)
         return number_refuse(row, err);
-    if (n.huge || (n.negative && n.value > 0) || n.value < row->min || n.value > row->max) {
+    if (n.huge || n.negative || n.value < row->min || n.value > row->max) {
         buf_printf(err, RANGE_TEXT, row->min, row->max);
         return -EINVAL;
     }

@@ -61,6 +61,10 @@ Test(config_args, bad_flags_are_named_and_nothing_is_touched)
     } cases[] = {
         {ARGS("--prot", "1"), "command line: unknown setting 'prot', did you mean 'port'?"},
         {ARGS("--port", "0"), "--port: argument must be between 1 and 65535 inclusive"},
+        {ARGS("--port", "07000"),
+         "--port: argument couldn't be parsed into an integer between 1 and 65535"},
+        {ARGS("--maxmemory", "-1"), "--maxmemory: argument must be a memory value (a number, then "
+                                    "b, k, kb, m, mb, g, gb or nothing)"},
         {ARGS("--port"), "--port needs a value"},
         {ARGS("--port", "--hz", "3"), "--port needs a value"},
         {ARGS("--port="),

@@ -46,6 +46,11 @@ Test(config_file, file_errors_name_file_and_line_and_nothing_is_touched)
          "x.yaml:3: port: argument must be between 1 and 65535 inclusive"},
         {"maxmemory: 3tb", "x.yaml:1: maxmemory: argument must be a memory value (a number, then "
                            "b, k, kb, m, mb, g, gb or nothing)"},
+        {"maxmemory: -1kb", "x.yaml:1: maxmemory: argument must be a memory value (a number, then "
+                            "b, k, kb, m, mb, g, gb or nothing)"},
+        {"hz: 20\ntimeout: 01",
+         "x.yaml:2: timeout: argument couldn't be parsed into an integer number of s (a time such "
+         "as 30, 500ms, 30s, 5m, 2h or 1d)"},
         {"hz: 20\nport: 1\nHz: 30", "x.yaml:3: hz is set in line 1 already"},
         {"appendonly: no", "x.yaml:1: appendonly: argument can only be 'yes' here"},
         {"{hz: 20}", "x.yaml:1: expected lines of the form name: value"},
