@@ -64,6 +64,14 @@ series_arg_refused(struct ctx *c, const char *what, uint32_t i, const char *allo
 }
 
 bool
+series_arg_once(struct ctx *c, const char *option, bool given)
+{
+    if (given)
+        resp_errorf(c->out, "ERR %s: %s is given twice", upper_name(c).text, option);
+    return !given;
+}
+
+bool
 series_arg_timestamp(struct ctx *c, uint32_t i, int64_t *ret_ts)
 {
     if (c->argv[i].n == 1 && c->argv[i].p[0] == '*') {

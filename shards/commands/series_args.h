@@ -21,6 +21,8 @@ int64_t series_now(const struct ctx *c);
 
 /* Replies "<what> '<argument i>' is not <allowed>"; always false. */
 bool series_arg_refused(struct ctx *c, const char *what, uint32_t i, const char *allowed);
+/* False, with "<option> is given twice" replied, where it was `given` already. */
+bool series_arg_once(struct ctx *c, const char *option, bool given);
 bool series_arg_timestamp(struct ctx *c, uint32_t i, int64_t *ret_ts); /* also *, the present time */
 bool series_arg_value(struct ctx *c, uint32_t i, double *ret_v);       /* finite */
 bool series_arg_type(struct ctx *c, uint32_t i, uint8_t *ret_type);    /* two hex digits */

@@ -30,6 +30,8 @@ arg_limit(struct ctx *c, uint32_t i, struct get_options *o)
     if (!parse_int(c->argv[i], &v) || v < 1)
         return series_arg_refused(c, "option", i,
                                   "a limit of at least 1, TYPE type, REV or AGG functions bucket");
+    if (!series_arg_once(c, "limit", o->q.limit != UINT64_MAX))
+        return false;
     o->q.limit = (uint64_t)v;
     return true;
 }
@@ -43,13 +45,16 @@ get_options(struct ctx *c, uint32_t at, struct get_options *o)
         return false;
     for (uint32_t i = at + 2; i < c->argc; i++) {
         if (slice_is(c->argv[i], "rev")) {
+            if (!series_arg_once(c, "REV", o->q.reverse))
+                return false;
             o->q.reverse = true;
         } else if (slice_is(c->argv[i], "type") && i + 1 < c->argc) {
-            if (!series_arg_type(c, ++i, &o->type))
+            if (!series_arg_once(c, "TYPE", o->has_type) || !series_arg_type(c, ++i, &o->type))
                 return false;
             o->has_type = true;
         } else if (slice_is(c->argv[i], "agg") && i + 2 < c->argc) {
-            if (!series_arg_functions(c, i + 1, &o->columns) ||
+            if (!series_arg_once(c, "AGG", o->columns.n > 0) ||
+                !series_arg_functions(c, i + 1, &o->columns) ||
                 !series_arg_duration(c, i + 2, "bucket", 1, &o->bucket))
                 return false;
             i += 2;

@@ -20,8 +20,19 @@ arg_limit(struct ctx *c, uint32_t i, const char *allowed, struct rows_options *o
 
     if (!parse_int(c->argv[i], &v) || v < 1)
         return series_arg_refused(c, "option", i, allowed);
+    if (!series_arg_once(c, "limit", o->r.count != UINT64_MAX))
+        return false;
     o->r.count = (uint64_t)v;
     return true;
+}
+
+static bool
+arg_rev(struct ctx *c, struct rows_options *o)
+{
+    bool once = series_arg_once(c, "REV", o->r.reverse);
+
+    o->r.reverse = true;
+    return once;
 }
 
 static bool
@@ -74,11 +85,11 @@ rows_options(struct ctx *c, struct rows_options *o)
         return false;
     default_fields(&c->core->config.series_fields, o);
     for (i = 4; i < c->argc; i++) {
-        if (slice_is(c->argv[i], "rev"))
-            o->r.reverse = true;
-        else if (slice_is(c->argv[i], "fields") && i + 1 < c->argc)
+        if (slice_is(c->argv[i], "fields") && i + 1 < c->argc)
             return arg_fields(c, i + 1, o);
-        else if (!arg_limit(c, i, "a limit of at least 1, REV or FIELDS field ...", o))
+        if (!(slice_is(c->argv[i], "rev")
+                  ? arg_rev(c, o)
+                  : arg_limit(c, i, "a limit of at least 1, REV or FIELDS field ...", o)))
             return false;
     }
     return true;
@@ -218,12 +229,13 @@ candle_options(struct ctx *c, struct rows_options *o)
         bool more = i + 1 < c->argc;
 
         if (slice_is(c->argv[i], "rev")) {
-            o->r.reverse = true;
+            if (!arg_rev(c, o))
+                return false;
         } else if (more && slice_is(c->argv[i], "price")) {
-            if (!arg_field(c, ++i, &o->price))
+            if (!series_arg_once(c, "PRICE", o->price != NULL) || !arg_field(c, ++i, &o->price))
                 return false;
         } else if (more && slice_is(c->argv[i], "volume")) {
-            if (!arg_field(c, ++i, &o->volume))
+            if (!series_arg_once(c, "VOLUME", o->volume != NULL) || !arg_field(c, ++i, &o->volume))
                 return false;
         } else if (!arg_limit(c, i, "a limit of at least 1, REV, PRICE field or VOLUME field", o)) {
             return false;

@@ -226,6 +226,13 @@ def test_what_is_wrong_with_rows_is_named(t):
     eq(c("TSDB_ROW", "k", 1, "open", 1), "OK")
     for args in (("0",), ("x",), ("FIELDS",), ("FIELDS", "zz")):
         refused(c, "TSDB_ROWS:", "TSDB_ROWS", "k", "-", "+", *args)
+    for args, what in ((("REV", "rev"), "REV"), ((1, "REV", 1), "limit")):
+        refused(c, "TSDB_ROWS: %s is given twice" % what, "TSDB_ROWS", "k", "-", "+", *args)
+    for args, what in ((("REV", "rev"), "REV"), ((1, 2), "limit"),
+                       (("PRICE", "open", "PRICE", "open"), "PRICE"),
+                       (("VOLUME", "open", "REV", "VOLUME", "close"), "VOLUME")):
+        refused(c, "TSDB_CANDLE: %s is given twice" % what,
+                "TSDB_CANDLE", "k", "-", "+", 10, *args)
 
 
 # --- candles ------------------------------------------------------------------------------------------
