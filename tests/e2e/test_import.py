@@ -434,7 +434,9 @@ def test_wrong_usage_and_wrong_files_are_named(t):
                        (("--columns", "time,-", path), "no value column"),
                        (("--columns", "time,00/scale=7", path), "is no column"),
                        (("--columns", "time,00", "--time", "%Q", path), "is no format"),
-                       (("--columns", "time,00", "--replay", 0, path), "--replay needs a number above 0"),
+                       *((("--columns", "time,00", "--replay=%s" % speed, path),
+                          "--replay needs a number above 0 up to 1000000")
+                         for speed in (0, -1, 1000001, "1e-999", "x")),
                        (("--columns", "time,00", "--timezone", "Mars/X", path), "is not known"),
                        (("--columns", "time,00", "--time", "day-ms", path), "need a --date"),
                        (("--columns", "time,00", "--key", "{symbol}{date}", path), "does not have"),

@@ -1,5 +1,6 @@
 #include "tools/lib/options.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ set_option(void *o, const struct option_row *row, const char *value)
         return options_unsigned(value, row->min, row->max, (uint64_t *)field);
     case OPTION_NUMBER:
         return options_number(value, (double)row->min, number_max(row), (double *)field);
+    case OPTION_ABOVE:
+        return options_number(value, DBL_TRUE_MIN, number_max(row), (double *)field);
     case OPTION_TEXT:
         *(const char **)field = value;
         return 0;
@@ -81,6 +84,10 @@ explain(const struct option_row *row, char *error, size_t error_size)
     case OPTION_NUMBER:
         snprintf(error, error_size, "--%s needs a number from %llu to %.0f", row->name,
                  (unsigned long long)row->min, number_max(row));
+        break;
+    case OPTION_ABOVE:
+        snprintf(error, error_size, "--%s needs a number above 0 up to %.0f", row->name,
+                 number_max(row));
         break;
     default:
         snprintf(error, error_size, "--%s needs %s", row->name, row->argument);

@@ -12,6 +12,7 @@ enum option_kind {
     OPTION_FLAG,     /* bool */
     OPTION_UNSIGNED, /* uint64_t from min to max */
     OPTION_NUMBER,   /* double from min to max, 0 to 1e6 where both are 0 */
+    OPTION_ABOVE,    /* double above 0 to max, to 1e6 where that is 0 */
     OPTION_TEXT,     /* const char *, the word itself */
 };
 

@@ -8,7 +8,6 @@
 
 #define AT(field) offsetof(struct load_options, field)
 #define WINDOW_MIN 16
-#define REPLAY_UNSET (-1.0)
 
 static const struct option_row rows[] = {
     {"host", OPTION_TEXT, AT(host), 0, 0, "HOST", "server (127.0.0.1)"},
@@ -53,8 +52,8 @@ static const struct option_row rows[] = {
     {"window", OPTION_UNSIGNED, AT(window), WINDOW_MIN, LANE_WINDOW_MAX, "N",
      "points under way on a connection, at most (8192)"},
     {"rate", OPTION_UNSIGNED, AT(rate), 1, 1000000000, "N", "at most N points a second"},
-    {"replay", OPTION_NUMBER, AT(replay), 0, 0, "SPEED",
-     "as fast as the times in the data say, times SPEED"},
+    {"replay", OPTION_ABOVE, AT(replay), 0, 0, "SPEED",
+     "as fast as the times in the data say, times SPEED, above 0 up to 1000000"},
     {"resume", OPTION_FLAG, AT(resume), 0, 0, NULL,
      "go on where an earlier load of the file stopped; nothing is lost or doubled"},
     {"load-name", OPTION_TEXT, AT(load_name), 0, 0, "NAME",
@@ -84,8 +83,6 @@ wrong_together(const struct load_options *o, unsigned files)
         return "--resume is for files; --from-redis begins again, which changes nothing where "
                "duplicate-policy is LAST, FIRST, MIN or MAX, but writes points twice under KEEP "
                "and adds them up twice under SUM: DEL what it wrote first";
-    if (o->replay == 0)
-        return "--replay needs a number above 0";
     if (o->user && !o->password)
         return "--user needs --password";
     if (o->load_name && (!o->resume || files != 1))
@@ -119,7 +116,6 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
                                .connections = 4,
                                .window = 8192,
                                .wait_seconds = 10,
-                               .replay = REPLAY_UNSET,
                                .reports = 20};
     rc = options_parse(&table, o, argc, argv, files, ret_files, error, error_size);
     if (rc < 0)
@@ -127,7 +123,6 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
     wrong = wrong_together(o, *ret_files);
     if (wrong)
         snprintf(error, error_size, "%s", wrong);
-    o->replay = MAX(o->replay, 0.0);
     return wrong ? -EINVAL : 0;
 }
 
