@@ -264,7 +264,7 @@ cmd_cluster_countkeysinslot(struct ctx *c)
         return;
     }
     n.slot = (uint16_t)slot;
-    walk_at(&w, c->sh ? c->sh : ctx_shard_at(c, shard_slot_owner(n.slot, c->core->ncores)));
+    w.sh = c->sh ? c->sh : ctx_shard_at(c, shard_slot_owner(n.slot, c->core->ncores));
     if (!count_in_store(&w, &n) || c->probe)
         return;
     count_in_memory(&w, &n);

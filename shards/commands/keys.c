@@ -11,7 +11,7 @@ static void
 show_live(void *arg, struct entry *e)
 {
     if (!(e->flags & ENTRY_TOMBSTONE))
-        walk_show(arg, entry_key(e), e->type, entry_expire(e));
+        walk_show_entry(arg, e);
 }
 
 static void
@@ -172,8 +172,10 @@ pick_from_head(struct random_pick *p)
     const struct entry *e = head_random(&p->w.sh->db[p->w.c->db].head, random_next(p));
     int64_t at = e ? entry_expire(e) : 0;
 
-    if (e && (at == 0 || at > ctx_now_ms(p->w.c)))
-        pick_key(p, entry_key(e));
+    if (e == NULL || (at != 0 && at <= ctx_now_ms(p->w.c)))
+        return;
+    ctx_hold_entry(p->w.c, p->w.sh, e);
+    pick_key(p, entry_key(e));
 }
 
 static uint64_t

@@ -103,7 +103,7 @@ show_in_head(void *arg, struct entry *e)
     struct walk *w = arg;
 
     if (!(e->flags & ENTRY_TOMBSTONE) && !(w->only_new && (e->flags & ENTRY_IN_STORE)))
-        walk_show(w, entry_key(e), e->type, entry_expire(e));
+        walk_show_entry(w, e);
 }
 
 static void

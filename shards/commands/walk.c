@@ -8,7 +8,7 @@ void
 walk_at(struct walk *w, struct shard *sh)
 {
     w->sh = sh;
-    ctx_hold_newest(w->c, sh);
+    ctx_hold_deletions(w->c, sh);
 }
 
 void
@@ -32,7 +32,7 @@ walk_wants(const struct walk *w, struct slice key, uint8_t type)
            (w->pattern.p == NULL || glob_match(w->pattern, key, false));
 }
 
-void
+static void
 walk_show(struct walk *w, struct slice key, uint8_t type, int64_t expire_ms)
 {
     if (expire_ms != 0 && expire_ms <= ctx_now_ms(w->c))
@@ -44,6 +44,16 @@ walk_show(struct walk *w, struct slice key, uint8_t type, int64_t expire_ms)
     w->keys_n++;
 }
 
+/* What is not shown because of its type or its time shows a change, too. */
+void
+walk_show_entry(struct walk *w, const struct entry *e)
+{
+    if (unlikely(shard_seq_pending(w->sh, e->seq)) &&
+        (w->pattern.p == NULL || glob_match(w->pattern, entry_key(e), false)))
+        ctx_hold_entry(w->c, w->sh, e);
+    walk_show(w, entry_key(e), e->type, entry_expire(e));
+}
+
 void
 walk_show_row(struct walk *w, const struct rows *r, bool also_in_memory)
 {
@@ -53,7 +63,7 @@ walk_show_row(struct walk *w, const struct rows *r, bool also_in_memory)
     if (e == NULL)
         walk_show(w, r->key, r->head.type, r->head.expire_ms);
     else if (also_in_memory && !(e->flags & ENTRY_TOMBSTONE))
-        walk_show(w, r->key, e->type, entry_expire(e));
+        walk_show_entry(w, e);
 }
 
 bool

@@ -17,14 +17,15 @@ struct walk {
     uint64_t keys_n;
 };
 
-/* Goes to a shard; what is shown of it waits for what the shard has not yet acknowledged. */
+/* Goes to a shard; what is shown of it waits for its last deletion. */
 void walk_at(struct walk *w, struct shard *sh);
 void walk_fini(struct walk *w);
 /* The keys as an array. */
 void walk_reply(struct walk *w);
 
-/* A key that is there: unless it has expired, counts it, and keeps it when it matches. */
-void walk_show(struct walk *w, struct slice key, uint8_t type, int64_t expire_ms);
+/* A key that is there: unless it has expired, counts it, and keeps it when it matches. The reply
+ * waits for its last change. */
+void walk_show_entry(struct walk *w, const struct entry *e);
 /* A row of the store: passed over when it was deleted in memory, or when it is in memory at all and
  * `also_in_memory` is false. */
 void walk_show_row(struct walk *w, const struct rows *r, bool also_in_memory);

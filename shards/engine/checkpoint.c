@@ -99,9 +99,11 @@ anything_dirty(const struct shard *sh, uint64_t *ret_bytes)
 static void
 waiters_done(struct list *waiters, int rc)
 {
-    struct list *node;
+    struct list told, *node;
 
-    while ((node = list_pop_front(waiters))) {
+    list_init(&told); /* who is told may wait again */
+    list_splice(&told, waiters);
+    while ((node = list_pop_front(&told))) {
         struct checkpoint_waiter *w = list_entry(node, struct checkpoint_waiter, node);
 
         w->done(w, rc);
@@ -128,6 +130,11 @@ should_begin(struct shard *sh)
 
     if (ctl->requested && !any) {
         nothing_to_do(sh);
+        return false;
+    }
+    /* It could not end: what it gathers is in a journal that cannot write. */
+    if (unlikely(sh->journal.state == JOURNAL_FULL)) {
+        waiters_done(&ctl->waiters, -ENOSPC);
         return false;
     }
     if (ctl->retry_ns > sh->core->reactor.clock.mono_ns || store_is_stalled(sh->store))
@@ -217,15 +224,47 @@ all_durable(const struct checkpoint *c)
            list_entry(sh->groups.next, struct shard_group, node)->lsn > c->need_lsn;
 }
 
-/* The records of what was gathered will never be on disk: nothing of it may reach the store. */
-static unsigned
-give_up(struct checkpoint *c)
+/* Is there a group that waits for the journal of another core, which has no room? */
+static bool
+group_is_stuck(const struct shard *sh)
 {
-    c->rc = -EIO;
-    snprintf(c->error.text, sizeof(c->error.text), "the journal failed");
+    const struct node *node = sh->core->node;
+
+    for (uint32_t i = 0; i < node->ncores && !list_empty(&sh->groups); i++)
+        if (atomic_load_explicit(&node->cores[i].published.journal_state, memory_order_relaxed) ==
+            JOURNAL_FULL)
+            return true;
+    return false;
+}
+
+/* Nobody knows when: who waits for this one or the next need not. */
+static void
+tell_disk_full(struct checkpoint *c)
+{
+    waiters_done(&c->waiters, -ENOSPC);
+    waiters_done(&control(c->sh)->waiters, -ENOSPC);
+}
+
+/* The records of what was gathered will never be on disk, or only when the disk has room again:
+ * nothing of it may reach the store. */
+static unsigned
+give_up(struct checkpoint *c, int rc, const char *why)
+{
+    c->rc = rc;
+    snprintf(c->error.text, sizeof(c->error.text), "%s", why);
     c->stage = SETTLE;
     c->at = c->items;
     return 1;
+}
+
+static unsigned
+checkpoint_waits(struct checkpoint *c)
+{
+    if (unlikely(c->sh->journal.state == JOURNAL_FULL))
+        return give_up(c, -ENOSPC, "the journal has no room");
+    if (unlikely(group_is_stuck(c->sh)))
+        tell_disk_full(c);
+    return 0;
 }
 
 static unsigned
@@ -243,9 +282,9 @@ checkpoint_step(struct checkpoint *c)
         return 1;
     case WAIT:
         if (sh->journal.state == JOURNAL_FAILED)
-            return give_up(c);
+            return give_up(c, -EIO, "the journal failed");
         if (!all_durable(c))
-            return 0;
+            return checkpoint_waits(c);
         c->stage = WRITE;
         c->job.work = checkpoint_write;
         c->job.done = write_done;

@@ -50,6 +50,13 @@ struct need {
     uint64_t limit;
 };
 
+/* What a transaction has shown or changed of one shard: its reply waits for journal batch seq
+ * there. */
+struct shard_hold {
+    bool any;
+    uint32_t seq;
+};
+
 struct ctx {
     struct core *core;       /* the core it runs on */
     struct shard *sh;        /* the one shard of the request, NULL when it spans several */
@@ -69,6 +76,7 @@ struct ctx {
     /* set by keyspace.h: the reply shows or made a change that journal batch hold_seq carries */
     bool hold;
     uint32_t hold_seq;
+    struct shard_hold *holds; /* in a transaction this takes their place: one a core, else NULL */
     uint32_t attempts;       /* how often it was fetched for and run again */
     uint64_t ahead;          /* probe: arguments of all commands of the transaction */
     const uint64_t *leased;  /* where sh is NULL: the shards of the transaction, a bit each */

@@ -74,6 +74,7 @@ ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct sli
     c->argc = argc;
     c->in_exec = c->probe = c->hash_known = c->keys_known = c->hold = false;
     c->attempts = 0;
+    c->holds = NULL;
     c->leased = NULL;
     c->slices = NULL;
     c->reads_through = false;

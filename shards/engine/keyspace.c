@@ -72,6 +72,19 @@ ctx_hold_newest(struct ctx *c, const struct shard *sh)
     ctx_hold(c, sh, shard_newest_seq(sh));
 }
 
+void
+ctx_hold_deletions(struct ctx *c, const struct shard *sh)
+{
+    if (sh->delete_seq != 0)
+        ctx_hold(c, sh, sh->delete_seq);
+}
+
+void
+ctx_hold_entry(struct ctx *c, const struct shard *sh, const struct entry *e)
+{
+    ctx_hold(c, sh, e->seq);
+}
+
 /* --- finding --------------------------------------------------------------------------------- */
 
 static bool

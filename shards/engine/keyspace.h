@@ -108,6 +108,11 @@ int key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, 
 
 /* The reply shows more of the shard than single keys: it waits for everything changed there so far. */
 void ctx_hold_newest(struct ctx *c, const struct shard *sh);
+/* It shows which keys the shard has not: it waits for what was last deleted there. */
+void ctx_hold_deletions(struct ctx *c, const struct shard *sh);
+/* It shows an entry that was not found by key_find or key_peek: it waits for the entry's last
+ * change. */
+void ctx_hold_entry(struct ctx *c, const struct shard *sh, const struct entry *e);
 
 /* Time of the request, ms since the epoch. */
 int64_t ctx_now_ms(const struct ctx *c);

@@ -8,12 +8,25 @@
 #include "shards/engine/watch.h"
 #include "shards/labels/labels.h"
 
+/* Of several batches the newest. */
+static inline void
+ctx_hold_leased(struct shard_hold *h, uint32_t seq)
+{
+    if (!h->any || (int32_t)(seq - h->seq) > 0)
+        h->seq = seq;
+    h->any = true;
+}
+
 /* The reply waits for this batch of the shard's journal. */
 static inline void
 ctx_hold(struct ctx *c, const struct shard *sh, uint32_t seq)
 {
     if (!shard_seq_pending(sh, seq))
         return;
+    if (unlikely(c->holds)) {
+        ctx_hold_leased(&c->holds[sh->id], seq);
+        return;
+    }
     if (!c->hold || (int32_t)(seq - c->hold_seq) > 0)
         c->hold_seq = seq;
     c->hold = true;

@@ -13,16 +13,18 @@
 static struct txn *
 txn_create(struct session *s, const uint64_t *set)
 {
-    struct txn *t = calloc(1, sizeof(*t) + s->core->ncores * sizeof(t->parts[0]));
+    uint32_t n = s->core->ncores;
+    struct txn *t = calloc(1, sizeof(*t) + n * (sizeof(t->parts[0]) + sizeof(t->holds[0])));
 
     ASSERT(t);
+    t->holds = (struct shard_hold *)&t->parts[n];
     t->session = s;
     t->core = s->core;
     t->core->txns++;
     t->db = t->first_db = s->db;
     t->client_id = s->id;
     t->proto = s->proto;
-    for (uint32_t i = 0; i < s->core->ncores; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (set[i / 64] & 1ull << (i % 64))
             txn_add_part(t, i);
     if (t->parts_n > 1)
@@ -132,10 +134,21 @@ txn_ctx(struct txn *t, struct queued_command *q)
 {
     struct session *s = t->session;
 
-    return (struct ctx){.core = t->core, .session = s, .client_id = s->id, .cmd = q->cmd,
-                        .out = &t->reply, .argv = q->argv, .argc = q->argc, .db = t->db,
-                        .proto = s->proto, .in_exec = t->exec, .keys_known = true,
-                        .attempts = t->attempts, .leased = t->shards, .ahead = t->arguments,
+    return (struct ctx){.core = t->core,
+                        .session = s,
+                        .client_id = s->id,
+                        .cmd = q->cmd,
+                        .out = &t->reply,
+                        .argv = q->argv,
+                        .argc = q->argc,
+                        .db = t->db,
+                        .proto = s->proto,
+                        .in_exec = t->exec,
+                        .keys_known = true,
+                        .holds = t->holds,
+                        .attempts = t->attempts,
+                        .leased = t->shards,
+                        .ahead = t->arguments,
                         .slices = t->exec ? NULL : &t->slices,
                         .sh = t->core->ncores == 1 ? &t->core->shard : NULL};
 }
@@ -293,6 +306,7 @@ txn_run_commands(struct txn *t)
     if (txn_watch_broken(t)) {
         resp_null_array(&t->reply, t->session->proto);
         metrics_inc(&t->core->metrics, txn_aborted);
+        t->shows_all = true;
         return TXN_GOES_ON;
     }
     txn_begin_reply(t);
@@ -328,8 +342,11 @@ void
 txn_try(struct txn *t)
 {
     enum txn_step step = TXN_GOES_ON;
+    bool open = txn_gates(t);
 
-    if (txn_gates(t)) {
+    /* What the gates saw, and what it saw before it started over, is not shown. */
+    memset(t->holds, 0, t->core->ncores * sizeof(t->holds[0]));
+    if (open) {
         step = txn_run_commands(t);
     } else if (t->attempts < TXN_ATTEMPTS_MAX) {
         step = TXN_STARTS_OVER;

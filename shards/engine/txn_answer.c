@@ -42,7 +42,7 @@ txn_answer(struct txn *t)
     }
     if (!s->conn.closing)
         buf_move(&s->conn.out, &t->reply, 0, t->reply.n);
-    if (txn_is_local(t) && session_must_hold(s, t->parts[0].seq)) {
+    if (txn_is_local(t) && t->parts[0].holds && session_must_hold(s, t->parts[0].seq)) {
         s->hold = true;
         s->hold_seq = t->parts[0].seq;
     }
@@ -155,22 +155,42 @@ release_run(struct mesh_msg *m)
     if (p->txn->slices)
         p->txn->slices->leave(p->txn->slices, p->sh);
     shard_unlease(p->sh);
-    if (!group && p->txn->owes_answer)
+    if (!group && p->txn->owes_answer && p->holds)
         shard_when_acked(p->sh, &p->ack, p->seq);
     txn_part_reply(p);
+}
+
+/* What the reply waits for in the part's journal: everything when the transaction has written, or
+ * read in slices, of which nobody knows what they saw; else what its commands have shown. So one
+ * that was refused waits for nothing, and what is read does not wait for what others wrote
+ * meanwhile. */
+static bool
+part_holds(const struct txn *t, const struct txn_part *p, uint32_t *ret_seq)
+{
+    const struct shard_hold *h = &t->holds[p->sh->id];
+
+    if (t->changed || t->shows_all || t->slices) {
+        *ret_seq = shard_newest_seq(p->sh);
+        return true;
+    }
+    if (h->any)
+        *ret_seq = h->seq;
+    return h->any;
 }
 
 void
 txn_release(struct txn *t)
 {
     bool group = t->parts[0].lsn != 0;
-    uint32_t n = t->parts_n;
+    uint32_t n = t->parts_n, holding = 0;
 
-    for (uint32_t i = 0; i < n; i++)
-        t->parts[i].seq = shard_newest_seq(t->parts[i].sh);
+    for (uint32_t i = 0; i < n; i++) {
+        t->parts[i].holds = part_holds(t, &t->parts[i], &t->parts[i].seq);
+        holding += t->parts[i].holds;
+    }
     t->owes_answer = !t->core->everysec_ack && !txn_is_local(t);
     t->next = group ? txn_resolve : txn_end;
-    t->pending = n + (group || t->owes_answer ? n : 0);
+    t->pending = n + (group ? n : t->owes_answer ? holding : 0);
     if (!t->owes_answer && !txn_replies_later(t))
         txn_answer(t);
     for (uint32_t i = 0; i < n; i++)

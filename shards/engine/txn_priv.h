@@ -23,7 +23,8 @@ struct txn_part {
     struct ack_waiter ack;      /* on the owner: what it saw is acknowledged ... */
     struct shard_group group;   /* ... or, in a group, its part is ready */
     bool failed;                /* its journal failed before that */
-    uint32_t seq;               /* batch to be acknowledged */
+    bool holds;                 /* the reply waits for ... */
+    uint32_t seq;               /* ... this batch */
     uint64_t lsn;               /* of the GROUP record */
     /* why it must be tried again */
     enum exec_result obstacle;
@@ -52,6 +53,7 @@ struct txn {
     bool writes;
     bool grows, refused_memory;      /* a command of it is CMD_DENYOOM */
     bool changed;                    /* it was not refused */
+    bool shows_all; /* who can tell what was seen: its reply waits for all there is */
     bool owes_answer;                /* it waits for the journals */
     bool widens;                     /* a command needs shards that are only in `wanted` */
     uint8_t db, first_db;
@@ -72,6 +74,7 @@ struct txn {
     struct timer reply_slice;
     uint64_t client_id;    /* of the session, for other cores */
     uint8_t proto;
+    struct shard_hold *holds; /* what its commands have shown, one a core; behind the parts */
     struct txn_part parts[]; /* ascending; room for every core */
 };
 

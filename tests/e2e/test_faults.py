@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from pinstripe import Skip, die_with_parent, eq, holds, keys_on, until
+from pinstripe import Skip, die_with_parent, eq, holds, key_slot, keys_on, until
 from resp import Error, info
 
 PERSISTENT = 1 << 30
@@ -195,6 +195,99 @@ def answered_unless_full(c, other, command):
         if info(other)["journal_state"] == "full":
             return None
     return c.read()
+
+
+def full_core_1(t, disk):
+    """Two cores on a disk without room; the journal of core 1 is full, with one SET taken that waits.
+    Returns the server, that client, its key and the file to remove for room."""
+    s = t.server(cores=2, core_ports="yes", start=False)
+    s.dir = os.path.join(disk.path, "data")
+    s.start(cores=2, checkpoint_journal_bytes="1gb", checkpoint_dirty_bytes="1gb",
+            journal_segment_bytes="4mb", journal_batch_bytes="256kb")
+    c, other = s.core_client(1), s.core_client(0)
+    for core in (0, 1):
+        for k in keys_on(core, 2, 3, "old"):
+            eq(other("SET", k, "v"), "OK")
+    ballast = os.path.join(disk.path, "ballast")
+    fill(ballast)
+    for k in keys_on(1, 2, 10000, "fill"):
+        if answered_unless_full(c, other, ("SET", k, "x" * 100000)) is None:
+            return s, c, k, ballast
+    raise AssertionError("the journal of core 1 takes 1 GB on a full disk")
+
+
+def test_a_full_disk_of_one_core_refuses_what_writes_to_it_and_others(t):
+    disk = SmallDisk(t, 128)
+    try:
+        s, waits, pending, ballast = full_core_1(t, disk)
+        k0, k1 = keys_on(0, 2, 3, "old"), keys_on(1, 2, 3, "old")
+        n = s.core_client(0)("DBSIZE")
+        for core in (0, 1):
+            c = s.core_client(core)
+            for command in (("SET", k1[0], "w"), ("MSET", k0[0], "w", k1[0], "w"),
+                            ("DEL", k0[0], k1[0]), ("RENAME", k0[0], k1[0]),
+                            ("RENAME", k1[0], k0[0]), ("COPY", k0[0], k1[0], "REPLACE"),
+                            ("FLUSHDB",), ("FLUSHALL",)):
+                holds(str(c(*command)), "ERR disk full")
+            c.pipe([("MULTI",), ("SET", k0[0], "w"), ("SET", k1[0], "w")])
+            holds(str(c("EXEC")), "ERR disk full")
+            holds(str(c("SAVE")), "ERR the checkpoint failed", "No space left")
+            eq(c("MGET", k0[0], k1[0]), [b"v", b"v"])
+            eq(c("DBSIZE"), n)
+        eq(s.core_client(1)("SET", k0[1], "w"), "OK")
+        os.unlink(ballast)
+        eq(waits.read(), "OK")
+        c = s.core_client(0)
+        until(lambda: c("MSET", k0[0], "w", k1[0], "w") == "OK", what="writing again")
+        until(lambda: c("SAVE") == "OK", what="a checkpoint")
+        s.kill9()
+        s.start()
+        eq(s.client()("MGET", k0[0], k1[0], k0[1], k1[1]), [b"w", b"w", b"w", b"v"])
+        eq(s.client()("STRLEN", pending), 100000)
+        s.stop()
+    finally:
+        t.abort()
+        disk.umount()
+
+
+def test_reads_over_cores_wait_for_what_they_show_and_for_nothing_else(t):
+    disk = SmallDisk(t, 128)
+    try:
+        s, waits, pending, ballast = full_core_1(t, disk)
+        k0, k1 = keys_on(0, 2, 3, "old"), keys_on(1, 2, 3, "old")
+        for core in (0, 1):
+            c = s.core_client(core)
+            eq(c("MGET", *k0, *k1), [b"v"] * 6)
+            eq(c("EXISTS", *k0, *k1, "absent"), 6)
+            eq(c("TOUCH", *k0, *k1), 6)
+            c.pipe([("MULTI",), ("GET", k0[0]), ("GET", k1[0])])
+            eq(c("EXEC"), [b"v", b"v"])
+            eq(c("WATCH", k0[0], k1[0]), "OK")
+            eq(c("UNWATCH"), "OK")
+            eq(sorted(c("KEYS", "old*")), sorted(k.encode() for k in k0 + k1))
+            eq(c("CLUSTER", "COUNTKEYSINSLOT", key_slot(pending.encode())), 1)
+            assert c("DBSIZE") > 6
+        asking = []
+        for core in (0, 1):
+            for command in (("MGET", k0[0], pending), ("EXISTS", k0[0], pending), ("KEYS", "*"),
+                            ("KEYS", pending)):
+                asking.append(s.core_client(core))
+                asking[-1].send(*command)
+        # Commands that came after theirs, by the same way, are answered.
+        for core in (0, 1):
+            eq(s.core_client(core)("MGET", *k0, *k1), [b"v"] * 6)
+        eq(select.select([c.sock for c in [waits] + asking], [], [], 0.2)[0], [])
+        os.unlink(ballast)
+        eq(waits.read(), "OK")
+        for core in (0, 1):
+            eq(asking[core * 4].read(), [b"v", b"x" * 100000])
+            eq(asking[core * 4 + 1].read(), 2)
+            assert pending.encode() in asking[core * 4 + 2].read()
+            eq(asking[core * 4 + 3].read(), [pending.encode()])
+        s.stop()
+    finally:
+        t.abort()
+        disk.umount()
 
 
 def test_a_full_disk_stops_checkpoints_but_loses_nothing(t):
