@@ -181,6 +181,34 @@ record_result(struct checkpoint *c)
 }
 
 static void
+forget(struct offload_job *job)
+{
+    struct checkpoint *c = container_of(job, struct checkpoint, job);
+
+    for (struct item *it = c->items; it; it = it->next)
+        for (uint32_t i = 0; i < it->flushes_n; i++)
+            series_flush_fini(&it->flushes[i]);
+    scratch_fini(&c->memory);
+    buf_fini(&c->labels);
+}
+
+static void
+forgotten(struct offload_job *job)
+{
+    free(container_of(job, struct checkpoint, job));
+}
+
+/* To give back the copies of a hundred thousand keys takes many milliseconds: the helper does it. */
+static void
+forget_later(struct checkpoint *c)
+{
+    c->job.work = forget;
+    c->job.done = forgotten;
+    offload_submit(c->sh->core->reactor.offload, OFFLOAD_CHECKPOINT, &c->job);
+}
+
+/* Everything that others see of its end; what it took is still to be forgotten. */
+static void
 checkpoint_end(struct checkpoint *c)
 {
     struct shard *sh = c->sh;
@@ -194,9 +222,6 @@ checkpoint_end(struct checkpoint *c)
     checkpoint_release_orphans(c);
     list_init(&waiters);
     list_splice(&waiters, &c->waiters);
-    scratch_fini(&c->memory);
-    buf_fini(&c->labels);
-    free(c);
     waiters_done(&waiters, rc);
     if (sh->core && !sh->recovering)
         exec_wake(sh->core);
@@ -257,6 +282,22 @@ give_up(struct checkpoint *c, int rc, const char *why)
     return 1;
 }
 
+static const struct checkpoint_slice everything = {UINT32_MAX, UINT64_MAX};
+
+/* A moment, or half as long as this turn has taken so far: the busier the loop, the longer its turns,
+ * and a checkpoint must keep up with what is written. */
+static struct checkpoint_slice
+slice_of_turn(const struct shard *sh)
+{
+    uint64_t now = clock_now_ns(), began = sh->core->reactor.clock.mono_ns;
+    uint64_t turn_ns = now > began ? now - began : 0;
+
+    return (struct checkpoint_slice){
+        .entries = CHECKPOINT_SLICE_ENTRIES,
+        .until_ns = now + MAX(CHECKPOINT_SLICE_NS, turn_ns / 2),
+    };
+}
+
 static unsigned
 checkpoint_waits(struct checkpoint *c)
 {
@@ -274,7 +315,7 @@ checkpoint_step(struct checkpoint *c)
 
     switch (c->stage) {
     case GATHER:
-        if (checkpoint_gather(c, CHECKPOINT_SLICE_ENTRIES, CHECKPOINT_SLICE_BYTES)) {
+        if (checkpoint_gather(c, slice_of_turn(sh))) {
             c->need_lsn = journal_last_lsn(&sh->journal);
             journal_want_durable(&sh->journal, c->need_lsn);
             c->stage = WAIT;
@@ -293,8 +334,10 @@ checkpoint_step(struct checkpoint *c)
     case WRITE:
         return 0;
     case SETTLE:
-        if (checkpoint_settle(c, CHECKPOINT_SLICE_ENTRIES))
+        if (checkpoint_settle(c, slice_of_turn(sh))) {
             checkpoint_end(c);
+            forget_later(c);
+        }
         return 1;
     }
     return 0;
@@ -319,14 +362,16 @@ checkpoint_now(struct shard *sh, struct store_error *err)
     struct checkpoint *c = checkpoint_begin(sh);
     int rc;
 
-    while (!checkpoint_gather(c, CHECKPOINT_SLICE_ENTRIES, CHECKPOINT_SLICE_BYTES))
+    while (!checkpoint_gather(c, everything))
         ;
     checkpoint_write(&c->job);
     write_done(&c->job);
-    while (!checkpoint_settle(c, CHECKPOINT_SLICE_ENTRIES))
+    while (!checkpoint_settle(c, everything))
         ;
     rc = c->rc;
     *err = c->error;
     checkpoint_end(c);
+    forget(&c->job);
+    forgotten(&c->job);
     return rc;
 }

@@ -11,6 +11,9 @@
  *   settle   on the loop, a slice a turn: entries that did not change meanwhile are clean now,
  *            tombstones go, the journal is released.
  *
+ * A slice ends by the clock, since a key may be a few bytes or thousands of chunks: whoever asks a
+ * core for something meanwhile waits for one slice and not for what a number of keys may cost.
+ *
  * A failure leaves everything dirty; it is tried again after CHECKPOINT_RETRY_NS. */
 #ifndef SHARDS_ENGINE_CHECKPOINT_H
 #define SHARDS_ENGINE_CHECKPOINT_H
@@ -18,7 +21,7 @@
 #include "shards/engine/shard.h"
 
 #define CHECKPOINT_SLICE_ENTRIES 256
-#define CHECKPOINT_SLICE_BYTES (256 * KIB)
+#define CHECKPOINT_SLICE_NS 100000ULL /* on a loop that has nothing else to do in that turn */
 #define CHECKPOINT_RETRY_NS 1000000000ULL
 /* 2: rows of labels stand in the store; 3: main rows of version 2 */
 #define CHECKPOINT_FORMAT_VERSION 3

@@ -1,6 +1,7 @@
 /* Gather: what is dirty is copied as the rows it will be. */
 #include "shards/engine/checkpoint_priv.h"
 
+#include "core/clock.h"
 #include "shards/engine/expire.h"
 #include "shards/labels/labels.h"
 #include "shards/series/series_row.h"
@@ -122,12 +123,11 @@ capture(struct checkpoint *c, struct entry *e, struct buf *row)
 }
 
 bool
-checkpoint_gather(struct checkpoint *c, uint32_t entries, uint64_t bytes)
+checkpoint_gather(struct checkpoint *c, struct checkpoint_slice slice)
 {
     struct buf row = {0};
-    uint64_t stop = c->bytes + bytes;
 
-    while (entries > 0 && c->bytes < stop && c->db < SHARD_DBS) {
+    while (c->db < SHARD_DBS) {
         struct entry *e = head_flush_pop(&c->sh->db[c->db].head);
 
         if (e == NULL) {
@@ -135,7 +135,8 @@ checkpoint_gather(struct checkpoint *c, uint32_t entries, uint64_t bytes)
             continue;
         }
         capture(c, e, &row);
-        entries--;
+        if (--slice.entries == 0 || clock_now_ns() >= slice.until_ns)
+            break;
     }
     buf_fini(&row);
     return c->db == SHARD_DBS;

@@ -61,14 +61,20 @@ struct checkpoint {
     uint64_t keys[SHARD_DBS];
 };
 
+/* When a slice ends: after so many entries, or at that time (clock_now_ns) once one is done. */
+struct checkpoint_slice {
+    uint32_t entries;
+    uint64_t until_ns;
+};
+
 /* Captures a slice of the dirty entries. True when every database is through. */
-bool checkpoint_gather(struct checkpoint *c, uint32_t entries, uint64_t bytes);
+bool checkpoint_gather(struct checkpoint *c, struct checkpoint_slice slice);
 
 /* The work of c->job: everything captured into the store, in one commit. Sets c->rc. */
 void checkpoint_write(struct offload_job *job);
 
 /* Tells a slice of the captured entries how it ended (c->rc). True when all know. */
-bool checkpoint_settle(struct checkpoint *c, uint32_t entries);
+bool checkpoint_settle(struct checkpoint *c, struct checkpoint_slice slice);
 /* Destroys the series that checkpoint_keep kept. */
 void checkpoint_release_orphans(struct checkpoint *c);
 

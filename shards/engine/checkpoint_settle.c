@@ -28,7 +28,6 @@ settle_series(struct checkpoint *c, struct item *it)
 
         if (s && !orphan)
             series_flush_done(c->sh->arena, k, s, &it->flushes[i], c->rc == 0);
-        series_flush_fini(&it->flushes[i]);
     }
 }
 
@@ -107,15 +106,17 @@ settle_databases(struct checkpoint *c)
 }
 
 bool
-checkpoint_settle(struct checkpoint *c, uint32_t entries)
+checkpoint_settle(struct checkpoint *c, struct checkpoint_slice slice)
 {
     if (!c->settling)
         settle_databases(c);
-    while (c->at && entries-- > 0) {
+    while (c->at) {
         struct item *it = c->at;
 
         c->at = it->next;
         settle_item(c, it);
+        if (--slice.entries == 0 || clock_now_ns() >= slice.until_ns)
+            break;
     }
     return c->at == NULL;
 }

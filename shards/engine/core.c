@@ -420,6 +420,7 @@ stop_checkpointed(struct checkpoint_waiter *w, int rc)
         log_warn("core %u: the last checkpoint failed; the journal holds what it would have stored",
                  c->id);
     c->stop_step = STOP_DONE;
+    reactor_wake(&c->reactor); /* the turn that found nothing to store would fall asleep */
 }
 
 /* The last connections end; what the kernel still holds of them comes back within a few turns. */
@@ -467,7 +468,7 @@ core_stop_poll(struct core *c)
             checkpoint_wait(&c->shard, &c->stop_waiter);
         return 1;
     case STOP_CHECKPOINT:
-        return 1;
+        return 0; /* asleep: the helper that writes it may have no other CPU than this */
     case STOP_DONE:
         stop_close(c);
         c->stop_step = STOP_CLOSING;
