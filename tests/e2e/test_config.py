@@ -7,6 +7,7 @@ import time
 
 from pinstripe import cpus, eq, holds, until
 from resp import Error, encode, info
+from test_differential import Redis
 
 DOC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "CONFIG.md")
 UNITS = {"b": 1, "": 1, "k": 1000, "kb": 1 << 10, "m": 10 ** 6, "mb": 1 << 20, "g": 10 ** 9,
@@ -137,6 +138,20 @@ def test_what_is_live_can_be_set_and_nothing_else_can(t):
             assert row.tells_what_is_allowed(text), text
         eq(c("CONFIG", "SET", row.name, before), "OK")
     assert sum(row.when == "live" for row in table()) > 15
+
+
+def test_numbers_are_written_as_redis_takes_them(t):
+    # Signs and zeros before a number; what is refused is refused in the words that Redis begins with.
+    redis, s = Redis(t), t.server()
+    theirs, ours = redis.client(), s.client()
+    for name, values in (("maxmemory", ("-1", "-0", "-1kb", "+1", "0x1", "007mb", "0900000001", "0")),
+                         ("timeout", ("01", "00", "-0", "-01", "-1", "+1", "1", "0")),
+                         ("hz", ("010", "-0", "20"))):
+        for value in values:
+            want, got = (c("CONFIG", "SET", name, value) for c in (theirs, ours))
+            eq(str(got)[:len(str(want))], str(want), "%s %s" % (name, value))
+            eq(ours("CONFIG", "GET", name), theirs("CONFIG", "GET", name), "%s %s" % (name, value))
+    redis.stop()
 
 
 def test_several_settings_are_set_all_or_none(t):

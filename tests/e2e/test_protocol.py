@@ -154,6 +154,22 @@ def test_what_was_asked_before_a_request_of_http_is_answered(t):
     eq(c("DBSIZE"), n)
 
 
+def test_a_nul_byte_in_an_inline_request_is_a_byte_like_any_other(t):
+    c = t.server().client()
+    c.send_raw(b"PING \0\r\nECHO a\0b\r\nECHO \"\0 \"\r\nPI\0NG\r\n")
+    eq([c.read() for _ in range(3)], [b"\0", b"a\0b", b"\0 "])
+    holds(str(c.read()), "unknown command 'PI")
+    eq(c("PING"), "PONG")
+
+
+def test_the_name_of_a_client_has_a_limit(t):
+    c = t.server().client()
+    eq(c("CLIENT", "SETNAME", "n" * 256), "OK")
+    for command in (("CLIENT", "SETNAME", "x" * 257), ("HELLO", 2, "SETNAME", "x" * 257)):
+        eq(str(c(*command)), "ERR Client names are at most 256 bytes long")
+    eq(c("CLIENT", "GETNAME"), b"n" * 256)
+
+
 def test_requests_that_trickle_in_byte_by_byte(t):
     s = t.server(cores=2)
     c = s.client()
