@@ -3,11 +3,21 @@ Redis counts it, on however many cores it ran."""
 import re
 
 from pinstripe import eq, keys_on
-from resp import Error
+from resp import Error, info
 from test_differential import Redis
 
 LINE = re.compile(r"cmdstat_([^:]+):calls=(\d+),usec=(\d+),usec_per_call=(\d+\.\d\d),"
                   r"rejected_calls=(\d+),failed_calls=(\d+)$")
+SCRIPT = """
+SET a 1; GET a; GET a b; INCR a; SET t x; INCR t; APPEND t y; GET; NOSUCH; NOSUCH a; CONFIG GET hz
+CONFIG NOSUCH; CONFIG GET; CLIENT GETNAME; CLIENT ID x; OBJECT ENCODING a; OBJECT ENCODING; EXEC
+MULTI; SET b 1; INCR t; GET b; EXEC; MULTI; SET b; EXEC; MULTI; INCR a; DISCARD; WATCH a; UNWATCH
+MULTI; GET a; EXEC; MGET a b t; DEL a b; EXISTS a; EXPIRE t 100; EXPIRE t x; TTL t
+SELECT 99; SELECT 1; SELECT 0; SETRANGE t -1 x; SETEX t 0 x; RENAME nokey x; PING; PING a b; ECHO x
+GETRANGE t 0 x; MSET a; MSET a 1 b 2; COPY a c; COPY a c DB 99; SCAN 0 COUNT x; KEYS *; DBSIZE; TYPE a
+LCS a b; LCS a b LEN IDX; HELLO 9; AUTH x; RANDOMKEY; TOUCH a; UNLINK a; GETDEL nokey; FLUSHALL x
+"""
+
 
 def stats_of(client):
     """name: (calls, rejected, failed)."""
@@ -26,6 +36,34 @@ def stats_of(client):
 def errors_of(client):
     text = client.ok("INFO", "errorstats").decode()
     return dict(re.findall(r"^errorstat_([A-Z]+):count=(\d+)\r$", text + "\r", re.M))
+
+
+def run_script(client):
+    client.ok("FLUSHALL")
+    client.ok("CONFIG", "RESETSTAT")
+    for ask in SCRIPT.strip().replace("\n", ";").split(";"):
+        client(*ask.split())
+
+
+def test_calls_are_counted_as_redis_counts_them(t):
+    redis, servers = Redis(t), [t.server(cores=1), t.server(cores=2)]
+    try:
+        a = redis.client()
+        run_script(a)
+        want, errors = stats_of(a), errors_of(a)
+        total = info(a)["total_error_replies"]
+    finally:
+        redis.stop()
+    for s in servers:
+        c = s.client()
+        run_script(c)
+        got = stats_of(c)
+        assert len(want) > 30, sorted(want)
+        # Whether the call counts that resets, or that asks, is not told.
+        for name in (want.keys() | got.keys()) - {"config|resetstat", "info"}:
+            eq(got.get(name), want.get(name), name)
+        eq(errors_of(c), errors)
+        eq(info(c)["total_error_replies"], total)
 
 
 def test_calls_of_all_cores_add_up_and_go_to_zero(t):

@@ -21,6 +21,10 @@ OFFSETS = [b"0", b"1", b"5", b"-1", b"-5", b"100", b"536870912", b"9223372036854
 PATTERNS = [b"*", b"k*", b"k?", b"k[0-3]", b"k[^0]", b"k\\1", b"[", b"[a", b"k**", b"***k**", b"", b"?",
             b"*[0-9]", b"k[5-1]", b"\\", b"\\*", b"{a}*", b"[^", b"[]", b"a*b*c*d*", b"*\xff"]
 
+# Of both servers the same.
+SETTINGS = [b"timeout", b"hz", b"databases", b"proto-max-bulk-len", b"timeo*", b"no-such", b"[h]z", b"H?",
+            b"datab[a]ses", b"", b"[", b"\\hz"]
+
 # No number of milliseconds may come here by chance.
 TIMED = (b"SET", b"GETEX", b"SETEX", b"PSETEX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT")
 
@@ -144,7 +148,8 @@ class Author:
         return Ask(words, any_order=True)
 
     def make_object(self):
-        return Ask(("OBJECT", self.r.choice(("NOSUCH", "FREQ")), self.key()))
+        word = self.r.choice(("NOSUCH", "FREQ", "IDLETIME", "ENCODING", "ENCODING", "ENCODING"))
+        return Ask(("OBJECT", word, self.key()), near=word == "IDLETIME")
 
     def make_connection(self):
         r = self.r
@@ -153,6 +158,15 @@ class Author:
                          Ask(("CLIENT", "SETNAME", self.r.choice((b"a", b"a b", b"", b"\n")))),
                          Ask(("CLIENT", "GETNAME")), Ask(("RESET",)) if r.random() < 0.2 else
                          Ask(("SELECT", "0"))))
+
+    def make_description(self):
+        """What COMMAND and CONFIG GET say of what both servers have."""
+        r = self.r
+        if r.random() < 0.3:
+            return Ask(("CONFIG", "GET", *(self.pick(SETTINGS) for _ in range(r.randint(1, 3)))),
+                       any_order=True)
+        call = r.choice(self.makers[:-1])() if r.random() < 0.9 else Ask(("NOSUCH",))
+        return Ask(("COMMAND", r.choice(("GETKEYS", "GETKEYSANDFLAGS")), *call.words))
 
     def make_transaction(self):
         r = self.r
@@ -180,16 +194,22 @@ class Author:
         return ask
 
 
+def may_not_be_asked_for(name):
+    """Only Redis has keys in them, or a container is named alone."""
+    return name in (b"OBJECT", b"CLIENT", b"COMMAND", b"CONFIG")
+
+
 def may_differ(ask):
     """What a random cut turned into something else than it was meant for."""
     name = ask.words[0].upper()
     sub = ask.words[1].upper() if len(ask.words) > 1 else b""
     if name == b"SCAN":
         return b"COUNT" not in [w.upper() for w in ask.words] or ask.words[1:2] != [b"0"]
-    if name == b"EXEC":
-        return len(ask.words) > 1
     if name == b"OBJECT":
-        return sub in (b"REFCOUNT", b"ENCODING", b"IDLETIME", b"HELP")
+        return sub in (b"REFCOUNT", b"HELP")
+    if name == b"COMMAND":
+        return len(ask.words) < 2 or (len(ask.words) > 2 and
+                                      may_not_be_asked_for(ask.words[2].upper()))
     return name == b"SETRANGE" and len(ask.words) > 2 and ask.words[2] == b"536870912"
 
 
