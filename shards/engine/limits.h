@@ -12,9 +12,9 @@
 #define LIMIT_EXEC_NS 1000000000      /* of one command over many series inside MULTI, in one go */
 
 /* ROW(field, name, default) */
-#define LIMITS_TABLE(ROW)                              \
-    ROW(list_bytes, "list-bytes", LIMIT_LIST_BYTES)    \
-    ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES) \
+#define LIMITS_TABLE(ROW)                                                                          \
+    ROW(list_bytes, "list-bytes", LIMIT_LIST_BYTES)                                                \
+    ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES)                                             \
     ROW(slice_ns, "slice-ns", LIMIT_SLICE_NS)                                                      \
     ROW(exec_ns, "exec-ns", LIMIT_EXEC_NS)
 

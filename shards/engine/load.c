@@ -390,6 +390,7 @@ copy_key(struct load *l, struct slice key)
 {
     struct load_key *k = &l->keys[l->keys_n++];
 
+    ASSERT(key.n <= ENTRY_KEY_BYTES_MAX); /* the session saw to it */
     *k = (struct load_key){.key = malloc(key.n + 1), .n = (uint32_t)key.n};
     ASSERT(k->key);
     memcpy(k->key, key.p, key.n);

@@ -75,7 +75,7 @@ is_word(struct slice name, const char *word)
 bool
 session_is_http(const struct request *rq)
 {
-    return rq->cmd == NULL && (is_word(rq->argv[0], "post") || is_word(rq->argv[0], "host:"));
+    return is_word(rq->argv[0], "post") || is_word(rq->argv[0], "host:");
 }
 
 /* One line a minute: whoever can connect must not be able to fill the disk with the log. */

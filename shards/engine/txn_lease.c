@@ -70,6 +70,7 @@ part_note_key(struct txn_part *p, struct slice key)
 {
     char n[4];
 
+    ASSERT(key.n <= ENTRY_KEY_BYTES_MAX); /* the session saw to it */
     if (p->need_n == NEED_KEYS_MAX)
         return;
     put_le32(n, (uint32_t)key.n);

@@ -15,9 +15,9 @@
  * Writing: records gather in the open batch; journal_flush (once a loop turn) submits it when no
  * write is in flight. One write in flight, the next starts when it completes, no timer in mode
  * always. A batch larger than JOURNAL_WRITE_BYTES_MAX is written in several writes, the one with its
- * header last; it is durable when all are. Mode always: O_DIRECT|O_DSYNC or O_DIRECT and fdatasync, whichever is faster at the
- * time (journal_way.h); buffered write and fdatasync where the file system refuses O_DIRECT. Mode
- * everysec: the same file and path, flushed when JOURNAL_LAZY_BYTES are waiting or JOURNAL_LAZY_NS
+ * header last; it is durable when all are. Mode always: O_DIRECT|O_DSYNC or O_DIRECT and fdatasync,
+ * whichever is faster at the time (journal_way.h); buffered write and fdatasync where the file system
+ * refuses O_DIRECT. Mode everysec: the same file and path, flushed when JOURNAL_LAZY_BYTES are waiting or JOURNAL_LAZY_NS
  * passed. Mode no: buffered writes at the same thresholds; the OS decides when they reach the disk,
  * but is told to begin every JOURNAL_SYNC_BYTES; a segment is synced before the next one begins.
  *
