@@ -167,6 +167,36 @@ def test_line_protocol_comes_back(t):
     holds(tools.dump(*options).decode(), "t b=1 5000000\n")
 
 
+def test_line_protocol_with_blanks_before_lines_is_read(t):
+    s = t.server()
+    tools = Tools(t, s)
+    text = "  m b=1 1000000\n \n\t\n   # note\r\n\tm b=2 2000000\r\n \t m  b=3   3000000 \n"
+    holds(tools.load("--format", "influx", tools.file("a.lp", text)), "loaded 3 points of 6 lines")
+    same(tools.dump("--format", "influx", "--key", "{key}"), b"m b=1 1000000\nm b=2 2000000\nm b=3 3000000\n")
+
+
+def test_what_line_protocol_cannot_say_is_counted(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    c("TS.ADD", "m f", 1, "nan")
+    for field, ts, value, quality in (("g", 1, 1.5, 1), ("g", 2, 1e300, 1), ("h", 2, -5, 2), ("i", 2, 7, 3),
+                                      ("j", 2, 7, 9), ("l", 2, 2 ** 53, 1), ("l", 3, "-0", 1), ("l", 4, 1, 3)):
+        c.ok("TSDB_SET", "m " + field, ts, value, "00", quality)
+    text = b"m g=1.5 1000000\nm g=1e+300,h=-5,i=7,j=7,l=9007199254740992i 2000000\nm l=-0 3000000\n" \
+           b"m l=true 4000000\n"
+    out, said = tools.run("pinstripe-dump", "--format", "influx", "--key", "{key}", status=1)
+    same(out, text)
+    holds(said, "5 values are not of the type", "1 values are NaN or infinite", "8 points in 4 lines")
+    holds(tools.run("pinstripe-dump", "m f", "--format", "influx", status=1)[1], "0 points in 0 lines")
+    tools.load("--format", "influx", "--key", "n:{key}", tools.file("a.lp", text))
+    same(tools.dump("--format", "influx", "--key", "n:{key}"), text)
+    for key in ("m", "m a b", "m a=b", "m,x f", "#m f", "\tm f", "m f\\", "m,a=b=c f", "m  f", "m "):
+        c("FLUSHALL")
+        c.ok("TSDB_SET", key, 1, 1)
+        holds(tools.run("pinstripe-dump", "--format", "influx", "--key", "{key}", status=2)[1],
+              "is not of the form 'measurement,tags field'")
+
+
 def labels_of(c, key):
     info = c("TS.INFO", key)
     if not isinstance(info, dict):
@@ -451,11 +481,26 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     packed = gzip.compress(b"1,1\n" * 10000)
     holds(tools.load(*options, tools.file("cut.gz", packed[:-20]), status=3), "in the middle of")
     holds(tools.load(*options, tools.file("bad.gz", packed[:10] + b"x" * 50), status=3), "bad.gz: ")
+    skipped = b"\x5f\x2a\x4d\x18\x04\0\0\0abcd"  # a frame of zstd that is passed over, before one of no text
+    tools.load(*options, tools.file("skip.zst", skipped + b"\x28\xb5\x2f\xfd\x00\x58\x21\0\x00" + b"1,1\n"))
+    eq(s.client()("TS.GET", "skip"), [1, "1"])
     said = tools.load(*options, tools.file("long.csv", "1,1\n" + "9" * (3 << 20) + "\n2,2\n"), status=1)
     holds(said, "long.csv:2: the line is longer than", "loaded 2 points of 3 lines")
     s.stop()
     holds(tools.load(*options, path, status=3), "cannot connect")
     holds(tools.run("pinstripe-dump", "k", status=3)[1], "cannot connect")
+
+
+def test_times_by_step_end_at_the_last_time(t):
+    s = t.server()
+    tools = Tools(t, s)
+    options = ("--columns", "00", "--key", "k", "--time-step", "10")
+    path = tools.file("a.csv", "1\n2\n\n3\n")
+    said = tools.load(*options, "--time-start", 2 ** 63 - 12, path, status=1)
+    holds(said, "a.csv:4: its time, by --time-step, is out of range", "loaded 2 points", "1 bad lines")
+    tools.load(*options, "--time-start", -2 ** 63, path)
+    eq([p[0] for p in s.client()("TSDB_GET", "k", "-", "+")],
+       [-2 ** 63, -2 ** 63 + 10, -2 ** 63 + 30, 2 ** 63 - 12, 2 ** 63 - 2])
 
 
 def test_a_dump_of_what_is_not_there_says_so(t):
@@ -521,11 +566,12 @@ def test_rate_and_replay_hold_points_back(t):
 
 
 class Series(threading.Thread):
-    """A server that knows what the import asks of RedisTimeSeries."""
+    """A server that knows what the import asks of RedisTimeSeries. `went`: keys that SCAN still names, and
+    the answer to a command about them, or the other answer, once its first part was told."""
 
-    def __init__(self, series):
+    def __init__(self, series, went=(), version=b"redis_version:7.2.0"):
         super().__init__(daemon=True)
-        self.series = series
+        self.series, self.went, self.version = series, dict(went), version
         self.port = free_ports(1)
         self.socket = socket.create_server(("127.0.0.1", self.port))
 
@@ -538,10 +584,16 @@ class Series(threading.Thread):
             cursor = at + 2 if at + 2 < len(keys) else 0
             return b"*2\r\n" + bulk(b"%d" % cursor) + b"*%d\r\n" % len(some) + b"".join(map(bulk, some))
         if name == b"INFO":
-            return bulk(b"# Server\r\nredis_version:7.2.0\r\n")
+            return bulk(b"# Server\r\n%s\r\n" % self.version)
+        if name == b"CONFIG":
+            return b"*2\r\n" + bulk(a[2]) + bulk(b"ms")
+        if name in self.went.get(a[1], ()):
+            return b"-%s\r\n" % self.went[a[1]][name]
         if name == b"TS.INFO":
             return b"*4\r\n+totalSamples\r\n:1\r\n+labels\r\n*1\r\n*2\r\n" + bulk(b"of") + bulk(a[1])
         start = -1 << 63 if a[2] == b"-" else int(a[2])
+        if a[2] != b"-" and a[1] in self.went:
+            return b"-%s\r\n" % self.went[a[1]][b"later"]
         points = [p for p in self.series[a[1]] if p[0] >= start][:int(a[5])]
         return b"*%d\r\n" % len(points) + b"".join(b"*2\r\n:%d\r\n+%s\r\n" % p for p in points)
 
@@ -638,3 +690,44 @@ def test_series_of_a_redis_come_over_with_their_labels(t):
         same(got, b"".join(b"%d,%s\n" % (ts, re.sub(rb"\.0$", b"", v)) for ts, v in points), key)
     for key in series:
         eq(labels_of(s.client(), b"new_" + key), {b"of": key})
+
+
+GONE = b"ERR TSDB: the key does not exist"
+OTHER = b"WRONGTYPE Operation against a key holding the wrong kind of value"
+
+
+def test_series_that_go_while_they_are_loaded_do_not_stop_the_load(t):
+    s = t.server()
+    tools = Tools(t, s)
+    points = [(i, b"1") for i in range(10001)]
+    series = {b"a": points[:1], b"b": points[:1], b"c": points[:1], b"d": points, b"e": points[:1]}
+    there = Series(series, {b"a": {b"TS.INFO": GONE}, b"b": {b"TS.INFO": OTHER}, b"c": {b"TS.RANGE": GONE},
+                            b"d": {b"later": OTHER}})
+    there.start()
+    address = "127.0.0.1:%d" % there.port
+    said = tools.load("--from-redis", address, status=1)
+    holds(said, ": a went before all of it was read: ERR TSDB: the key does not exist\n", ": b went before",
+          ": c went before", ": d went before all of it was read: WRONGTYPE", "loaded 10001 points of 3 series",
+          "4 bad lines")
+    eq(tools.dump("*", "--types", "00").count(b"\n"), 10002)
+    holds(tools.load("--from-redis", address, "--strict", status=3), "stopped at the first bad line")
+    other = Series({b"a": [], b"b": []}, {b"a": {b"TS.INFO": GONE}, b"b": {b"TSDB_GET": OTHER}},
+                   b"pinstripe_version:1")
+    other.start()
+    holds(tools.load("--from-redis", "127.0.0.1:%d" % other.port, "--key", "o:{key}", status=1),
+          ": a went before", ": b went before", "2 bad lines")
+    refuses = Series({b"a": [], b"b": []}, {b"a": {b"TS.INFO": b"NOPERM no"}})
+    refuses.start()
+    holds(tools.load("--from-redis", "127.0.0.1:%d" % refuses.port, status=3), "TS.INFO at", "NOPERM no")
+
+
+def test_addresses_and_users_of_another_server(t):
+    there, s = t.server(requirepass="secret"), t.server()
+    tools = Tools(t, s)
+    for words, status, what in ((("--from-redis", "[127.0.0.1]:%d" % there.port), 3, "NOAUTH"),
+                                (("--from-redis", ":1"), 2, "HOST:PORT"),
+                                (("--from-redis", "127.0.0.1:%d" % there.port, "--from-user", "default"), 2,
+                                 "--from-user needs --from-password"),
+                                (("--from-password", "x", "--columns", "time,00", "-"), 2, "are for --from-redis")):
+        holds(tools.load(*words, status=status), what)
+    tools.load("--from-redis", "[127.0.0.1]:%d" % there.port, "--from-user", "default", "--from-password", "secret")

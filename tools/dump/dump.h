@@ -20,6 +20,8 @@ struct dump {
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
     uint64_t unreadable;    /* keys whose lines pinstripe-load does not read */
     uint64_t absent;        /* keys and patterns that named nothing */
+    uint64_t retyped;       /* influx: values written as floats, against their quality */
+    uint64_t not_finite;    /* influx: values that the format does not have */
     volatile const int *stop;
     char error[LINK_ERROR_MAX];
 };

@@ -240,18 +240,9 @@ dump_all(struct dump *d, const char **words, unsigned n)
     return rc == 0 ? write_out(d) : rc;
 }
 
-static int
-run(struct dump *d, const char **words, unsigned n)
+static void
+say_doubts(const struct dump *d)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    int rc;
-
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    d->stop = &stop_signal;
-    rc = dump_all(d, words, n);
-    if (rc < 0)
-        fprintf(stderr, "pinstripe-dump: %s\n", d->error);
     if (d->uneven)
         fprintf(stderr,
                 "pinstripe-dump: %" PRIu64 " lines of times that have several lack a value: "
@@ -267,6 +258,31 @@ run(struct dump *d, const char **words, unsigned n)
                 "pinstripe-dump: %" PRIu64 " keys are empty or have a line end in them: "
                 "pinstripe-load does not read their lines back, RENAME them first\n",
                 d->unreadable);
+    if (d->retyped)
+        fprintf(stderr,
+                "pinstripe-dump: %" PRIu64 " values are not of the type that their quality says, "
+                "they are written as floats\n",
+                d->retyped);
+    if (d->not_finite)
+        fprintf(stderr,
+                "pinstripe-dump: %" PRIu64 " values are NaN or infinite, which line protocol does "
+                "not have: they are left out\n",
+                d->not_finite);
+}
+
+static int
+run(struct dump *d, const char **words, unsigned n)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    int rc;
+
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    d->stop = &stop_signal;
+    rc = dump_all(d, words, n);
+    if (rc < 0)
+        fprintf(stderr, "pinstripe-dump: %s\n", d->error);
+    say_doubts(d);
     if (!d->o.quiet)
         fprintf(stderr, "%" PRIu64 " points in %" PRIu64 " lines, %" PRIu64 " bytes\n", d->points,
                 d->lines, d->out.bytes);
@@ -274,7 +290,9 @@ run(struct dump *d, const char **words, unsigned n)
     keys_fini(&d->keys);
     if (rc < 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
-    return d->uneven || d->mixed || d->absent || d->unreadable ? EXIT_DOUBTFUL : EXIT_WRITTEN;
+    return d->uneven || d->mixed || d->absent || d->unreadable || d->retyped || d->not_finite
+               ? EXIT_DOUBTFUL
+               : EXIT_WRITTEN;
 }
 
 int

@@ -55,6 +55,8 @@ wrong_together(const struct dump_options *o, unsigned words)
         return "--header takes yes or no";
     if (o->delimiter && strlen(o->delimiter) != 1 && strcmp(o->delimiter, "tab") != 0)
         return "--delimiter takes one character or tab";
+    if (o->delimiter && strchr("\"\r\n", o->delimiter[0]))
+        return "--delimiter cannot be a quote or the end of a line";
     if (o->compress && strcmp(o->compress, "gz") != 0 && strcmp(o->compress, "zst") != 0 &&
         strcmp(o->compress, "none") != 0)
         return "--compress takes gz, zst or none";

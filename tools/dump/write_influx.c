@@ -6,6 +6,9 @@
 #include "tools/lib/influx.h"
 #include "tools/lib/keyname.h"
 
+#include "net/number.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,24 +16,60 @@ struct influx_writer {
     struct dump *d;
     struct keyname keyname;
     struct time_format time;
+    struct influx_line line; /* a key as pinstripe-load would read it back */
+    struct buf text;
     struct slice series;
     struct slice fields[ROWS_SERIES_MAX];
     struct pager pagers[ROWS_SERIES_MAX];
     struct rows rows;
     struct row row;
+    bool drop[ROWS_SERIES_MAX]; /* points of the row that have no text */
 };
+
+/* Would a line of this series and this field be read as just that? */
+static bool
+reads_back(struct influx_writer *w, struct slice name, struct slice series, struct slice field)
+{
+    struct slice line;
+
+    w->text.n = 0;
+    buf_append(&w->text, name.p, name.n);
+    buf_append_lit(&w->text, "=0 0");
+    line = influx_trim((struct slice){w->text.p, w->text.n});
+    return line.n == w->text.n && line.p[0] != '#' && influx_parse(line, &w->line) == NULL &&
+           w->line.n == 1 && slice_equal(w->line.series, series) &&
+           slice_equal(w->line.fields[0].name, field) && w->line.time.n == 1;
+}
 
 static int
 split(struct influx_writer *w, struct slice key, struct slice *ret_series, struct slice *ret_field)
 {
     struct slice name;
 
-    if (keyname_match(&w->keyname, key, &name) && influx_split_key(name, ret_series, ret_field))
+    if (keyname_match(&w->keyname, key, &name) && influx_split_key(name, ret_series, ret_field) &&
+        reads_back(w, name, *ret_series, *ret_field))
         return 0;
     snprintf(w->d->error, sizeof(w->d->error),
              "the key '%.*s' is not of the form 'measurement,tags field'", (int)MIN(key.n, 128),
              key.p);
     return -EINVAL;
+}
+
+/* Line protocol has finite numbers only. How many points of the row are left. */
+static unsigned
+drop_not_finite(struct influx_writer *w)
+{
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < w->rows.n; i++) {
+        const struct pager_point *p = w->row.points[i];
+        double v;
+
+        w->drop[i] = p && !(parse_double(p->value, &v) && isfinite(v));
+        w->d->not_finite += w->drop[i];
+        left += p && !w->drop[i];
+    }
+    return left;
 }
 
 static int
@@ -40,18 +79,20 @@ put_line(struct influx_writer *w)
     struct buf *out = &d->out.text;
     char time[TIME_TEXT_MAX], before = ' ';
 
+    if (drop_not_finite(w) == 0)
+        return 0;
     dump_begin_line(d);
     buf_append(out, w->series.p, w->series.n);
     for (unsigned i = 0; i < w->rows.n; i++) {
         const struct pager_point *p = w->row.points[i];
 
-        if (p == NULL)
+        if (p == NULL || w->drop[i])
             continue;
         d->points++;
         buf_append(out, &before, 1);
         buf_append(out, w->fields[i].p, w->fields[i].n);
         buf_append_lit(out, "=");
-        influx_put_value(out, p->value, p->quality);
+        d->retyped += !influx_put_value(out, p->value, p->quality);
         before = ',';
     }
     buf_append_lit(out, " ");
@@ -64,7 +105,7 @@ static int
 put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
 {
     struct dump *d = w->d;
-    uint64_t before = d->points;
+    uint64_t before = d->points, lost = d->not_finite;
     int rc = 0;
 
     for (unsigned i = 0; i < n; i++) {
@@ -76,7 +117,7 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
         rc = put_line(w);
     if (rc < 0 && d->error[0] == '\0')
         rc = dump_link_failed(d, rc);
-    for (unsigned i = 0; rc == 0 && d->points == before && i < n; i++)
+    for (unsigned i = 0; rc == 0 && d->points == before && d->not_finite == lost && i < n; i++)
         rc = dump_check_there(d, keys[i]);
     for (unsigned i = 0; i < n; i++) {
         if (d->points > before)
@@ -144,6 +185,7 @@ write_influx(struct dump *d)
         if (rc == 0)
             rc = put_series(w, d->keys.key + at, n);
     }
+    buf_fini(&w->text);
     free(w);
     return rc;
 }

@@ -138,6 +138,16 @@ take_field(struct cursor *c, struct influx_line *l)
     return wrong;
 }
 
+struct slice
+influx_trim(struct slice line)
+{
+    while (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t')) {
+        line.p++;
+        line.n--;
+    }
+    return line;
+}
+
 const char *
 influx_parse(struct slice line, struct influx_line *ret)
 {
@@ -215,18 +225,34 @@ influx_split_key(struct slice key, struct slice *ret_series, struct slice *ret_f
     return true;
 }
 
-void
+/* Is it a value that a field of this kind can have? */
+static bool
+is_of_kind(struct slice value, uint8_t quality)
+{
+    struct influx_field f = {.value = {value.p, value.n + 1}};
+
+    if (quality == INFLUX_BOOLEAN)
+        return slice_equal(value, SLICE("0")) || slice_equal(value, SLICE("1"));
+    if (quality == INFLUX_INTEGER || quality == INFLUX_UNSIGNED)
+        return whole_number(&f, quality == INFLUX_UNSIGNED) == NULL;
+    return true;
+}
+
+bool
 influx_put_value(struct buf *out, struct slice value, uint8_t quality)
 {
-    if (quality == INFLUX_BOOLEAN) {
-        bool off = slice_equal(value, SLICE("0"));
+    bool fits = is_of_kind(value, quality);
 
-        buf_append(out, off ? "false" : "true", off ? 5 : 4);
-        return;
+    if (fits && quality == INFLUX_BOOLEAN) {
+        bool on = value.p[0] == '1';
+
+        buf_append(out, on ? "true" : "false", on ? 4 : 5);
+        return true;
     }
     buf_append(out, value.p, value.n);
-    if (quality == INFLUX_INTEGER)
+    if (fits && quality == INFLUX_INTEGER)
         buf_append_lit(out, "i");
-    else if (quality == INFLUX_UNSIGNED)
+    else if (fits && quality == INFLUX_UNSIGNED)
         buf_append_lit(out, "u");
+    return fits;
 }

@@ -36,6 +36,8 @@ struct influx_line {
     struct influx_field fields[INFLUX_FIELDS_MAX];
 };
 
+/* The line without the blanks before it; nothing is left of one that is empty. */
+struct slice influx_trim(struct slice line);
 /* Takes a line apart; the parts point into it. NULL, or what is wrong with it. Numbers are checked:
  * finite, and whole ones up to 2^53, which a double holds. */
 const char *influx_parse(struct slice line, struct influx_line *ret);
@@ -47,7 +49,8 @@ bool influx_next_tag(struct slice *series, struct slice *ret_name, struct slice 
 void influx_unescape(struct buf *out, struct slice name);
 /* The two parts of a key. False when it has no unescaped space. */
 bool influx_split_key(struct slice key, struct slice *ret_series, struct slice *ret_field);
-/* Appends the value of a field as its kind is written; an unknown quality is a float. */
-void influx_put_value(struct buf *out, struct slice value, uint8_t quality);
+/* Appends the value of a field as its kind is written; an unknown quality is a float. False: no
+ * field of that kind has such a value (1.5 is no integer), and it is written as a float. */
+bool influx_put_value(struct buf *out, struct slice value, uint8_t quality);
 
 #endif

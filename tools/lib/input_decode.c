@@ -20,6 +20,9 @@ input_kind_of(const char *p, size_t n)
         return INPUT_GZIP;
     if (n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0)
         return INPUT_ZSTD;
+    /* A frame that is skipped, as pzstd writes before each of its own. */
+    if (n >= 4 && (p[0] & 0xf0) == 0x50 && memcmp(p + 1, "\x2a\x4d\x18", 3) == 0)
+        return INPUT_ZSTD;
     return INPUT_PLAIN;
 }
 

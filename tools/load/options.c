@@ -83,6 +83,10 @@ wrong_together(const struct load_options *o, unsigned files)
         return "--resume is for files; --from-redis begins again, which changes nothing where "
                "duplicate-policy is LAST, FIRST, MIN or MAX, but writes points twice under KEEP "
                "and adds them up twice under SUM: DEL what it wrote first";
+    if (!o->from_redis && (o->from_user || o->from_password))
+        return "--from-user and --from-password are for --from-redis";
+    if (o->from_user && !o->from_password)
+        return "--from-user needs --from-password";
     if (o->user && !o->password)
         return "--user needs --password";
     if (o->load_name && (!o->resume || files != 1))
@@ -93,6 +97,8 @@ wrong_together(const struct load_options *o, unsigned files)
         return "--header takes yes or no";
     if (o->delimiter && strlen(o->delimiter) != 1 && strcmp(o->delimiter, "tab") != 0)
         return "--delimiter takes one character or tab";
+    if (o->delimiter && strchr("\"\r\n", o->delimiter[0]))
+        return "--delimiter cannot be a quote or the end of a line";
     if (o->comment && strlen(o->comment) != 1)
         return "--comment takes one character";
     if (!o->time_step != !o->time_start)

@@ -109,14 +109,15 @@ send_line(struct influx_source *s, int64_t ts)
 static int
 take_line(struct influx_source *s, char *text, size_t n)
 {
+    struct slice line = influx_trim((struct slice){text, n});
     struct influx_line *l = &s->line;
     const char *wrong;
     enum time_error e;
     int64_t ts;
 
-    if (n == 0 || text[0] == '#')
+    if (line.n == 0 || line.p[0] == '#')
         return 0;
-    wrong = influx_parse((struct slice){text, n}, l);
+    wrong = influx_parse(line, l);
     if (wrong)
         return load_bad_line(s->ld, "the line %s", wrong);
     if (l->time.n == 0)

@@ -3,7 +3,8 @@
  *
  * A page of TS.RANGE begins at the last time of the page before and passes over what was taken of
  * it. Labels come along: the series is created with them, or given them if it is there. Every point
- * counts as a line. */
+ * counts as a line. The other server goes on working meanwhile: a series that is deleted there, or
+ * becomes something else, before it was read is a bad line, not the end of the load. */
 #include "tools/load/load.h"
 
 #include "net/number.h"
@@ -33,22 +34,48 @@ link_failed(struct load *ld, const struct link *l, int rc)
     return rc == -EINVAL ? -EPROTO : rc;
 }
 
+/* The answer to a question about one series: 0 when it is no failure, or was one of this series
+ * only, which is counted; *ret_gone is true then. */
+static int
+series_answered(struct load *ld, const struct link *l, int rc, const struct buf *reply,
+                struct slice key, bool *ret_gone)
+{
+    static const char *const gone[] = {"the key does not exist", "WRONGTYPE", "not a TSDB key"};
+
+    for (unsigned i = 0; rc == -EPROTO && reply->p[0] == '-' && i < ARRAY_SIZE(gone); i++) {
+        if (strstr(reply->p, gone[i]) == NULL)
+            continue;
+        *ret_gone = true;
+        ld->line++;
+        rc = load_bad_line(ld, "%.*s went before all of it was read: %.*s", (int)MIN(key.n, 128),
+                           key.p, (int)strcspn(reply->p + 1, "\r\n"), reply->p + 1);
+        return rc < 0 ? rc : load_end_line(ld);
+    }
+    return rc < 0 ? link_failed(ld, l, rc) : 0;
+}
+
 /* --- setting up ----------------------------------------------------------------------------------
  */
 
+/* An address with colons of its own may stand in brackets. */
 static int
 set_target(struct load *ld, struct client_target *ret, char *host, size_t host_size)
 {
-    const char *colon = strrchr(ld->o.from_redis, ':');
+    const char *from = ld->o.from_redis, *colon = strrchr(from, ':');
+    size_t n = colon ? (size_t)(colon - from) : 0;
     int64_t port;
 
-    if (!colon || colon == ld->o.from_redis || !parse_int(slice_of(colon + 1), &port) || port < 1 ||
-        port > 65535 || (size_t)(colon - ld->o.from_redis) >= host_size) {
+    if (n > 2 && from[0] == '[' && colon[-1] == ']') {
+        from++;
+        n -= 2;
+    }
+    if (n == 0 || n >= host_size || !parse_int(slice_of(colon + 1), &port) || port < 1 ||
+        port > 65535) {
         snprintf(ld->error, sizeof(ld->error), "--from-redis takes HOST:PORT");
         return -EINVAL;
     }
-    memcpy(host, ld->o.from_redis, (size_t)(colon - ld->o.from_redis));
-    host[colon - ld->o.from_redis] = '\0';
+    memcpy(host, from, n);
+    host[n] = '\0';
     *ret = (struct client_target){host, (unsigned)port, ld->o.from_user, ld->o.from_password};
     return 0;
 }
@@ -98,14 +125,15 @@ add_labels(struct redis_source *s)
 }
 
 static int
-copy_labels(struct redis_source *s, struct slice key)
+copy_labels(struct redis_source *s, struct slice key, bool *ret_gone)
 {
     struct load *ld = s->ld;
     struct slice info[] = {SLICE("TS.INFO"), key}, ours = {s->key.p, s->key.n};
     int rc = ld->labels.off ? 0 : link_ask(&s->from, ARRAY_SIZE(info), info);
 
-    if (rc < 0)
-        return link_failed(ld, &s->from, rc);
+    rc = series_answered(ld, &s->from, rc, &s->from.reply, key, ret_gone);
+    if (rc < 0 || *ret_gone)
+        return rc;
     labels_set(&ld->labels, key);
     if (!ld->labels.off)
         add_labels(s);
@@ -213,6 +241,7 @@ load_range(struct redis_source *s, struct slice key)
     char start[RESP_INT_TEXT_MAX], count[RESP_INT_TEXT_MAX];
     struct slice argv[] = {SLICE("TS.RANGE"), key, SLICE("-"), SLICE("+"), SLICE("COUNT"), {0}};
     struct page at = {0};
+    bool gone = false;
     int64_t n;
     int rc;
 
@@ -221,8 +250,9 @@ load_range(struct redis_source *s, struct slice key)
 
         argv[5] = (struct slice){count, format_uint(count, limit)};
         rc = link_ask(&s->from, ARRAY_SIZE(argv), argv);
-        if (rc < 0)
-            return link_failed(s->ld, &s->from, rc);
+        rc = series_answered(s->ld, &s->from, rc, &s->from.reply, key, &gone);
+        if (rc < 0 || gone)
+            return rc;
         n = send_page(s, &at);
         if (n < 0 || (uint64_t)n < limit)
             return (int)MIN(n, 0);
@@ -237,24 +267,28 @@ load_pages(struct redis_source *s, struct slice key)
     const struct pager_point *point;
     struct pager p;
     int rc, sent = 0;
+    bool gone;
 
     pager_init(&p, &s->from, key, -1, INT64_MIN, INT64_MAX, PAGE_POINTS);
     while (sent == 0 && (rc = pager_look(&p, &point)) > 0) {
         sent = send_point(s, point);
         pager_take(&p);
     }
+    if (sent == 0)
+        sent = series_answered(s->ld, &s->from, rc, &p.reply, key, &gone);
     pager_fini(&p);
-    return sent < 0 ? sent : rc < 0 ? link_failed(s->ld, &s->from, rc) : 0;
+    return sent;
 }
 
 static int
 load_series(struct redis_source *s, struct slice key)
 {
+    bool gone = false;
     int rc;
 
     set_key_of(s, key);
-    rc = copy_labels(s, key);
-    if (rc == 0)
+    rc = copy_labels(s, key, &gone);
+    if (rc == 0 && !gone)
         rc = s->pinstripe ? load_pages(s, key) : load_range(s, key);
     return rc;
 }
