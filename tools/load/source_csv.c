@@ -48,10 +48,12 @@ take_time(struct csv_source *s)
     enum time_error e;
 
     if (unlikely(s->time_column == NULL)) {
-        uint64_t line = s->ld->line - 1 - s->header;
+        uint64_t line = s->ld->line - 1 - s->header, since;
 
-        s->ts = (int64_t)((uint64_t)s->time_start + line * s->ld->o.time_step);
-        return 1;
+        if (!__builtin_mul_overflow(line, s->ld->o.time_step, &since) &&
+            !__builtin_add_overflow(s->time_start, since, &s->ts))
+            return 1;
+        return load_bad_line(s->ld, "its time, by --time-step, %s", time_error_text(TIME_OUT_OF_RANGE));
     }
     text = time_cell(s);
     e = time_parse(&s->time, text, &s->ts);
