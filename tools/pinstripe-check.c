@@ -1,11 +1,12 @@
-/* pinstripe-check: are the journals below a data directory whole? Explains what is not, and cuts it
- * off on request.
+/* pinstripe-check: are the parts of a data directory all there and its own, and the journals below it
+ * whole? Explains what is not, and cuts damage off a journal on request.
  *
  *   pinstripe-check [--verbose] [--cut [--yes]] DIR
  *
- * Exit status: 0 every journal can be read (a torn tail is no damage), 1 one is damaged, 2
- * something else went wrong. */
+ * Exit status: 0 every journal can be read (a torn tail is no damage), 1 one is damaged or a part is
+ * missing or not the directory's own, 2 something else went wrong. */
 #include "shards/journal/journal_dir.h"
+#include "shards/node/datadir.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -210,13 +211,29 @@ check(const struct options *o, const char *dir)
     return v;
 }
 
+/* ---- the directory ---- */
+
+/* MANIFEST and the parts it names. A directory that is above or below one has nothing to check. */
+static enum verdict
+check_directory(const char *dir)
+{
+    struct buf err = {0};
+    int code = datadir_inspect(dir, &err);
+
+    if (code)
+        printf("%s: DAMAGED\n  %.*s.\n  The server does not start. Bring back what is missing, or take a "
+               "backup of the whole directory.\n", dir, (int)err.n, err.p);
+    buf_fini(&err);
+    return code ? DAMAGED : CLEAN;
+}
+
 /* ---- command line ---- */
 
 static void
 usage(FILE *to)
 {
     fprintf(to, "Usage: pinstripe-check [--verbose] [--cut [--yes]] DIR\n"
-                "Checks every journal below the data directory DIR and explains what is wrong.\n"
+                "Checks the data directory DIR and every journal below it and explains what is wrong.\n"
                 "  -v, --verbose  list the segments\n"
                 "      --cut      give up a torn or damaged tail, after asking\n"
                 "      --yes      do not ask\n"
@@ -266,9 +283,10 @@ main(int argc, char **argv)
                 ndirs == DIRS_MAX ? "too many journals" : strerror(errno));
         return TROUBLE;
     }
+    worst = check_directory(o.dir);
     if (ndirs == 0) {
         fprintf(stderr, "there is no journal below %s\n", o.dir);
-        return TROUBLE;
+        return MAX(worst, TROUBLE);
     }
     sort_dirs();
     for (i = 0; i < ndirs; i++) {

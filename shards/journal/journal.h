@@ -127,6 +127,9 @@ int journal_scan(const char *dir, uint64_t after_lsn,
  * open; 0 or another negative errno. */
 int journal_cut(const char *dir, uint64_t segment, uint64_t offset, struct journal_error *err);
 
+/* Was something cut off this journal? Its records may then end before what the store has. */
+bool journal_was_cut(const char *dir);
+
 /* --- writing ------------------------------------------------------------------------------- */
 
 /* Opens for writing after a scan: starts a new segment with incarnation tail->incarnation + 1 whose

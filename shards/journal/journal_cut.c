@@ -4,6 +4,7 @@
  * run again. */
 #include "shards/journal/journal_dir.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,15 +13,16 @@
 #include <unistd.h>
 
 #define COPY_BYTES (1 * MIB)
+#define CUT_SUFFIX ".cut"
 
 /* `<name>.cut`, with the whole file in it. */
 static int
 set_aside(int dir_fd, uint64_t number)
 {
-    char name[JOURNAL_NAME_BYTES], aside[sizeof(name) + sizeof(".cut")];
+    char name[JOURNAL_NAME_BYTES], aside[sizeof(name) + sizeof(CUT_SUFFIX)];
 
     journal_name(number, name);
-    snprintf(aside, sizeof(aside), "%s.cut", name);
+    snprintf(aside, sizeof(aside), "%s" CUT_SUFFIX, name);
     if (renameat(dir_fd, name, dir_fd, aside) || fsync(dir_fd))
         return -errno;
     return 0;
@@ -43,7 +45,7 @@ copy_rest(int dir_fd, const char *name, int from, uint64_t offset)
     char aside[JOURNAL_NAME_BYTES + 32], *p = malloc(COPY_BYTES);
     int to, n = -ENOMEM;
 
-    snprintf(aside, sizeof(aside), "%s.%" PRIu64 ".cut", name, offset);
+    snprintf(aside, sizeof(aside), "%s.%" PRIu64 CUT_SUFFIX, name, offset);
     to = openat(dir_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (to < 0)
         n = -errno;
@@ -110,4 +112,21 @@ journal_cut(const char *path, uint64_t segment, uint64_t offset, struct journal_
     }
     journal_dir_close(&dir);
     return code ? journal_fail_dir(err, code, path, "cannot cut the journal") : 0;
+}
+
+bool
+journal_was_cut(const char *dir)
+{
+    DIR *d = opendir(dir);
+    struct dirent *de;
+    bool found = false;
+
+    while (d && !found && (de = readdir(d))) {
+        size_t n = strlen(de->d_name), end = strlen(CUT_SUFFIX);
+
+        found = n > end && strcmp(de->d_name + n - end, CUT_SUFFIX) == 0;
+    }
+    if (d)
+        closedir(d);
+    return found;
 }

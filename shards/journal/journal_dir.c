@@ -93,6 +93,10 @@ read_header(struct journal_dir_entry *e, int fd)
         return err;
     e->size = (uint64_t)st.st_size;
     e->rule = journal_segment_decode(block, &e->h);
+    if (e->rule && e->size < 2 * JOURNAL_BLOCK_BYTES)
+        e->rule = "the file is shorter than any segment";
+    /* A file has its size and a header before it has its name, and every header begins alike. */
+    e->foreign = e->rule && (e->size < 2 * JOURNAL_BLOCK_BYTES || !journal_segment_begins(block));
     return 0;
 }
 

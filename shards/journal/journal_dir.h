@@ -8,6 +8,7 @@ struct journal_dir_entry {
     uint64_t number;                 /* from the name */
     uint64_t size;                   /* of the file */
     const char *rule;                /* NULL, or why the header cannot be used */
+    bool foreign;                    /* no write that was cut short explains that */
     struct journal_segment_header h; /* valid without a rule */
 };
 

@@ -75,13 +75,19 @@ segment_rule(const struct journal_segment_header *h)
     return NULL;
 }
 
+bool
+journal_segment_begins(const char *block)
+{
+    return get_le64(block + SEGMENT_MAGIC) == JOURNAL_SEGMENT_MAGIC;
+}
+
 const char *
 journal_segment_decode(const char *block, struct journal_segment_header *ret_h)
 {
     struct journal_segment_header h;
     const char *rule;
 
-    if (get_le64(block + SEGMENT_MAGIC) != JOURNAL_SEGMENT_MAGIC)
+    if (!journal_segment_begins(block))
         return "this is no segment header";
     if (get_le16(block + SEGMENT_VERSION) != JOURNAL_FORMAT_VERSION)
         return "the segment's format version is unknown";

@@ -59,6 +59,8 @@ journal_batch_extent(uint64_t payload_bytes)
 
 /* Fills one block of JOURNAL_BLOCK_BYTES. */
 void journal_segment_encode(char *block, const struct journal_segment_header *h);
+/* Does a block begin as every header of a segment does, torn or not? */
+bool journal_segment_begins(const char *block);
 /* NULL, or the rule that is broken. Never trusts the block. */
 const char *journal_segment_decode(const char *block, struct journal_segment_header *ret_h);
 

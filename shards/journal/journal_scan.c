@@ -11,7 +11,8 @@
  *
  * A segment whose header is unreadable either never got its first batch, because the header is
  * written and durable before that (torn: nothing is lost), or it has batches of its number and is
- * damaged. */
+ * damaged. One that does not even begin as headers do, or a file shorter than any segment, was never
+ * left by a write that was cut short: damaged. */
 #include "shards/journal/journal_dir.h"
 #include "shards/journal/journal_reader.h"
 
@@ -318,7 +319,9 @@ scan_segments(struct scan *s)
 
     for (i = 0; i < s->dir.n && !err; i++) {
         e = &s->dir.items[i];
-        if (e->rule)
+        if (e->foreign)
+            err = damage(s, e, 0, e->rule);
+        else if (e->rule)
             err = with_file(s, e, limit_of(s, i), look_for_batches);
     }
     for (i = 0; i < s->dir.n && !err; i++) {

@@ -1,6 +1,8 @@
 #include "shards/node/datadir.h"
 
 #include "core/log.h"
+#include "shards/node/owner.h"
+#include "shards/node/whole_file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,19 +22,6 @@
 #define DATADIR_PATH_MAX 1200
 #define LOCK_RETRIES 50
 #define LOCK_RETRY_US 100000 /* a killed process holds its lock until its last I/O is done */
-
-static int
-fsync_path(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc;
-
-    if (fd < 0)
-        return -errno;
-    rc = fsync(fd) < 0 ? -errno : 0;
-    close(fd);
-    return rc;
-}
 
 static int
 make_dir(const char *path, struct buf *err)
@@ -92,15 +82,30 @@ checksum(const char *text, size_t n)
     return XXH3_64bits(text, n);
 }
 
+/* Format 1 had no instance and no state. */
+static bool
+parse_lines(struct datadir *d, const char *text, unsigned *ret_version)
+{
+    char state[8] = "";
+    int n = sscanf(text, "pinstripe %u\ncores %" SCNu32 "\ngeneration %" SCNu32
+                         "\ninstance %" SCNx64 "\nstate %7s\n",
+                   ret_version, &d->cores, &d->generation, &d->instance, state);
+
+    d->used = strcmp(state, "used") == 0;
+    if (n >= 1 && *ret_version != DATADIR_FORMAT_VERSION)
+        return n >= 3;
+    return n == 5 && d->instance && (d->used || strcmp(state, "new") == 0);
+}
+
 static int
 parse_manifest(struct datadir *d, const char *path, const char *text, struct buf *err)
 {
-    unsigned version, cores, generation;
+    struct datadir found = *d;
+    unsigned version;
     unsigned long long sum;
     const char *tail = strstr(text, "checksum ");
 
-    if (tail == NULL || sscanf(text, "pinstripe %u\ncores %u\ngeneration %u\n", &version, &cores,
-                               &generation) != 3 ||
+    if (tail == NULL || !parse_lines(&found, text, &version) ||
         sscanf(tail, "checksum %llx", &sum) != 1) {
         buf_printf(err, "'%s' is not a manifest of this server", path);
         return -EBADMSG;
@@ -109,74 +114,98 @@ parse_manifest(struct datadir *d, const char *path, const char *text, struct buf
         buf_printf(err, "'%s' is damaged: its checksum does not match", path);
         return -EBADMSG;
     }
-    if (version != DATADIR_FORMAT_VERSION || cores == 0 || cores > DATADIR_CORES_MAX) {
-        buf_printf(err, "'%s' has format %u with %u cores; this server reads format %u with 1 to %u",
-                   path, version, cores, DATADIR_FORMAT_VERSION, DATADIR_CORES_MAX);
+    if (version == 0 || version > DATADIR_FORMAT_VERSION || found.cores == 0 ||
+        found.cores > DATADIR_CORES_MAX) {
+        buf_printf(err, "'%s' has format %u with %u cores; this server reads formats 1 to %u with "
+                        "1 to %u", path, version, found.cores, DATADIR_FORMAT_VERSION,
+                   DATADIR_CORES_MAX);
         return -EBADMSG;
     }
-    d->cores = cores;
-    d->generation = generation;
+    if (version == 1)
+        found.instance = found.used = 0;
+    *d = found;
     return 0;
+}
+
+/* "gen-000012" -> 12, 0 for what only looks like one of ours. */
+static uint32_t
+generation_of_name(const char *name)
+{
+    char same[32];
+    unsigned generation;
+
+    if (sscanf(name, "gen-%u", &generation) != 1)
+        return 0;
+    snprintf(same, sizeof(same), "gen-%06u", generation);
+    return strcmp(same, name) == 0 ? generation : 0;
+}
+
+static int
+is_data(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return type != FTW_D && type != FTW_DP && strncmp(path + ftw->base, "OWNER", 5) != 0;
+}
+
+/* Without MANIFEST there may be directories that a first start, cut short, has made, and nothing in
+ * them. Data without it means that it was lost: a start would begin anew and remove what is there. */
+static int
+refuse_orphans(const struct datadir *d, struct buf *err)
+{
+    DIR *dir = opendir(d->path);
+    struct dirent *de;
+    int rc = 0;
+
+    if (dir == NULL) {
+        rc = -errno;
+        buf_printf(err, "cannot read the directory '%s': %s", d->path, strerror(-rc));
+        return rc;
+    }
+    while (rc == 0 && (de = readdir(dir))) {
+        char path[DATADIR_PATH_MAX + 256];
+
+        if (!generation_of_name(de->d_name))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", d->path, de->d_name);
+        if (nftw(path, is_data, 16, FTW_PHYS) == 0)
+            continue;
+        buf_printf(err, "'%s/MANIFEST' is missing, but '%s' holds data: bring it back, or use "
+                        "another directory", d->path, path);
+        rc = -EBADMSG;
+    }
+    closedir(dir);
+    return rc;
 }
 
 static int
 read_manifest(struct datadir *d, struct buf *err)
 {
     char path[DATADIR_PATH_MAX], text[512];
-    ssize_t n = -1;
-    int fd, rc = 0;
+    int rc;
 
     snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return 0;
-    if (fd < 0 || fsync(fd) < 0 || (n = read(fd, text, sizeof(text) - 1)) < 0) {
-        rc = -errno;
+    rc = whole_file_read(path, text, sizeof(text));
+    if (rc == -ENOENT)
+        return refuse_orphans(d, err);
+    if (rc < 0) {
         buf_printf(err, "cannot read '%s': %s", path, strerror(-rc));
-    }
-    if (fd >= 0)
-        close(fd);
-    if (rc < 0)
         return rc;
-    text[n] = '\0';
+    }
     return parse_manifest(d, path, text, err);
 }
 
-/* The whole file, on disk. */
 static int
-write_file(const char *path, struct slice text)
+commit(struct datadir *d, uint32_t cores, uint32_t generation, bool used, struct buf *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), rc = 0;
-    ssize_t n;
-
-    if (fd < 0)
-        return -errno;
-    n = write(fd, text.p, text.n);
-    if (n < 0 || ((size_t)n == text.n && fsync(fd) < 0))
-        rc = -errno;
-    else if ((size_t)n < text.n)
-        rc = -ENOSPC; /* what a short write to a small file means */
-    close(fd);
-    return rc;
-}
-
-int
-datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err)
-{
-    char path[DATADIR_PATH_MAX], temp[DATADIR_PATH_MAX];
+    char path[DATADIR_PATH_MAX];
     struct buf text = {0};
     int rc;
 
     snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
-    snprintf(temp, sizeof(temp), "%s/MANIFEST.tmp", d->path);
     buf_printf(&text, "pinstripe %u\ncores %u\ngeneration %u\n", DATADIR_FORMAT_VERSION, cores,
                generation);
+    buf_printf(&text, "instance %016" PRIx64 "\nstate %s\n", d->instance, used ? "used" : "new");
     buf_printf(&text, "checksum %016" PRIx64 "\n", checksum(text.p, text.n));
-    rc = write_file(temp, (struct slice){text.p, text.n});
-    if (rc == 0 && rename(temp, path) < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = fsync_path(d->path);
+    rc = whole_file_replace(path, (struct slice){text.p, text.n});
     buf_fini(&text);
     if (rc < 0) {
         buf_printf(err, "cannot write '%s': %s", path, strerror(-rc));
@@ -184,16 +213,27 @@ datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct bu
     }
     d->cores = cores;
     d->generation = generation;
+    d->used = used;
     return 0;
 }
 
-/* --- open, paths, leftovers -------------------------------------------------------------------------- */
+int
+datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err)
+{
+    return commit(d, cores, generation, false, err);
+}
 
 int
-datadir_open(struct datadir *d, const char *path, struct buf *err)
+datadir_commit_used(struct datadir *d, struct buf *err)
 {
-    int rc;
+    return d->used ? 0 : commit(d, d->cores, d->generation, true, err);
+}
 
+/* --- open ---------------------------------------------------------------------------------------------- */
+
+static int
+set_path(struct datadir *d, const char *path, struct buf *err)
+{
     *d = (struct datadir){.lock_fd = -1};
     if (strlen(path) >= sizeof(d->path)) {
         buf_printf(err, "the path of the data directory is longer than %zu bytes",
@@ -201,7 +241,16 @@ datadir_open(struct datadir *d, const char *path, struct buf *err)
         return -ENAMETOOLONG;
     }
     strcpy(d->path, path);
-    rc = make_dir(path, err);
+    return 0;
+}
+
+int
+datadir_open(struct datadir *d, const char *path, struct buf *err)
+{
+    int rc = set_path(d, path, err);
+
+    if (rc == 0)
+        rc = make_dir(path, err);
     if (rc == 0)
         rc = take_lock(d, err);
     if (rc < 0)
@@ -220,6 +269,8 @@ datadir_close(struct datadir *d)
     d->lock_fd = -1;
 }
 
+/* --- parts --------------------------------------------------------------------------------------------- */
+
 /* Makes the directory and its name in the directory above durable. */
 static int
 make_durable_dir(const char *parent, const char *path, struct buf *err)
@@ -228,28 +279,119 @@ make_durable_dir(const char *parent, const char *path, struct buf *err)
 
     if (rc < 0)
         return rc;
-    rc = fsync_path(parent);
+    rc = whole_file_sync(parent);
     if (rc < 0)
         buf_printf(err, "cannot sync the directory '%s': %s", parent, strerror(-rc));
     return rc;
 }
 
-int
-datadir_core_path(const struct datadir *d, uint32_t generation, uint32_t core, const char *what,
-                  char *out, struct buf *err)
+void
+datadir_core_path(const struct datadir *d, uint32_t generation, uint32_t core, const char *part,
+                  char *out)
 {
-    char above[DATADIR_PATH_MAX];
+    snprintf(out, DATADIR_PATH_MAX, "%s/gen-%06u/core-%03u/%s", d->path, generation, core, part);
+}
+
+static int
+make_part(const struct datadir *d, const struct owner *o, struct buf *err)
+{
+    char path[DATADIR_PATH_MAX], above[DATADIR_PATH_MAX];
     int rc;
 
-    snprintf(above, sizeof(above), "%s/gen-%06u", d->path, generation);
+    snprintf(above, sizeof(above), "%s/gen-%06u", d->path, o->generation);
     rc = make_durable_dir(d->path, above, err);
-    snprintf(out, DATADIR_PATH_MAX, "%s/gen-%06u/core-%03u", d->path, generation, core);
-    if (rc == 0)
-        rc = make_durable_dir(above, out, err);
-    snprintf(above, sizeof(above), "%s", out);
-    snprintf(out, DATADIR_PATH_MAX, "%s/gen-%06u/core-%03u/%s", d->path, generation, core, what);
-    return rc < 0 ? rc : make_durable_dir(above, out, err);
+    snprintf(path, sizeof(path), "%s/gen-%06u/core-%03u", d->path, o->generation, o->core);
+    rc = rc < 0 ? rc : make_durable_dir(above, path, err);
+    strcpy(above, path);
+    datadir_core_path(d, o->generation, o->core, o->part, path);
+    rc = rc < 0 ? rc : make_durable_dir(above, path, err);
+    if (rc < 0)
+        return rc;
+    rc = owner_write(path, o);
+    if (rc < 0)
+        buf_printf(err, "cannot write '%s/OWNER': %s", path, strerror(-rc));
+    return rc;
 }
+
+static int
+check_part(const struct datadir *d, const struct owner *o, struct buf *err)
+{
+    char path[DATADIR_PATH_MAX];
+
+    datadir_core_path(d, o->generation, o->core, o->part, path);
+    return owner_check(path, o, err);
+}
+
+static int
+each_part(const struct datadir *d, uint32_t cores, uint32_t generation,
+          int (*fn)(const struct datadir *d, const struct owner *o, struct buf *err),
+          struct buf *err)
+{
+    static const char *const parts[] = {"store", "journal"};
+    struct owner o = {.instance = d->instance, .generation = generation, .cores = cores};
+    int rc = 0;
+
+    for (o.core = 0; o.core < cores && rc == 0; o.core++) {
+        for (size_t i = 0; i < ARRAY_SIZE(parts) && rc == 0; i++) {
+            o.part = parts[i];
+            rc = fn(d, &o, err);
+        }
+    }
+    return rc;
+}
+
+int
+datadir_make_parts(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err)
+{
+    while (d->instance == 0)
+        ASSERT(getrandom(&d->instance, sizeof(d->instance), 0) == sizeof(d->instance));
+    return each_part(d, cores, generation, make_part, err);
+}
+
+static int
+is_journal_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    const char *dot = strrchr(path + ftw->base, '.');
+
+    return dot && (strcmp(dot, ".journal") == 0 || strcmp(dot, ".cut") == 0);
+}
+
+/* Once a server has run on it a journal is never without a file. */
+static int
+check_journals(const struct datadir *d, struct buf *err)
+{
+    char path[DATADIR_PATH_MAX];
+
+    for (uint32_t i = 0; i < d->cores; i++) {
+        datadir_core_path(d, d->generation, i, "journal", path);
+        if (nftw(path, is_journal_file, 16, FTW_PHYS) == 1)
+            continue;
+        buf_printf(err, "there is no journal file in '%s': they were lost", path);
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+int
+datadir_check_parts(const struct datadir *d, struct buf *err)
+{
+    int rc = each_part(d, d->cores, d->generation, check_part, err);
+
+    return rc < 0 || !d->used ? rc : check_journals(d, err);
+}
+
+int
+datadir_inspect(const char *path, struct buf *err)
+{
+    struct datadir d;
+    int rc = set_path(&d, path, err);
+
+    if (rc == 0)
+        rc = read_manifest(&d, err);
+    return rc < 0 || d.instance == 0 ? rc : datadir_check_parts(&d, err);
+}
+
+/* --- leftovers ----------------------------------------------------------------------------------------- */
 
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -267,12 +409,9 @@ datadir_remove_leftovers(const struct datadir *d)
         return;
     while ((de = readdir(dir))) {
         char path[DATADIR_PATH_MAX + 256];
-        unsigned generation;
+        uint32_t generation = generation_of_name(de->d_name);
 
-        if (sscanf(de->d_name, "gen-%u", &generation) != 1 || generation == d->generation)
-            continue;
-        snprintf(path, sizeof(path), "gen-%06u", generation);
-        if (strcmp(path, de->d_name) != 0) /* only looks like one of ours */
+        if (generation == 0 || generation == d->generation)
             continue;
         snprintf(path, sizeof(path), "%s/%s", d->path, de->d_name);
         log_info("removing '%s': not the present generation", path);

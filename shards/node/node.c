@@ -215,18 +215,32 @@ serve(struct running *r, const sigset_t *signals, uint64_t began)
     return 0;
 }
 
+/* All journals are open, or some core failed. */
 static int
-run_cores(struct running *r, const sigset_t *signals, uint64_t began)
+admit(struct running *r, struct buf *err)
+{
+    int rc = atomic_load(&r->failed) ? -EIO : datadir_commit_used(&r->dir, err);
+
+    if (rc < 0)
+        atomic_store(&r->failed, true);
+    return rc;
+}
+
+static int
+run_cores(struct running *r, const sigset_t *signals, uint64_t began, struct buf *err)
 {
     uint32_t n = r->node.ncores;
     int rc;
 
     pthread_barrier_init(&r->recovered, NULL, n + 1);
+    pthread_barrier_init(&r->admitted, NULL, n + 1);
     pthread_barrier_init(&r->listening, NULL, n + 1);
     for (uint32_t i = 0; i < n; i++)
         ASSERT(pthread_create(&r->starters[i].thread, NULL, starter_thread, &r->starters[i]) == 0);
     pthread_barrier_wait(&r->recovered);
-    rc = atomic_load(&r->failed) ? -EIO : serve(r, signals, began);
+    rc = admit(r, err);
+    pthread_barrier_wait(&r->admitted);
+    rc = rc < 0 ? rc : serve(r, signals, began);
     for (uint32_t i = 0; i < n; i++)
         pthread_join(r->starters[i].thread, NULL);
     return rc;
@@ -284,6 +298,14 @@ create_parts(struct running *r, struct buf *err)
     return 0;
 }
 
+static int
+make_generation(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err)
+{
+    int rc = datadir_make_parts(d, cores, generation, err);
+
+    return rc < 0 ? rc : datadir_commit(d, cores, generation, err);
+}
+
 /* The generation to start on: the present one, a new one, or one made for this number of cores. */
 static int
 choose_generation(struct running *r, struct buf *err)
@@ -292,8 +314,12 @@ choose_generation(struct running *r, struct buf *err)
     int rc = 0;
 
     if (d->cores == 0)
-        rc = datadir_commit(d, r->node.ncores, 1, err);
-    else if (d->cores != r->node.ncores)
+        rc = make_generation(d, r->node.ncores, 1, err);
+    else if (d->instance == 0) /* format 1: what is there is taken for what was there */
+        rc = make_generation(d, d->cores, d->generation, err);
+    else
+        rc = datadir_check_parts(d, err);
+    if (rc == 0 && d->cores != r->node.ncores)
         rc = reshard(d, &r->node, err);
     if (rc == 0)
         datadir_remove_leftovers(d);
@@ -323,7 +349,7 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
     if (rc == 0)
         rc = prepare_all(r);
     if (rc == 0)
-        rc = run_cores(r, signals, began);
+        rc = run_cores(r, signals, began, err);
     log_errors(r);
     release_all(r);
     datadir_close(&r->dir);

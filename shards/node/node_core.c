@@ -40,18 +40,6 @@ open_store(struct starter *s)
     return rc;
 }
 
-static int
-paths_of(struct starter *s)
-{
-    struct datadir *d = &s->running->dir;
-    int rc = datadir_core_path(d, d->generation, s->core->id, "store", s->store_dir, &s->error);
-
-    if (rc == 0)
-        rc = datadir_core_path(d, d->generation, s->core->id, "journal", s->recovery.dir,
-                               &s->error);
-    return rc;
-}
-
 int
 starter_prepare(struct starter *s, unsigned id)
 {
@@ -79,8 +67,9 @@ starter_prepare(struct starter *s, unsigned id)
         buf_printf(&s->error, "core %u: cannot create its threads: %s", id, strerror(-rc));
         return rc;
     }
-    rc = paths_of(s);
-    return rc < 0 ? rc : open_store(s);
+    datadir_core_path(&r->dir, r->dir.generation, id, "store", s->store_dir);
+    datadir_core_path(&r->dir, r->dir.generation, id, "journal", s->recovery.dir);
+    return open_store(s);
 }
 
 static int
@@ -145,6 +134,7 @@ starter_thread(void *arg)
     if (s->rc < 0)
         atomic_store(&r->failed, true);
     pthread_barrier_wait(&r->recovered);
+    pthread_barrier_wait(&r->admitted);
     if (!atomic_load(&r->failed)) {
         core_start(c);
         listener_start_all(c);

@@ -29,7 +29,7 @@ struct running {
     struct cpu_set background;
     struct cpu_set cpus;
     struct starter *starters;
-    pthread_barrier_t recovered, listening;
+    pthread_barrier_t recovered, admitted, listening;
     _Atomic bool failed;
 };
 

@@ -46,11 +46,8 @@ open_layout(struct layout *l, const struct datadir *d, const struct node *like, 
         core_init(&l->node.cores[i], &l->node, i);
         clock_update(&l->node.cores[i].reactor.clock);
         l->shards[i].sh = &l->node.cores[i].shard;
-        rc = datadir_core_path(d, generation, i, "store", store_dir, err);
-        if (rc == 0)
-            rc = datadir_core_path(d, generation, i, "journal", l->shards[i].dir, err);
-        if (rc < 0)
-            return rc;
+        datadir_core_path(d, generation, i, "store", store_dir);
+        datadir_core_path(d, generation, i, "journal", l->shards[i].dir);
         opt.dir = store_dir;
         rc = store_open(&l->shards[i].sh->store, like->store_env, &opt, &serr);
         if (rc == 0)
@@ -213,6 +210,8 @@ reshard(struct datadir *d, struct node *node, struct buf *err)
     rc = open_layout(&old, d, node, d->cores, d->generation, err);
     if (rc == 0)
         rc = bring_to_rest(&old, err);
+    if (rc == 0)
+        rc = datadir_make_parts(d, node->ncores, generation, err);
     if (rc == 0)
         rc = open_layout(&new, d, node, node->ncores, generation, err);
     if (rc == 0)
