@@ -425,7 +425,7 @@ def test_a_damaged_manifest_refuses_to_start(t):
     with open(path, "rb") as f:
         good = f.read()
     for bad in (good.replace(b"cores 1", b"cores 2"), b"", b"hello\n", good[:-5],
-                good.replace(b"pinstripe 1", b"pinstripe 9")):
+                good.replace(b"pinstripe 2", b"pinstripe 9")):
         with open(path, "wb") as f:
             f.write(bad)
         holds(s.start_fails(), "MANIFEST")
