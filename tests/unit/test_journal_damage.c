@@ -209,8 +209,19 @@ Test(journal_damage, a_truncated_file_is_damage)
     r = scan_after(0);
     expect_damage(&r, 3, CAPACITY - 1);
     cr_assert_eq(truncate(path, 0), 0);
-    r = scan_after(0); /* no header, no batch */
-    expect_good(&r, 120);
+    r = scan_after(0); /* a file has its size before it has its name */
+    expect_damage(&r, 3, 0);
+}
+
+Test(journal_damage, a_file_that_does_not_begin_as_a_segment_is_damage)
+{
+    static char zeros[CAPACITY];
+    struct result r;
+
+    trio_write();
+    write_at(3, zeros, CAPACITY, 0);
+    r = scan_after(0);
+    expect_damage(&r, 3, 0);
 }
 
 Test(journal_damage, a_segment_under_the_name_of_another_is_damage)
