@@ -177,6 +177,17 @@ check_compactions(const struct config *c, const struct config_row **ret_row, str
     return 0;
 }
 
+/* As DUPLICATE_POLICY of TS.CREATE. */
+static int
+check_policy(const struct config *c, const struct config_row **ret_row, struct buf *err)
+{
+    if (c->ts_compat != CONFIG_TS_STRICT || c->ts_duplicate_policy != CONFIG_TS_DUPLICATE_KEEP)
+        return 0;
+    *ret_row = config_find(SLICE("ts-duplicate-policy"));
+    buf_append_lit(err, "ts-duplicate-policy is keep, which ts-compat strict refuses");
+    return -EINVAL;
+}
+
 /* As CHUNK_SIZE of TS.CREATE. */
 static int
 check_chunk_size(const struct config *c, const struct config_row **ret_row, struct buf *err)
@@ -213,7 +224,8 @@ config_check(const struct config *c, const struct config_row **ret_row, struct b
         *ret_row = row[0];
         return -EINVAL;
     }
-    return check_chunk_size(c, ret_row, err) ?: check_compactions(c, ret_row, err);
+    return check_chunk_size(c, ret_row, err) ?: check_policy(c, ret_row, err)
+           ?: check_compactions(c, ret_row, err);
 }
 
 /* CONFIG SET */

@@ -86,6 +86,14 @@ def test_keep_is_an_extension(t):
     eq(fields(c("TS.INFO", "k"))["totalSamples"], 2)
     eq(c("CONFIG", "SET", "ts-compat", "strict"), "OK")
     refused(c("TS.CREATE", "other", "DUPLICATE_POLICY", "KEEP"), "Unknown DUPLICATE_POLICY")
+    what = "ts-compat strict refuses"
+    assert what in str(c("CONFIG", "SET", "ts-duplicate-policy", "keep"))
+    eq(c("CONFIG", "SET", "ts-duplicate-policy", "keep", "ts-compat", "extended"), "OK")
+    assert what in str(c("CONFIG", "SET", "ts-compat", "strict"))
+    eq(c("CONFIG", "SET", "ts-compat", "strict", "ts-duplicate-policy", "last"), "OK")
+    s.stop()
+    assert what in s.start_fails(ts_duplicate_policy="keep", ts_compat="strict")
+    s.set(ts_compat="extended")
 
 
 def test_alter_changes_what_is_named_and_nothing_else(t):
