@@ -18,6 +18,8 @@
 #define INT_DIGITS_MAX 19
 #define EXACT_DIGITS_MAX 19             /* digits that fit a uint64 whatever they are */
 #define EXACT_MANTISSA_MAX (1ULL << 53) /* integers a double holds exactly */
+#define EIGHT_ZEROS 0x3030303030303030ULL /* as text */
+#define EIGHT_POINTS 0x2e2e2e2e2e2e2e2eULL
 #define SHORT_TEXT_MAX 18               /* characters; the digits among them fit a uint64 */
 #define EXACT_POWER_MAX 22              /* powers of ten a double holds exactly */
 #define EXPONENT_TEXT_LIMIT 100000      /* far outside of any double; stops counting */
@@ -39,23 +41,42 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Eight digits at once: all are checked, then neighbours become pairs, fours, and one number. The first
- * digit stands in the lowest byte. */
+static const uint64_t small_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+
+/* Eight digits at once, the first one in the lowest byte: all are checked, then neighbours become pairs,
+ * fours, and one number. */
 static inline bool
-take_eight_digits(const char *p, uint64_t *v)
+read_eight_digits(uint64_t x, uint64_t *ret)
 {
-    uint64_t x = get_le64(p);
     uint64_t pairs_even, pairs_odd;
 
-    if ((x & 0xf0f0f0f0f0f0f0f0ULL) != 0x3030303030303030ULL ||
-        ((x + 0x0606060606060606ULL) & 0xf0f0f0f0f0f0f0f0ULL) != 0x3030303030303030ULL)
+    if ((x & 0xf0f0f0f0f0f0f0f0ULL) != EIGHT_ZEROS ||
+        ((x + 0x0606060606060606ULL) & 0xf0f0f0f0f0f0f0f0ULL) != EIGHT_ZEROS)
         return false;
-    x -= 0x3030303030303030ULL;
+    x -= EIGHT_ZEROS;
     x = x * 10 + (x >> 8); /* every other byte is a pair now */
     pairs_even = x & 0x000000ff000000ffULL;
     pairs_odd = x >> 16 & 0x000000ff000000ffULL;
-    x = (pairs_even * (100 + (1000000ULL << 32)) + pairs_odd * (1 + (10000ULL << 32))) >> 32;
-    *v = *v * 100000000 + x;
+    *ret = (pairs_even * (100 + (1000000ULL << 32)) + pairs_odd * (1 + (10000ULL << 32))) >> 32;
+    return true;
+}
+
+/* The first n of eight bytes as the last ones, with the digit 0 before them. */
+static inline uint64_t
+put_last(uint64_t x, unsigned n)
+{
+    return n == 8 ? x : x << (64 - 8 * n) | EIGHT_ZEROS >> 8 * n;
+}
+
+/* The n < 8 digits before `end`, which has at least eight readable bytes before it. */
+static inline bool
+take_last_digits(const char *end, unsigned n, uint64_t *v)
+{
+    uint64_t x;
+
+    if (!read_eight_digits(put_last(get_le64(end - 8) >> (64 - 8 * n), n), &x))
+        return false;
+    *v = *v * small_powers[n] + x;
     return true;
 }
 
@@ -63,7 +84,7 @@ bool
 parse_int(struct slice s, int64_t *ret_v)
 {
     const char *p = s.p, *end = s.p + s.n;
-    uint64_t v = 0, limit = INT64_MAX;
+    uint64_t v = 0, limit = INT64_MAX, eight;
     bool negative = false;
 
     if (s.n > 0 && *p == '-') {
@@ -75,13 +96,20 @@ parse_int(struct slice s, int64_t *ret_v)
         return false;
     if (*p == '0' && s.n > 1)
         return false;
-    for (; end - p >= 8; p += 8)
-        if (!take_eight_digits(p, &v))
+    if (end - p >= 8) {
+        for (; end - p >= 8; p += 8) {
+            if (!read_eight_digits(get_le64(p), &eight))
+                return false;
+            v = v * 100000000 + eight;
+        }
+        if (p < end && !take_last_digits(end, (unsigned)(end - p), &v))
             return false;
-    for (; p < end; p++) {
-        if (!is_digit(*p))
-            return false;
-        v = v * 10 + (uint64_t)(*p - '0');
+    } else {
+        for (; p < end; p++) {
+            if (!is_digit(*p))
+                return false;
+            v = v * 10 + (uint64_t)(*p - '0');
+        }
     }
     if (v > limit)
         return false;
@@ -255,6 +283,31 @@ parse_special(struct slice s, double *ret_v)
     return true;
 }
 
+#define EIGHT_TEXT_MIN 4
+
+/* Four to eight characters, digits and perhaps a point among them, all at once. False: look closer. */
+static inline bool
+parse_eight(const char *p, size_t n, double *ret_v)
+{
+    uint64_t x = get_le32(p) | (uint64_t)get_le32(p + n - 4) << 8 * (n - 4);
+    uint64_t y = x ^ EIGHT_POINTS, point, v;
+    unsigned digits = (unsigned)n, decimals = 0;
+
+    point = (y - 0x0101010101010101ULL) & ~y & 0x8080808080808080ULL; /* the lowest one is right */
+    if (point) {
+        unsigned at = (unsigned)__builtin_ctzll(point) / 8;
+        uint64_t before = (1ULL << 8 * at) - 1;
+
+        x = (x & before) | (x >> 8 & ~before);
+        digits--;
+        decimals = digits - at;
+    }
+    if (!read_eight_digits(put_last(x, digits), &v))
+        return false;
+    *ret_v = decimals ? (double)v / exact_powers[decimals] : (double)v;
+    return true;
+}
+
 /* Most numbers are short and have nothing but digits, a point and a sign. False: look closer. */
 static inline bool
 parse_short(struct slice s, double *ret_v)
@@ -265,6 +318,10 @@ parse_short(struct slice s, double *ret_v)
     uint64_t v = 0;
     double d;
 
+    if (digits >= EIGHT_TEXT_MIN && digits <= 8 && parse_eight(p + negative, digits, &d)) {
+        *ret_v = negative ? -d : d;
+        return true;
+    }
     for (p += negative; p < end; p++) {
         if (is_digit(*p)) {
             v = v * 10 + (uint64_t)(*p - '0');

@@ -62,6 +62,8 @@ void resp_simple(struct buf *b, const char *s); /* +s */
 void resp_error(struct buf *b, const char *s);  /* -s ; CR and LF become spaces */
 __attribute__((format(printf, 2, 3))) void resp_errorf(struct buf *b, const char *fmt, ...);
 void resp_int(struct buf *b, int64_t v);       /* :v */
+/* :v of a number that parse_int has read from this text: there is but one way to write it. */
+void resp_int_text(struct buf *b, struct slice text);
 void resp_bulk(struct buf *b, struct slice s); /* $n */
 void resp_bulk_int(struct buf *b, int64_t v);
 void resp_null(struct buf *b, int proto);                     /* $-1 or _ */

@@ -83,6 +83,22 @@ resp_errorf(struct buf *b, const char *fmt, ...)
 }
 
 void
+resp_int_text(struct buf *b, struct slice text)
+{
+    char *out = buf_reserve(b, text.n + 3);
+
+    out[0] = ':';
+    if (likely(text.n >= 8 && text.n <= 16)) { /* a time: no call */
+        memcpy(out + 1, text.p, 8);
+        memcpy(out + 1 + text.n - 8, text.p + text.n - 8, 8);
+    } else {
+        memcpy(out + 1, text.p, text.n);
+    }
+    memcpy(out + 1 + text.n, "\r\n", 2);
+    b->n += text.n + 3;
+}
+
+void
 resp_int(struct buf *b, int64_t v)
 {
     char *out = buf_reserve(b, HEADER_BYTES_MAX);

@@ -67,6 +67,7 @@ struct ts_point {
     struct entry *e;
     int64_t ts;
     double value;
+    struct slice text; /* ts as the client wrote it; empty: it wrote something else */
     int64_t answer;    /* the time to reply: ts, or the newest point's when IGNORE drops it */
     uint8_t policy;    /* in effect */
     bool ignored;

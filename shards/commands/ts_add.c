@@ -9,6 +9,16 @@
 
 /* --- one point -------------------------------------------------------------------------------- */
 
+/* NULL, or the error. */
+static const char *
+parse_point(struct ctx *c, struct slice time, struct slice value, struct ts_point *p)
+{
+    const char *error = ts_parse_value(value, &p->value);
+
+    p->text = slice_is(time, "*") ? (struct slice){0} : time;
+    return error ? error : ts_parse_timestamp(c, time, &p->ts);
+}
+
 /* The key of a command that creates the series when it is absent, with the options from argument
  * `from` on and the rules of ts-compaction-policy. False: the error is replied, or ctx->need is set. */
 static bool
@@ -65,9 +75,7 @@ cmd_ts_add(struct ctx *c)
     struct series_meta m;
     struct ts_point p;
 
-    p.error = ts_parse_value(c->argv[3], &p.value);
-    if (p.error == NULL)
-        p.error = ts_parse_timestamp(c, c->argv[2], &p.ts);
+    p.error = parse_point(c, c->argv[2], c->argv[3], &p);
     if (unlikely(p.error != NULL)) {
         ctx_error(c, p.error);
         return;
@@ -106,6 +114,7 @@ increment(struct ctx *c, double sign)
         return;
     }
     p.ts = series_now(c);
+    p.text = (struct slice){0};
     if (at && (at + 1 >= c->argc || ts_parse_timestamp(c, c->argv[at + 1], &p.ts) != NULL)) {
         ctx_error(c, ERR_TS_TIMESTAMP);
         return;
@@ -151,20 +160,12 @@ madd_creates(const struct ctx *c)
            slice_is(c->argv[c->argc - 1], "create");
 }
 
-static const char *
-madd_parse(struct ctx *c, struct ts_point *p, const struct slice *arg)
-{
-    const char *error = ts_parse_value(arg[2], &p->value);
-
-    return error ? error : ts_parse_timestamp(c, arg[1], &p->ts);
-}
-
 /* The keys of k points from the i-th on, and what they hold. They wait for memory together. */
 static void
 madd_find(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
 {
     for (uint32_t j = 0; j < k; j++) {
-        points[j].key = key_open(c, c->argv[1 + 3 * (i + j)]);
+        key_open_at(c, c->argv[1 + 3 * (i + j)], &points[j].key);
         head_prefetch(points[j].key.head, points[j].key.hash);
     }
     for (uint32_t j = 0; j < k; j++)
@@ -186,11 +187,12 @@ static bool
 madd_check(struct ctx *c, struct ts_point *points, uint32_t n, bool create)
 {
     for (uint32_t i = 0; i < n; i++) {
+        const struct slice *arg = &c->argv[1 + 3 * i];
         struct ts_point *p = &points[i];
 
         if (i % PREFETCH_KEYS == 0)
             madd_find(c, p, i, MIN(n - i, (uint32_t)PREFETCH_KEYS));
-        p->error = madd_parse(c, p, &c->argv[1 + 3 * i]);
+        p->error = parse_point(c, arg[1], arg[2], p);
         if (p->error)
             continue;
         if (p->e == NULL ? !create : p->e->type != ENTRY_SERIES)

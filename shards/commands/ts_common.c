@@ -236,9 +236,32 @@ check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
     return check_meeting(c, p, s);
 }
 
+/* The usual case: a series of which nothing was said, and a point newer than all it has. */
+static inline bool
+goes_behind(const struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
+{
+    const struct series_key *sk = p->e ? entry_series(p->e) : NULL;
+    const struct series *s;
+
+    if (unlikely(sk == NULL || sk->meta != NULL))
+        return false;
+    s = series_find(sk, TS_TYPE);
+    if (unlikely(s == NULL || s->open.n == 0 || p->ts <= s->open.p[s->open.n - 1].ts))
+        return false;
+    p->error = NULL;
+    p->ignored = false;
+    p->answer = p->ts;
+    p->policy = policy_of(c, &series_meta_default, on_duplicate);
+    if (p->policy == DUPLICATE_BLOCK)
+        p->policy = DUPLICATE_LAST; /* nothing is there: it adds */
+    return true;
+}
+
 bool
 ts_check_point(struct ctx *c, struct ts_point *p, uint8_t on_duplicate)
 {
+    if (likely(goes_behind(c, p, on_duplicate)))
+        return true;
     if (!check_point(c, p, on_duplicate))
         return false;
     if (likely(!ts_has_rules(p->e)) || p->error || p->ignored || c->reads_through)
@@ -269,6 +292,8 @@ ts_reply_point(struct ctx *c, const struct ts_point *p)
 {
     if (unlikely(p->error != NULL))
         ctx_error(c, p->error);
+    else if (likely(p->answer == p->ts && p->text.n > 0))
+        resp_int_text(c->out, p->text);
     else
         resp_int(c->out, p->answer);
 }

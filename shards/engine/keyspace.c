@@ -18,8 +18,8 @@ ctx_shard_of(const struct ctx *c, struct slice name)
     return core_shard(c->core, owner);
 }
 
-struct key
-key_open_db(struct ctx *c, struct slice name, uint8_t db)
+static inline struct key
+resolve(struct ctx *c, struct slice name, uint8_t db)
 {
     struct shard *sh = ctx_shard_of(c, name);
     const struct slice *first = &c->argv[c->cmd->key_first];
@@ -37,9 +37,21 @@ key_open_db(struct ctx *c, struct slice name, uint8_t db)
 }
 
 struct key
+key_open_db(struct ctx *c, struct slice name, uint8_t db)
+{
+    return resolve(c, name, db);
+}
+
+struct key
 key_open(struct ctx *c, struct slice name)
 {
-    return key_open_db(c, name, c->db);
+    return resolve(c, name, c->db);
+}
+
+void
+key_open_at(struct ctx *c, struct slice name, struct key *ret)
+{
+    *ret = resolve(c, name, c->db);
 }
 
 uint32_t

@@ -20,6 +20,8 @@ struct key {
 /* Resolves argument i (or any name) in the client's database. */
 struct key key_open(struct ctx *c, struct slice name);
 struct key key_open_db(struct ctx *c, struct slice name, uint8_t db);
+/* The same for many keys: a result that is copied whole has to wait until its fields are written. */
+void key_open_at(struct ctx *c, struct slice name, struct key *ret);
 
 /* The live entry or NULL. Counts a hit or miss, marks it used, removes it first if it has expired. */
 struct entry *key_find(struct ctx *c, struct key *k);

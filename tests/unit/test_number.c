@@ -404,6 +404,30 @@ Test(number, random_text_reads_as_strtod_reads_it)
     }
 }
 
+/* Short ones are read all at once: every place of the point in every length, every byte at every place. */
+Test(number, short_decimals_read_as_strtod_reads_them)
+{
+    const char digits[] = "9305718264";
+
+    for (size_t n = 1; n <= 10; n++)
+        for (size_t point = 0; point <= n; point++)
+            for (size_t at = 0; at < n; at++)
+                for (int c = 1; c < 128; c++) {
+                    char text[sizeof(digits)] = {0}, *end;
+                    double v = 7, want;
+                    bool one;
+
+                    memcpy(text, digits, n);
+                    text[point] = point < n ? '.' : text[point];
+                    text[at] = (char)(c == 'e' || c == 'E' ? 'f' : c);
+                    want = strtod(text, &end);
+                    /* strtod takes spaces and hexadecimal besides */
+                    one = *end == '\0' && end > text && !strpbrk(text, " \t\n\v\f\rxX");
+                    cr_assert_eq(parse_double((struct slice){text, n}, &v), one, "%s", text);
+                    cr_assert(!one || memcmp(&v, &want, sizeof(v)) == 0, "%s", text);
+                }
+}
+
 struct sample_text {
     double value;
     const char *resp2, *resp3;

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void
@@ -41,6 +42,13 @@ Test(resp_write, scalars)
     expect(&b, ":0\r\n");
     resp_int(&b, INT64_MIN);
     expect(&b, ":-9223372036854775808\r\n");
+    for (size_t n = 1; n <= 19; n++) {
+        char want[32];
+
+        snprintf(want, sizeof(want), ":%.*s\r\n", (int)n, "1234567890123456789");
+        resp_int_text(&b, (struct slice){"1234567890123456789", n});
+        expect(&b, want);
+    }
     resp_bulk(&b, SLICE("hello"));
     expect(&b, "$5\r\nhello\r\n");
     resp_bulk(&b, (struct slice){NULL, 0});
