@@ -230,7 +230,8 @@ madd_plan(struct ctx *c, struct ts_point *points, uint32_t n)
     return ready;
 }
 
-/* The command itself may have made the series meanwhile, for an earlier point or as a compaction. */
+/* The command itself may have made the series meanwhile, for an earlier point or as a compaction. What
+ * madd_plan saw may have left the block cache since: then it is read again, and that may fail. */
 static void
 madd_make(struct ctx *c, struct ts_point *p)
 {
@@ -242,8 +243,13 @@ madd_make(struct ctx *c, struct ts_point *p)
     if (p->e)
         return;
     ts_default_meta(c, &m);
-    ASSERT(ts_policy_plan(c, &p->key, &m, &policy));
-    make_series(c, p, &m, &policy);
+    if (ts_policy_plan(c, &p->key, &m, &policy)) {
+        make_series(c, p, &m, &policy);
+        return;
+    }
+    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part, and it fits */
+    c->need.kind = NEED_NOTHING;
+    p->error = ERR_TS_STORED;
 }
 
 void

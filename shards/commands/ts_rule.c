@@ -21,7 +21,7 @@ ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry *
         return false;
     }
     k = key_open(c, name);
-    if (!load_key_now(sh, k.db, name, k.hash)) {
+    if (!(c->reads_through ? load_key_through : load_key_now)(sh, k.db, name, k.hash)) {
         c->need = (struct need){.kind = NEED_KEY, .sh = sh, .key = name, .db = k.db};
         return false;
     }
@@ -51,10 +51,18 @@ bool
 rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule *r,
                  struct key *ret_k, struct entry **ret_e)
 {
-    bool found = rule_finds(c, from, r, ret_k, ret_e);
+    bool was = c->reads_through, found;
 
-    ASSERT(found); /* else the command would be run a second time */
-    return *ret_e != NULL;
+    c->reads_through = true;
+    found = rule_finds(c, from, r, ret_k, ret_e);
+    c->reads_through = was;
+    if (found)
+        return *ret_e != NULL;
+    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part */
+    c->need.kind = NEED_NOTHING;      /* else the command would be run a second time */
+    log_error("core %u: a rule of series '%.*s' could not read the key it writes to", c->core->id,
+              (int)MIN(from->name.n, 64), from->name.p);
+    return false;
 }
 
 /* A command of a transaction is asked before those ahead of it have run: what it will do to its

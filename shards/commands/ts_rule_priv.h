@@ -45,7 +45,7 @@ bool rule_finds(struct ctx *c, const struct key *from, const struct series_rule 
                 struct key *ret_k, struct entry **ret_e);
 
 /* --- behind the point of no return: what was looked for before is there */
-/* The destination; false: the rule is void. */
+/* The destination; false: the rule is void, or (which is logged) the key cannot be read. */
 bool rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule *r,
                       struct key *ret_k, struct entry **ret_e);
 /* Writes the bucket's point. */

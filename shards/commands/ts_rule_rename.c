@@ -2,6 +2,7 @@
  * by its old name is said anew, at the other end of each rule. */
 #include "shards/commands/ts_rule_priv.h"
 
+#include "core/log.h"
 #include "shards/engine/core.h"
 
 static const struct series_meta *
@@ -45,6 +46,25 @@ ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry 
         if (!rule_finds(c, from, &meta_of(e)->rules[i], &peer_key, &peer))
             return false;
     return source_finds(c, from, e, &peer_key, &peer);
+}
+
+/* The same behind the point of no return; NULL as well, which is logged, where it cannot be read. */
+static struct entry *
+source_still_finds(struct ctx *c, const struct key *k, const struct entry *e, struct key *ret_k)
+{
+    bool was = c->reads_through, found;
+    struct entry *source;
+
+    c->reads_through = true;
+    found = source_finds(c, k, e, ret_k, &source);
+    c->reads_through = was;
+    if (found)
+        return source;
+    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part */
+    c->need.kind = NEED_NOTHING;      /* else the command would be run a second time */
+    log_error("core %u: the source of series '%.*s' cannot be read", c->core->id,
+              (int)MIN(k->name.n, 64), k->name.p);
+    return NULL;
 }
 
 /* The destination of a rule gets its source's new name. */
@@ -105,7 +125,7 @@ move_rules(struct ctx *c, const struct key *from, const struct entry *e, const s
 void
 ts_rules_renamed(struct ctx *c, const struct key *from, const struct entry *e, struct key *to)
 {
-    struct entry *made, *peer = NULL;
+    struct entry *made, *peer;
     struct series_rule *rules;
     struct series_meta m;
     struct key peer_key;
@@ -115,7 +135,7 @@ ts_rules_renamed(struct ctx *c, const struct key *from, const struct entry *e, s
         return;
     rules = scratch_alloc(&c->core->scratch, meta_of(e)->rules_n * sizeof(*rules));
     rules_n = move_rules(c, from, e, to, rules);
-    ASSERT(source_finds(c, from, e, &peer_key, &peer)); /* ts_rules_rename_ready has seen to it */
+    peer = source_still_finds(c, from, e, &peer_key);
     if (peer && slice_equal(peer_key.name, to->name))
         peer = NULL;
     if (peer)

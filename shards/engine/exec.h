@@ -57,6 +57,9 @@ void exec_wake(struct core *core);
 void load_start(struct core *core, const struct need *need, struct exec_waiter *w);
 /* Looks into what needs no disk: true = the key is in memory or certainly nowhere; false = fetch. */
 bool load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash);
+/* The same for who cannot turn back (ctx->reads_through): what has left the block cache since it was
+ * looked at is read from the disk at once. False: it is damaged, or cannot be read. */
+bool load_key_through(struct shard *sh, uint8_t db, struct slice key, uint64_t hash);
 
 /* Field by field: the large part of a ctx (what it needs from the store) only counts when its kind
  * says so, and clearing it would cost as much as a short command. The caller says for whom it runs,

@@ -70,7 +70,8 @@ struct load {
 /* Builds the entry of a main row. False: its open blocks are not in the cache, or the row is damaged:
  * who asks for the key gets an error in the end. Taken for absent it would be written anew. */
 static bool
-install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct slice row)
+install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct slice row,
+        bool cached_only)
 {
     struct head *h = &sh->db[db].head;
     struct row_head head;
@@ -87,7 +88,7 @@ install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct sl
     } else {
         struct series_key *sk;
 
-        if (series_load(sh->store, !sh->recovering, db, key_slot(key), key, row, sh->arena, &sk))
+        if (series_load(sh->store, cached_only, db, key_slot(key), key, row, sh->arena, &sk))
             return false;
         e = head_insert(h, hash, key, ENTRY_SERIES, sizeof(void *), head.expire_ms);
         entry_set_ptr(e, sk);
@@ -101,8 +102,8 @@ install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct sl
     return true;
 }
 
-bool
-load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
+static bool
+load_key(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, bool cached_only)
 {
     char row_key[ROW_KEY_BYTES_MAX];
     struct shard_db *d = &sh->db[db];
@@ -114,15 +115,27 @@ load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
     if (d->hidden || d->stored_keys <= d->head.in_store || head_find(&d->head, hash, key))
         return true;
     k.n = row_main(row_key, db, key_slot(key), key);
-    rc = sh->recovering ? store_get(sh->store, k, &v, &(struct store_error){0})
-                        : store_get_cached(sh->store, k, &v);
+    rc = cached_only ? store_get_cached(sh->store, k, &v)
+                     : store_get(sh->store, k, &v, &(struct store_error){0});
     if (rc == 0)
         return true;
     if (rc < 0)
         return false;
-    ok = install(sh, db, key, hash, v.v);
+    ok = install(sh, db, key, hash, v.v, cached_only);
     store_value_put(&v);
     return ok;
+}
+
+bool
+load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
+{
+    return load_key(sh, db, key, hash, !sh->recovering);
+}
+
+bool
+load_key_through(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
+{
+    return load_key(sh, db, key, hash, false);
 }
 
 /* --- on the helper ----------------------------------------------------------------------------- */
@@ -258,7 +271,7 @@ install_keys(struct load *l)
         uint64_t hash = head_hash(key);
 
         if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key))
-            install(sh, l->need.db, key, hash, k->pinned.v);
+            install(sh, l->need.db, key, hash, k->pinned.v, true);
         if (k->pinned.pin)
             store_value_put(&k->pinned);
         free(k->key);
@@ -399,6 +412,7 @@ copy_key(struct load *l, struct slice key)
 static void
 copy_keys(struct load *l, const struct need *need)
 {
+    ASSERT(need->more_n < NEED_KEYS_MAX);
     l->keys = malloc((need->more_n + 1) * sizeof(*l->keys));
     ASSERT(l->keys);
     copy_key(l, need->key);

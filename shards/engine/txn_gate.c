@@ -119,12 +119,25 @@ gate_memory(struct txn *t)
     return open;
 }
 
+/* It will be refused: nothing is to be waited for. Memory of a shard that is full of what cannot be
+ * written never comes. */
+static bool
+is_hopeless(const struct txn *t)
+{
+    for (uint32_t i = 0; t->writes && i < t->parts_n; i++)
+        if (t->parts[i].sh->journal.state != JOURNAL_OK)
+            return true;
+    return false;
+}
+
 bool
 txn_gates(struct txn *t)
 {
     bool open;
 
     t->refused_memory = false;
+    if (unlikely(is_hopeless(t)))
+        return true;
     open = gate_memory(t);
     if (t->refused_memory)
         return true;

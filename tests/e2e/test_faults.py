@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from pinstripe import Skip, die_with_parent, eq, holds, key_slot, keys_on, until
-from resp import Error, info
+from resp import Error, encode, info
 
 PERSISTENT = 1 << 30
 
@@ -89,6 +89,27 @@ def test_a_failed_core_leaves_the_other_writable(t):
     s.kill9()
     s.start()
     eq(s.client()("MGET", k0, k1), [b"v", b"core1"])
+
+
+def test_a_transaction_over_maxmemory_is_refused_when_its_journal_failed(t):
+    """It waits for no memory: what fills it can never be written, and so never leave."""
+    s = debug_server(t, cores=2, core_ports="yes", maxmemory="1mb")
+    k0, k1 = keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0]
+    c = s.core_client(0, timeout=20)
+    fault(c, "delay", PERSISTENT, 100)
+    c.send_raw(encode("SET", k0, "v" * 900000))
+    eq(c.read(), "OK")
+    fault(c, "eio", PERSISTENT)
+    try:
+        c("SET", k0, "w" * 900000)
+    except ConnectionError:
+        pass
+    for core in (0, 1):
+        c = s.core_client(core, timeout=20)
+        holds(str(c("SET", k0, "x")), "READONLY core 0")
+        holds(str(c("MSET", k0, "x", k1, "x")), "READONLY core 0")
+        eq(c.pipe([("MULTI",), ("SET", k0, "x")]), ["OK", "QUEUED"])
+        holds(str(c("EXEC")), "READONLY core 0")
 
 
 def test_writes_whose_journal_fails_are_never_answered_as_done(t):
