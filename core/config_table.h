@@ -76,7 +76,8 @@
     ROW("requirepass", requirepass, TEXT, "", 0, 512, "", LIVE, CLIENTS,                           \
         "Password clients must give with AUTH; empty = none is asked for.")                        \
     ROW("maxclients", maxclients, INT, "10000", 1, 1000000, "clients", RESTART, CLIENTS,           \
-        "Connections open at one time over all cores; one more gets an error and is closed.")      \
+        "Connections open at one time over all cores; one more gets an error and is closed. Fewer "\
+        "where the limit of open files (ulimit -n) does not leave as many.")                       \
     ROW("blocked-clients-max", blocked_clients_max, INT, "10000", 0, 1000000, "clients a core", LIVE, \
         CLIENTS, "Clients of a core that may wait at one time for points to come (TS.READ with "   \
         "BLOCK); one more gets an error.")                                                         \

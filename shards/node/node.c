@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/reaper.h"
 #include "shards/engine/listener.h"
+#include "shards/node/file_limit.h"
 #include "shards/node/node_priv.h"
 #include "shards/node/reshard.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* --- CPUs and limits ----------------------------------------------------------------------------- */
@@ -73,22 +73,6 @@ choose_cpus(struct running *r, struct buf *err)
             r->background = allowed;
     }
     return 0;
-}
-
-static void
-raise_file_limit(const struct config *config)
-{
-    struct rlimit l;
-    rlim_t want = config->maxclients + 4096;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= want)
-        return;
-    l.rlim_cur = MAX(l.rlim_cur, MIN(want, l.rlim_max));
-    if (l.rlim_max < want && setrlimit(RLIMIT_NOFILE, &(struct rlimit){want, want}) == 0)
-        return;
-    if (setrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur < want)
-        log_warn("at most %llu files may be open: fewer clients than maxclients %llu fit",
-                 (unsigned long long)l.rlim_cur, (unsigned long long)config->maxclients);
 }
 
 /* The id of this run, and the secret of the hash tables: clients cannot choose colliding keys. */
@@ -342,8 +326,9 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
         rc = datadir_open(&r->dir, r->node.config.dir, err);
     if (rc < 0)
         return rc;
-    raise_file_limit(&r->node.config);
-    rc = create_parts(r, err);
+    rc = file_limit_raise(r->cpus.n, &r->node.config.maxclients, err);
+    if (rc == 0)
+        rc = create_parts(r, err);
     if (rc == 0)
         rc = choose_generation(r, err);
     if (rc == 0)
@@ -384,6 +369,7 @@ node_run(const struct config *config)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of the write that goes beyond */
     rc = log_start(config->logfile, levels[config->loglevel]);
     if (rc < 0) {
         fprintf(stderr, "pinstripe-server: logfile '%s' cannot be opened: %s\n", config->logfile,

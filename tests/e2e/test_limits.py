@@ -131,6 +131,42 @@ def test_one_client_too_many_gets_an_error(t):
     eq(int(info(clients[0])["rejected_connections"]), 1)
 
 
+def open_files_limit(s):
+    with open("/proc/%d/limits" % s.process.pid) as f:
+        return int(next(line for line in f if line.startswith("Max open files")).split()[3])
+
+
+def test_clients_leave_files_for_the_journal_and_the_store(t):
+    s = t.server(wrap=["prlimit", "--nofile=128:128"], journal_segment_bytes="1mb",
+                 journal_batch_bytes="256kb", checkpoint_journal_bytes="4mb")
+    if open_files_limit(s) != 128:
+        raise Skip("may raise its limit of open files")
+    holds(s.log(), "at most 128 files may be open (ulimit -n): maxclients is 64, not 10000")
+    c = s.client()
+    others = [s.client() for _ in range(120)]
+    eq([o("PING") for o in others[:63]], ["PONG"] * 63)
+    eq(c("CONFIG", "GET", "maxclients"), [b"maxclients", b"64"])
+    eq(str(others[-1].read()), "ERR max number of clients reached")
+    for i in range(20):
+        eq(c.pipe([("SET", "k%d" % n, "x" * 20000) for n in range(20)]), ["OK"] * 20)
+    eq(c("SAVE"), "OK")
+    eq(info(c)["journal_state"], "ok")
+
+
+def test_too_few_open_files_refuse_to_start(t):
+    s = t.server(start=False, wrap=["prlimit", "--nofile=60:60"])
+    s.spawn()
+    until(lambda: not s.is_running() or "ready to accept" in s.log(), what="a start or its end")
+    if s.is_running():
+        raise Skip("may raise its limit of open files")
+    holds(s.log(), "at most 60 files may be open (ulimit -n): 1 cores need more than 64")
+
+
+def test_a_limit_of_file_sizes_is_an_error_and_no_signal(t):
+    s = t.server(start=False, wrap=["prlimit", "--fsize=100000"])
+    holds(s.start_fails(), "File too large", "not started")
+
+
 # --- big requests -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,19 @@
+/* How many files the process may open, and what of that clients may take. Journals, stores and
+ * checkpoints open files while the server runs; where clients have them all a journal fails. */
+#ifndef SHARDS_NODE_FILE_LIMIT_H
+#define SHARDS_NODE_FILE_LIMIT_H
+
+#include "core/buf.h"
+
+#define FILE_LIMIT_WANTED 4096 /* beside clients: every table of a store stays open */
+#define FILE_LIMIT_BASE 32     /* the least, for the process and for each core */
+#define FILE_LIMIT_CORE 32
+
+/* Most clients that leave at least half of `limit` files, FILE_LIMIT_WANTED at most, to the rest; 0:
+ * there are too few for so many cores. */
+uint64_t file_limit_clients(uint64_t limit, uint32_t cores, uint64_t maxclients);
+/* Raises the limit as far as it goes, and lowers *maxclients to what fits, which the log says. 0, or
+ * -EMFILE and err. */
+int file_limit_raise(uint32_t cores, uint64_t *maxclients, struct buf *err);
+
+#endif
