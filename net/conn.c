@@ -320,16 +320,44 @@ conn_take_out(struct conn *c)
     conn_fill(c);
 }
 
+/* Something of the output is gone: what follows leaves next, and the owner is told. */
+static void
+conn_left(struct conn *c)
+{
+    conn_get(c); /* it may close in here */
+    if (c->sending.n || conn_has_more(c))
+        conn_touch(c);
+    else if (c->close_after && conn_is_empty(c))
+        conn_close(c);
+    if (!c->closing)
+        c->ops->on_drained(c);
+    conn_put(c);
+}
+
+/* False: there is nothing to send. A source may have nothing more to say: then what it held is gone
+ * without a send. */
+static bool
+conn_fill_sending(struct conn *c)
+{
+    bool any = false;
+
+    while (c->sending.n == 0) {
+        if (!conn_has_more(c)) {
+            if (any)
+                conn_left(c);
+            return false;
+        }
+        conn_take_out(c);
+        any = true;
+    }
+    return true;
+}
+
 static void
 conn_send(struct conn *c)
 {
-    if (c->send_op.busy || c->closing)
+    if (c->send_op.busy || c->closing || !conn_fill_sending(c))
         return;
-    while (c->sending.n == 0) { /* a source may have nothing more to say */
-        if (!conn_has_more(c))
-            return;
-        conn_take_out(c);
-    }
     io_send(c->set->reactor->io, &c->send_op, c->fd, c->sending.p + c->sent,
             c->sending.n - c->sent);
 }
@@ -351,10 +379,8 @@ conn_on_send(struct io_op *op, int res, int buf, bool more)
         conn_maybe_free(c);
         return;
     }
-    conn_get(c); /* it may close in here */
     if (res < 0 && res != -EAGAIN && res != -EINTR) {
         conn_close(c);
-        conn_put(c);
         return;
     }
     if (res > 0) {
@@ -365,13 +391,7 @@ conn_on_send(struct io_op *op, int res, int buf, bool more)
         c->sent = 0;
         buf_trim(&c->sending);
     }
-    if (c->sending.n || conn_has_more(c))
-        conn_touch(c);
-    else if (c->close_after && conn_is_empty(c))
-        conn_close(c);
-    if (!c->closing)
-        c->ops->on_drained(c);
-    conn_put(c);
+    conn_left(c);
 }
 
 void

@@ -17,6 +17,7 @@ struct fixture {
     size_t nseen;
     bool lines; /* takes whole lines only */
     bool closed, freed;
+    size_t waits; /* bytes that had not left when it was told last */
 };
 
 static struct fixture f;
@@ -39,6 +40,7 @@ on_data(struct conn *c, char *data, size_t n)
 static void
 on_drained(struct conn *c)
 {
+    f.waits = conn_out_bytes(c);
 }
 
 static void
@@ -182,6 +184,54 @@ Test(conn, held_output_waits_for_its_batch_and_for_nothing_else)
     conn_set_release(&f.set, 8);
     turns();
     expect_read("second after");
+}
+
+/* Fills one piece, and finds only when it is asked again that this was all. */
+static bool
+fill_and_wait(struct buf_source *s, struct buf *out, size_t want)
+{
+    if (s->bytes != 1000)
+        return false;
+    for (size_t n = 0; n < want; n += 4)
+        buf_append(out, "text", 4);
+    s->bytes--;
+    return true;
+}
+
+static void
+destroy_nothing(struct buf_source *s)
+{
+}
+
+static void
+read_all(void)
+{
+    for (const char *text = ""; strcmp(text, "nothing") != 0 && strcmp(text, "the end") != 0;) {
+        turns();
+        text = peer_reads();
+    }
+}
+
+Test(conn, the_owner_is_told_when_a_source_ends_without_another_byte)
+{
+    struct buf_source s = {.fill = fill_and_wait, .destroy = destroy_nothing, .bytes = 1000};
+
+    say("begin ");
+    buf_put_source(&f.conn.out, &s);
+    f.waits = 1;
+    read_all();
+    cr_assert_eq(f.waits, 0, "%zu bytes wait for ever", f.waits);
+}
+
+Test(conn, closing_after_sending_ends_when_a_source_ends_without_another_byte)
+{
+    struct buf_source s = {.fill = fill_and_wait, .destroy = destroy_nothing, .bytes = 1000};
+
+    say("begin ");
+    buf_put_source(&f.conn.out, &s);
+    conn_close_after_send(&f.conn);
+    read_all();
+    cr_assert(f.freed);
 }
 
 Test(conn, what_will_never_be_durable_is_never_sent)
