@@ -75,6 +75,8 @@
     ROW(txn_fetches, "txn_fetches", COUNTER, "reads", STATS,                                       \
         "Times a transaction waited half way, its cores locked, for what only the disk had.")      \
                                                                                                    \
+    ROW(txn_slices, "txn_slices", COUNTER, "slices", STATS,                                        \
+        "Slices in which commands that take long read, other clients being served in between.")    \
     ROW(journal_batches, "journal_batches", COUNTER, "writes", PERSISTENCE,                        \
         "Journal writes that completed.")                                                          \
     ROW(journal_records, "journal_records", COUNTER, "records", PERSISTENCE,                       \

@@ -19,11 +19,10 @@ time_in_one_go(const struct ctx *c)
     return SLICES_AT_ONCE * c->core->limits.slice_ns;
 }
 
-bool
-ahead_may_begin(const struct ctx *c, uint32_t keys_n, uint64_t began_ns)
+uint64_t
+ahead_until(const struct ctx *c, uint32_t keys_n)
 {
-    return !c->in_exec && keys_n <= AHEAD_KEYS_MAX &&
-           clock_now_ns() > began_ns + time_in_one_go(c);
+    return c->in_exec || keys_n > AHEAD_KEYS_MAX ? UINT64_MAX : clock_now_ns() + time_in_one_go(c);
 }
 
 bool
@@ -115,6 +114,12 @@ unwatch(struct ahead *a, struct ahead_unit *u, struct shard *sh)
     u->watches = false;
 }
 
+static void
+forget_values(struct ahead *a, uint32_t key)
+{
+    atomic_fetch_sub_explicit(&a->values, a->keys->values(a, key), memory_order_relaxed);
+}
+
 /* From now on it watches, and has read nothing. */
 static void
 unit_begin(struct ahead *a, struct ahead_unit *u, struct shard *sh)
@@ -124,8 +129,7 @@ unit_begin(struct ahead *a, struct ahead_unit *u, struct shard *sh)
         uint32_t key = a->order[u->first + i];
 
         if (i < u->done)
-            atomic_fetch_sub_explicit(&a->values, a->keys->values(a, key),
-                                      memory_order_relaxed);
+            forget_values(a, key);
         a->keys->drop(a, key);
         shard_watch(sh, watcher_of(a, u), a->db, a->name[key]);
     }
@@ -133,10 +137,28 @@ unit_begin(struct ahead *a, struct ahead_unit *u, struct shard *sh)
     u->done = 0;
 }
 
-static bool
-unit_is_whole(const struct ahead *a, const struct ahead_unit *u, const struct shard *sh)
+/* Of one key, and points of it have changed that were not read yet: they will be. */
+static void
+unit_catch_up(struct ahead *a, struct ahead_unit *u, struct shard *sh)
 {
-    return u->watches && u->done == u->n && !watch_is_touched(sh->watches, watcher_of(a, u));
+    uint32_t key = a->order[u->first];
+    int64_t from, to;
+
+    if (u->n > 1 || !u->watches || !watch_times(sh->watches, watcher_of(a, u), &from, &to) ||
+        !a->keys->stands(a, key, from, to))
+        return;
+    watch_forget_times(sh->watches, watcher_of(a, u));
+    if (u->done > 0)
+        forget_values(a, key);
+    u->done = 0;
+}
+
+/* Does what it has read stand? */
+static bool
+unit_stands(struct ahead *a, struct ahead_unit *u, struct shard *sh)
+{
+    unit_catch_up(a, u, sh);
+    return u->watches && !watch_is_touched(sh->watches, watcher_of(a, u));
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -176,15 +198,20 @@ need_more(struct ahead *a, struct ctx *c, struct shard *sh, uint32_t at)
 }
 
 static enum slices_result
-read_key(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, uint32_t at)
+read_key(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, uint32_t at,
+         uint64_t until_ns)
 {
     uint32_t key = a->order[at];
+    int rc;
 
     if (!load_key_now(sh, a->db, a->name[key], head_hash(a->name[key]))) {
         need_keys(a, c, sh, at);
         return SLICES_NEED;
     }
-    if (a->keys->read(a, c, asked, key) == -EAGAIN) {
+    rc = a->keys->read(a, c, asked, key, until_ns);
+    if (rc == -EINPROGRESS)
+        return SLICES_MORE;
+    if (rc == -EAGAIN) {
         need_more(a, c, sh, at);
         return SLICES_NEED;
     }
@@ -203,7 +230,7 @@ unit_read(struct ahead *a, struct ahead_unit *u, struct ctx *c, struct shard *sh
           const void *asked, uint64_t until_ns)
 {
     while (u->done < u->n && !is_too_much(a)) {
-        enum slices_result r = read_key(a, c, sh, asked, u->first + u->done);
+        enum slices_result r = read_key(a, c, sh, asked, u->first + u->done, until_ns);
 
         if (r != SLICES_DONE)
             return r;
@@ -214,6 +241,24 @@ unit_read(struct ahead *a, struct ahead_unit *u, struct ctx *c, struct shard *sh
     return SLICES_DONE;
 }
 
+/* In a new round what has changed is read anew. Within one it is not, or that might go on for ever. */
+static enum slices_result
+unit_step(struct ahead *a, struct ahead_unit *u, struct ctx *c, struct shard *sh, const void *asked,
+          uint64_t until_ns)
+{
+    bool stands;
+
+    if (u->round == a->round && u->done == u->n)
+        return SLICES_DONE;
+    stands = unit_stands(a, u, sh);
+    if (u->round != a->round && !stands)
+        unit_begin(a, u, sh);
+    else if (u->n == 1 && !stands)
+        return SLICES_DONE;
+    u->round = a->round;
+    return unit_read(a, u, c, sh, asked, until_ns);
+}
+
 enum slices_result
 ahead_step(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, uint64_t until_ns)
 {
@@ -222,12 +267,8 @@ ahead_step(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, 
     for (uint32_t i = 0; i < a->units_n && r == SLICES_DONE; i++) {
         struct ahead_unit *u = &a->units[i];
 
-        if (u->owner != sh->id)
-            continue;
-        if (u->round != a->round && !unit_is_whole(a, u, sh))
-            unit_begin(a, u, sh);
-        u->round = a->round;
-        r = unit_read(a, u, c, sh, asked, until_ns);
+        if (u->owner == sh->id)
+            r = unit_step(a, u, c, sh, asked, until_ns);
     }
     return is_too_much(a) ? SLICES_DONE : r;
 }

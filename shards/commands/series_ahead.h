@@ -2,7 +2,9 @@
  * have been read, and which of them have changed since.
  *
  * Keys of a core are taken together in units, AHEAD_UNITS_MAX in all: each unit is a watcher of its own
- * (watch.h) on its core, and is read again as a whole when one of its keys has changed. */
+ * (watch.h) on its core, and is read again as a whole when one of its keys has changed. A unit of one key
+ * is not, when points have changed only where it has not been read yet: a series to which points are
+ * added all the time can be read for as long as that takes. */
 #ifndef SHARDS_COMMANDS_SERIES_AHEAD_H
 #define SHARDS_COMMANDS_SERIES_AHEAD_H
 
@@ -18,8 +20,11 @@ struct ahead;
 
 /* What the command does with each of its keys, by number. */
 struct ahead_keys {
-    /* Reads it. 0: done, what was wrong with it is kept as well; -EAGAIN: c->need is set. */
-    int (*read)(struct ahead *a, struct ctx *c, const void *asked, uint32_t i);
+    /* Reads it, or reads on. 0: to its present end, what was wrong with it is kept as well;
+     * -EINPROGRESS: the clock says until_ns; -EAGAIN: c->need is set. */
+    int (*read)(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns);
+    /* Points of it between these times have changed: does what was read stand? */
+    bool (*stands)(const struct ahead *a, uint32_t i, int64_t from, int64_t to);
     /* Forgets what was read. */
     void (*drop)(struct ahead *a, uint32_t i);
     /* How much that is, of values_max. */
@@ -50,8 +55,9 @@ struct ahead {
     _Atomic uint64_t values; /* of all keys; counted by all cores, asked for nothing else */
 };
 
-/* May the command stop here and go on in slices? That was begun at `began_ns`. */
-bool ahead_may_begin(const struct ctx *c, uint32_t keys_n, uint64_t began_ns);
+/* Until when the command, which begins now, may read in one go; then it may go on in slices. UINT64_MAX:
+ * it may not. */
+uint64_t ahead_until(const struct ctx *c, uint32_t keys_n);
 /* Inside MULTI: is the time over that it may take? */
 bool ahead_is_late(const struct ctx *c, uint64_t began_ns);
 /* a: zeroed but for slices, keys and values_max. The n names are arguments of the transaction. */

@@ -1,6 +1,6 @@
 /* TSDB_GET: points between two times, or aggregates of buckets of them. TSDB_BATCH_GET: the same of
- * many keys, of any cores, in the order of the request; when that takes longer than other clients should
- * wait it goes in slices (engine/slices.h). */
+ * many keys, of any cores, in the order of the request. What takes longer than other clients should wait
+ * goes in slices (engine/slices.h). */
 #include "shards/commands/handlers.h"
 #include "shards/commands/point_reply.h"
 #include "shards/commands/series_ahead.h"
@@ -67,13 +67,22 @@ get_options(struct ctx *c, uint32_t at, struct get_options *o)
 
 /* --- reading one key -------------------------------------------------------------------------- */
 
-/* What a key has to say: points, rows of buckets, or why it has neither. */
+/* What a key has to say: points, rows of buckets, or why it has neither. Starts zeroed. */
 struct got {
-    struct point_run *runs, one; /* a data type each; the usual key has one */
+    struct point_run *runs; /* a data type each */
     uint32_t runs_n;
     struct series_table buckets;
     int rc;
     bool wrong_type;
+};
+
+/* How far the reading of a key has come. Starts zeroed. */
+struct getting {
+    struct ts_reading buckets;
+    /* of the points of the last run */
+    struct ts_position position;
+    int64_t from; /* retention considered */
+    uint32_t types; /* data types that were read before it */
 };
 
 static void
@@ -81,43 +90,111 @@ got_fini(struct got *g)
 {
     for (uint32_t i = 0; i < g->runs_n; i++)
         point_run_fini(&g->runs[i]);
-    if (g->runs != &g->one)
-        free(g->runs);
+    free(g->runs);
     series_table_fini(&g->buckets);
-    *g = (struct got){.buckets.cols = 1};
+    *g = (struct got){0};
 }
+
+struct gather {
+    struct point_run *run;
+    struct ts_position *position;
+};
 
 static int
 gather_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 {
-    struct point_run *g = arg;
+    struct gather *g = arg;
+    uint32_t known = ts_position_known(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), n);
 
-    if (g->n + n > QUERY_POINTS_MAX)
+    p += known;
+    n -= known;
+    if (n == 0)
+        return 0;
+    if (g->run->n + n > QUERY_POINTS_MAX)
         return -E2BIG;
-    point_run_add(g, p, quality, n);
-    return 0;
+    point_run_add(g->run, p, quality ? quality + known : NULL, n);
+    return ts_position_pass(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), n);
 }
 
 static int
-gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct get_options *o,
-       struct got *g)
+gather_block(void *arg, const struct block_info *info)
 {
+    struct gather *g = arg;
+
+    return ts_position_stops_at(g->position, info) ? SERIES_BLOCK_ENOUGH : SERIES_BLOCK_READ;
+}
+
+/* The run of this data type: the last one, or a new one. */
+static struct point_run *
+run_of(struct got *g, struct getting *w, const struct series_key *sk, const struct series *s,
+       const struct get_options *o)
+{
+    if (g->runs_n > 0 && g->runs[g->runs_n - 1].type == s->type)
+        return &g->runs[g->runs_n - 1];
+    g->runs = realloc(g->runs, (g->runs_n + 1) * sizeof(*g->runs));
+    ASSERT(g->runs);
+    g->runs[g->runs_n] = (struct point_run){.type = s->type};
+    w->position = (struct ts_position){.reverse = o->q.reverse};
+    w->from = MAX(o->q.start, ts_visible_from(series_key_settings(sk), s));
+    w->types = g->runs_n;
+    return &g->runs[g->runs_n++];
+}
+
+static int
+gather_type(struct ctx *c, struct key *k, const struct series *s, const struct get_options *o,
+            struct point_run *run, struct getting *w, uint64_t until_ns)
+{
+    struct gather g = {run, &w->position};
+    struct series_query q = o->q;
+    int rc;
+
+    q.start = w->from;
+    q.limit -= run->n;
+    if (q.start > q.end || q.limit == 0)
+        return 0;
+    q.block = until_ns == UINT64_MAX ? NULL : gather_block;
+    ts_position_go(&w->position, until_ns, c->core->limits.slice_points);
+    ts_position_narrow(&w->position, &q);
+    rc = ts_read(c, k, s, &q, gather_emit, &g);
+    return rc == 0 && w->position.stopped ? -EINPROGRESS : rc;
+}
+
+static bool
+is_asked_for(const struct get_options *o, const struct series *s)
+{
+    return !o->has_type || s->type == o->type;
+}
+
+/* Have data types come before the one that is being read? */
+static bool
+types_changed(const struct series_key *sk, const struct get_options *o, const struct got *g,
+              const struct getting *w)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < sk->n && g->runs_n > 0; i++)
+        n += is_asked_for(o, series_at(sk, i)) &&
+             series_at(sk, i)->type < g->runs[g->runs_n - 1].type;
+    return g->runs_n > 0 && n != w->types;
+}
+
+/* Points, one data type after the other. In one go what must be fetched is noted for all of them. */
+static int
+gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct get_options *o,
+       struct got *g, struct getting *w, uint64_t until_ns)
+{
+    uint8_t first = g->runs_n ? g->runs[g->runs_n - 1].type : 0;
     bool missing = false;
 
-    g->runs = sk->n <= 1 ? &g->one : malloc(sk->n * sizeof(*g->runs));
-    ASSERT(g->runs);
     for (uint32_t i = 0; i < sk->n; i++) {
         const struct series *s = series_at(sk, i);
-        struct series_query q = o->q;
         int rc;
 
-        q.start = MAX(q.start, ts_visible_from(series_key_settings(sk), s));
-        g->runs[g->runs_n] = (struct point_run){.type = s->type};
-        if ((o->has_type && s->type != o->type) || q.start > q.end)
+        if (!is_asked_for(o, s) || s->type < first)
             continue;
-        rc = ts_read(c, k, s, &q, gather_emit, &g->runs[g->runs_n++]);
+        rc = gather_type(c, k, s, o, run_of(g, w, sk, s, o), w, until_ns);
         missing = missing || rc == -EAGAIN;
-        if (rc < 0 && rc != -EAGAIN)
+        if (rc < 0 && (rc != -EAGAIN || until_ns != UINT64_MAX))
             return rc;
     }
     return missing ? -EAGAIN : 0;
@@ -125,42 +202,87 @@ gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct g
 
 static int
 read_buckets(struct ctx *c, struct key *k, struct entry *e, const struct get_options *o,
-             struct got *g)
+             struct got *g, struct getting *w, uint64_t until_ns)
 {
     struct ts_range r = {.from = o->q.start, .to = o->q.end, .reverse = o->q.reverse,
                          .type = o->type, .count = o->q.limit, .columns = &o->columns,
                          .columns_n = 1, .bucket = o->bucket};
 
     g->buckets.cols = o->columns.n;
-    return ts_range_read(c, k, e, &r, 0, &g->buckets);
+    return ts_reading_go(&w->buckets, c, k, e, &r, 0, &g->buckets, until_ns);
 }
 
 /* Points or rows that will be replied. */
 static uint64_t
-got_points(const struct got *g, const struct get_options *o)
+got_points(const struct got *g, uint64_t limit)
 {
     uint64_t n = g->buckets.n;
 
     for (uint32_t i = 0; i < g->runs_n; i++)
         n += g->runs[i].n;
-    return MIN(n, o->q.limit);
+    return MIN(n, limit);
 }
 
 static void
-read_key(struct ctx *c, struct slice name, const struct get_options *o, struct got *g)
+forget(struct got *g, struct getting *w)
+{
+    ts_reading_fini(&w->buckets);
+    *w = (struct getting){0};
+    got_fini(g);
+}
+
+/* Reads the key, or reads on; g->rc says how that went: 0 or an error, -EAGAIN: c->need is set,
+ * -EINPROGRESS: the clock says until_ns. */
+static void
+get_go(struct ctx *c, struct slice name, const struct get_options *o, struct got *g,
+       struct getting *w, uint64_t until_ns)
 {
     struct key k = key_open(c, name);
     struct entry *e = key_find(c, &k);
 
-    *g = (struct got){.buckets.cols = 1};
-    if (e == NULL)
+    if (e == NULL || e->type != ENTRY_SERIES) {
+        forget(g, w);
+        g->wrong_type = e != NULL;
         return;
-    g->wrong_type = e->type != ENTRY_SERIES;
-    if (g->wrong_type)
-        return;
-    g->rc = o->columns.n ? read_buckets(c, &k, e, o, g) : gather(c, &k, entry_series(e), o, g);
-    if (g->rc == 0 && got_points(g, o) > QUERY_POINTS_MAX)
+    }
+    if (!o->columns.n && types_changed(entry_series(e), o, g, w))
+        forget(g, w);
+    g->rc = o->columns.n ? read_buckets(c, &k, e, o, g, w, until_ns)
+                         : gather(c, &k, entry_series(e), o, g, w, until_ns);
+    if (g->rc == 0 && got_points(g, o->q.limit) > QUERY_POINTS_MAX)
         g->rc = -E2BIG;
+}
+
+/* Nothing more is read. */
+static void
+get_end(struct got *g, struct getting *w)
+{
+    if (g->rc == 0)
+        g->rc = ts_reading_end(&w->buckets);
+}
+
+static bool
+get_stands(const struct getting *w, const struct got *g, const struct get_options *o, int64_t from,
+           int64_t to)
+{
+    if (g->rc != 0 && g->rc != -EINPROGRESS && g->rc != -EAGAIN)
+        return false;
+    if (o->columns.n)
+        return ts_reading_stands(&w->buckets, from, to);
+    return to < o->q.start || from > o->q.end ||
+           (w->types == 0 && !ts_position_has_read(&w->position, from, to));
+}
+
+/* The whole key. */
+static void
+get_key(struct ctx *c, struct slice name, const struct get_options *o, struct got *g,
+        uint64_t until_ns)
+{
+    struct getting w = {0};
+
+    get_go(c, name, o, g, &w, until_ns);
+    get_end(g, &w);
+    ts_reading_fini(&w.buckets);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -178,7 +300,7 @@ reply_too_many(struct ctx *c, const struct get_options *o)
 static void
 reply_got(struct ctx *c, struct got *g, const struct get_options *o)
 {
-    uint64_t total = got_points(g, o);
+    uint64_t total = got_points(g, o->q.limit);
 
     if (g->wrong_type) {
         ctx_error(c, ERR_WRONGTYPE);
@@ -195,115 +317,115 @@ reply_got(struct ctx *c, struct got *g, const struct get_options *o)
     }
 }
 
-void
-cmd_tsdb_get(struct ctx *c)
-{
-    struct get_options o;
-    struct got g;
+/* --- in one go -------------------------------------------------------------------------------- */
 
-    if (!get_options(c, 2, &o))
-        return;
-    read_key(c, c->argv[1], &o, &g);
-    if (g.rc != -EAGAIN && !c->probe)
-        reply_got(c, &g, &o);
-    got_fini(&g);
-}
-
-/* --- many keys -------------------------------------------------------------------------------- */
-
-/* Of all keys; what is missing of any is noted. 0, -EAGAIN, -E2BIG: too many together, or -ETIME: it takes
+/* Of all keys; what is missing of any is noted. 0, -EAGAIN, -E2BIG: too many together, -EINPROGRESS: it takes
  * long, and may go on in slices; -ETIMEDOUT: it may not. */
 static int
-read_keys(struct ctx *c, uint32_t n, const struct get_options *o, struct got *g)
+get_keys(struct ctx *c, const struct slice *name, uint32_t n, const struct get_options *o,
+         struct got *g)
 {
-    uint64_t total = 0, began_ns = clock_now_ns();
+    uint64_t total = 0, began_ns = clock_now_ns(), until_ns = ahead_until(c, n);
     bool missing = false;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && ahead_may_begin(c, n, began_ns))
-            return -ETIME;
+        if (i > 0 && clock_now_ns() > until_ns)
+            return -EINPROGRESS;
         if (i > 0 && ahead_is_late(c, began_ns))
             return -ETIMEDOUT;
-        read_key(c, c->argv[2 + i], o, &g[i]);
+        get_key(c, name[i], o, &g[i], until_ns);
+        if (g[i].rc == -EINPROGRESS)
+            return -EINPROGRESS;
         missing = missing || g[i].rc == -EAGAIN;
-        total += got_points(&g[i], o);
-        if (g[i].rc == -E2BIG || total > QUERY_POINTS_MAX)
+        total += got_points(&g[i], o->q.limit);
+        if (n > 1 && (g[i].rc == -E2BIG || total > QUERY_POINTS_MAX))
             return -E2BIG;
     }
     return missing ? -EAGAIN : 0;
 }
 
-struct batch_slices {
+/* --- in slices: see slices.h ------------------------------------------------------------------- */
+
+struct get_slices {
     struct ahead ahead;
+    struct get_options o;
     struct got *got;
-    uint64_t limit;   /* of each key, as asked */
+    struct getting *getting;
+    bool many;        /* the reply is an array of what the keys say */
     uint32_t replied; /* keys */
 };
 
-static struct batch_slices *
-batch_of(struct slices *s)
+static struct get_slices *
+get_of(struct ahead *a)
 {
-    return container_of(container_of(s, struct ahead, slices), struct batch_slices, ahead);
+    return container_of(a, struct get_slices, ahead);
 }
 
 static int
-slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i)
+slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
 {
-    struct got *g = &container_of(a, struct batch_slices, ahead)->got[i];
+    struct get_slices *x = get_of(a);
+    int rc;
 
-    read_key(c, a->name[i], asked, g);
-    if (g->rc != -EAGAIN)
-        return 0;
-    got_fini(g);
-    return -EAGAIN;
+    get_go(c, a->name[i], asked, &x->got[i], &x->getting[i], until_ns);
+    rc = x->got[i].rc;
+    if (rc == -EAGAIN && until_ns == UINT64_MAX)
+        forget(&x->got[i], &x->getting[i]);
+    return rc == -EAGAIN || rc == -EINPROGRESS ? rc : 0;
+}
+
+static bool
+slices_stand(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+{
+    const struct get_slices *x = container_of(a, struct get_slices, ahead);
+
+    return get_stands(&x->getting[i], &x->got[i], &x->o, from, to);
 }
 
 static void
 slices_drop(struct ahead *a, uint32_t i)
 {
-    got_fini(&container_of(a, struct batch_slices, ahead)->got[i]);
+    forget(&get_of(a)->got[i], &get_of(a)->getting[i]);
 }
 
 static uint64_t
 slices_values(const struct ahead *a, uint32_t i)
 {
-    const struct batch_slices *x = container_of(a, struct batch_slices, ahead);
-    struct get_options o = {.q.limit = x->limit};
+    const struct get_slices *x = container_of(a, struct get_slices, ahead);
 
-    return got_points(&x->got[i], &o);
+    return got_points(&x->got[i], x->o.q.limit);
 }
 
-static const struct ahead_keys batch_keys = {slices_read, slices_drop, slices_values};
+static const struct ahead_keys get_keys_ahead = {slices_read, slices_stand, slices_drop,
+                                                 slices_values};
+
+static struct ahead *
+ahead_of(struct slices *s)
+{
+    return container_of(s, struct ahead, slices);
+}
 
 static enum slices_result
 slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
 {
-    struct ahead *a = &batch_of(s)->ahead;
-    struct get_options o;
-
-    if (!get_options(c, 2 + a->n, &o))
-        return SLICES_DONE;
-    return ahead_step(a, c, sh, &o, until_ns);
+    return ahead_step(ahead_of(s), c, sh, &get_of(ahead_of(s))->o, until_ns);
 }
 
 static void
 slices_leave(struct slices *s, struct shard *sh)
 {
-    ahead_leave(&batch_of(s)->ahead, sh);
+    ahead_leave(ahead_of(s), sh);
 }
 
 static bool
 slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
 {
-    struct batch_slices *x = batch_of(s);
-    struct get_options o;
+    struct get_slices *x = get_of(ahead_of(s));
 
-    if (!get_options(c, 2 + x->ahead.n, &o))
-        return true;
-    if (x->replied == 0)
+    if (x->many && x->replied == 0)
         resp_array(c->out, x->ahead.n);
     while (x->replied < x->ahead.n) {
-        reply_got(c, &x->got[x->replied++], &o);
+        reply_got(c, &x->got[x->replied++], &x->o);
         if (x->replied < x->ahead.n && clock_now_ns() > until_ns)
             return false;
     }
@@ -313,59 +435,67 @@ slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
 static void
 slices_destroy(struct slices *s)
 {
-    struct batch_slices *x = batch_of(s);
+    struct get_slices *x = get_of(ahead_of(s));
 
     ahead_fini(&x->ahead);
     free(x->got);
+    free(x->getting);
     free(x);
 }
 
 static struct slices *
-slices_create(struct ctx *c, uint32_t n, const struct get_options *o)
+slices_create(struct ctx *c, const struct slice *name, uint32_t n, const struct get_options *o)
 {
-    struct batch_slices *x = calloc(1, sizeof(*x));
+    struct get_slices *x = calloc(1, sizeof(*x));
 
     ASSERT(x);
     x->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
-                              .keys = &batch_keys, .values_max = QUERY_POINTS_MAX};
-    x->limit = o->q.limit;
+                              .keys = &get_keys_ahead, .values_max = QUERY_POINTS_MAX};
+    x->o = *o;
+    x->many = name != c->argv + 1;
     x->got = calloc(n, sizeof(*x->got));
-    ASSERT(x->got);
-    ahead_init(&x->ahead, c, c->argv + 2, n);
+    x->getting = calloc(n, sizeof(*x->getting));
+    ASSERT(x->got && x->getting);
+    ahead_init(&x->ahead, c, name, n);
     return &x->ahead.slices;
 }
 
 /* Everything is leased, and much of it was read ahead. */
 static void
-batch_ahead(struct ctx *c, uint32_t n, const struct get_options *o, struct slices *s)
+get_ahead(struct ctx *c, struct get_slices *x)
 {
-    struct batch_slices *x = batch_of(s);
-    int rc = ahead_all(&x->ahead, c, o);
+    int rc = ahead_all(&x->ahead, c, &x->o);
 
-    for (uint32_t i = 0; i < n && rc == 0; i++)
-        rc = x->got[i].rc == -E2BIG ? -E2BIG : 0;
+    for (uint32_t i = 0; i < x->ahead.n && rc == 0; i++) {
+        if (!c->probe)
+            get_end(&x->got[i], &x->getting[i]);
+        rc = x->many && x->got[i].rc == -E2BIG ? -E2BIG : 0;
+    }
     if (rc == -E2BIG)
-        reply_too_many(c, o);
-    s->replies = rc == 0 && !c->probe;
+        reply_too_many(c, &x->o);
+    x->ahead.slices.replies = rc == 0 && !c->probe;
 }
 
+/* --- the commands ------------------------------------------------------------------------------ */
+
 static void
-batch_at_once(struct ctx *c, uint32_t n, const struct get_options *o)
+get_at_once(struct ctx *c, const struct slice *name, uint32_t n, const struct get_options *o)
 {
     struct got *g = scratch_alloc(&c->core->scratch, n * sizeof(*g));
+    bool many = name != c->argv + 1;
     int rc;
 
     memset(g, 0, n * sizeof(*g));
-    rc = read_keys(c, n, o, g);
-    if (rc == -ETIME) {
+    rc = !many && c->slices ? -EINPROGRESS : get_keys(c, name, n, o, g); /* one key comes here twice */
+    if (rc == -EINPROGRESS) {
         c->need = (struct need){.kind = NEED_SLICES};
         if (c->slices)
-            *c->slices = slices_create(c, n, o);
+            *c->slices = slices_create(c, name, n, o);
     } else if (rc == -E2BIG) {
         reply_too_many(c, o);
     } else if (rc == -ETIMEDOUT) {
         ts_reply_takes_long(c);
-    } else if (rc == 0 && !c->probe) {
+    } else if (rc == 0 && !c->probe && many) {
         resp_array(c->out, n);
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -373,6 +503,24 @@ batch_at_once(struct ctx *c, uint32_t n, const struct get_options *o)
             reply_got(c, &g[i], o);
         got_fini(&g[i]);
     }
+}
+
+static void
+get(struct ctx *c, const struct slice *name, uint32_t n, const struct get_options *o)
+{
+    if (c->slices && *c->slices)
+        get_ahead(c, get_of(ahead_of(*c->slices)));
+    else
+        get_at_once(c, name, n, o);
+}
+
+void
+cmd_tsdb_get(struct ctx *c)
+{
+    struct get_options o;
+
+    if (get_options(c, 2, &o))
+        get(c, c->argv + 1, 1, &o);
 }
 
 void
@@ -385,10 +533,6 @@ cmd_tsdb_batch_get(struct ctx *c)
         ctx_error(c, "ERR TSDB_BATCH_GET: numkeys must be the number of keys between it and start");
         return;
     }
-    if (!get_options(c, 2 + n, &o))
-        return;
-    if (c->slices && *c->slices)
-        batch_ahead(c, n, &o, *c->slices);
-    else
-        batch_at_once(c, n, &o);
+    if (get_options(c, 2 + n, &o))
+        get(c, c->argv + 2, n, &o);
 }

@@ -65,24 +65,23 @@ find_keys(struct nrange *x)
 /* More is put side by side in slices. */
 #define VALUES_AT_ONCE 131072
 
-/* Every series into its table. What must be fetched first is noted for all of them. -ETIME: that takes
+/* Every series into its table. What must be fetched first is noted for all of them. -EINPROGRESS: that takes
  * long, and may go on in slices; -ETIMEDOUT: it may not. */
 static int
 read_all(struct nrange *x)
 {
     uint64_t values = 0, began_ns = clock_now_ns();
+    uint64_t until_ns = x->r.latest ? UINT64_MAX : ahead_until(x->c, x->n);
     bool missing = false;
 
     for (uint32_t i = 0; i < x->n; i++) {
         struct series_table *t = &x->tables[i];
         int rc;
 
-        if (i > 0 && !x->r.latest && ahead_may_begin(x->c, x->n, began_ns))
-            return -ETIME;
         if (i > 0 && ahead_is_late(x->c, began_ns))
             return -ETIMEDOUT;
         t->cols = ts_range_cols(&x->r, i);
-        rc = ts_range_read(x->c, &x->keys[i], x->e[i], &x->r, i, t);
+        rc = ts_range_read_until(x->c, &x->keys[i], x->e[i], &x->r, i, t, until_ns);
         missing = missing || rc == -EAGAIN;
         if (rc < 0 && rc != -EAGAIN)
             return rc;
@@ -91,7 +90,7 @@ read_all(struct nrange *x)
             return -E2BIG;
     }
     if (!missing && values > VALUES_AT_ONCE && !x->r.latest && !x->c->in_exec)
-        return -ETIME;
+        return -EINPROGRESS;
     return missing ? -EAGAIN : 0;
 }
 
@@ -142,6 +141,7 @@ struct nrange_slices {
     struct ahead ahead;
     bool reverse;
     struct series_table *tables;
+    struct ts_reading *readings;
     int *rc;         /* what was wrong with each */
     uint64_t count;  /* of rows, as asked */
     /* the reply */
@@ -162,25 +162,36 @@ ahead_of(struct slices *s)
 }
 
 static int
-slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i)
+slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
 {
     struct nrange_slices *x = nrange_of(a);
     const struct ts_range *r = asked;
     struct key k = key_open(c, a->name[i]);
     struct entry *e = key_find(c, &k);
+    int rc;
 
-    x->tables[i] = (struct series_table){.cols = ts_range_cols(r, i)};
     if (e == NULL || e->type != ENTRY_SERIES) /* the command will see to it */
         return 0;
-    x->rc[i] = ts_range_read(c, &k, e, r, i, &x->tables[i]);
-    if (x->rc[i] == -EAGAIN)
-        series_table_fini(&x->tables[i]);
-    return x->rc[i];
+    x->tables[i].cols = ts_range_cols(r, i);
+    rc = ts_reading_go(&x->readings[i], c, &k, e, r, i, &x->tables[i], until_ns);
+    if (rc == -EAGAIN || rc == -EINPROGRESS)
+        return rc;
+    x->rc[i] = rc;
+    return 0;
+}
+
+static bool
+slices_stand(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+{
+    const struct nrange_slices *x = container_of(a, struct nrange_slices, ahead);
+
+    return x->rc[i] == 0 && ts_reading_stands(&x->readings[i], from, to);
 }
 
 static void
 slices_drop(struct ahead *a, uint32_t i)
 {
+    ts_reading_fini(&nrange_of(a)->readings[i]);
     series_table_fini(&nrange_of(a)->tables[i]);
     nrange_of(a)->rc[i] = 0;
 }
@@ -193,7 +204,7 @@ slices_values(const struct ahead *a, uint32_t i)
     return (uint64_t)t->n * t->cols;
 }
 
-static const struct ahead_keys nrange_keys = {slices_read, slices_drop, slices_values};
+static const struct ahead_keys nrange_keys = {slices_read, slices_stand, slices_drop, slices_values};
 
 static enum slices_result
 slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
@@ -220,6 +231,7 @@ slices_destroy(struct slices *s)
     series_pivot_end(&x->pivot);
     ahead_fini(&x->ahead);
     free(x->tables);
+    free(x->readings);
     free(x->rc);
     free(x);
 }
@@ -320,8 +332,9 @@ slices_create(struct nrange *x)
     s->reverse = x->r.reverse;
     s->count = x->r.count;
     s->tables = calloc(x->n, sizeof(*s->tables));
+    s->readings = calloc(x->n, sizeof(*s->readings));
     s->rc = calloc(x->n, sizeof(*s->rc));
-    ASSERT(s->tables && s->rc);
+    ASSERT(s->tables && s->readings && s->rc);
     ahead_init(&s->ahead, x->c, x->c->argv + 2, x->n);
     return &s->ahead.slices;
 }
@@ -338,6 +351,8 @@ nrange_ahead(struct nrange *x, struct slices *slices)
         rc = s->rc[i];
         cols += s->tables[i].cols;
     }
+    for (uint32_t i = 0; i < x->n && rc == 0 && !x->c->probe; i++)
+        rc = ts_reading_end(&s->readings[i]);
     if (rc < 0)
         reply_failure(x->c, rc);
     else if (!x->c->probe && nrange_fits(x->c, cols))
@@ -354,7 +369,7 @@ nrange_at_once(struct nrange *x)
     x->tables = scratch_alloc(&x->c->core->scratch, x->n * sizeof(*x->tables));
     memset(x->tables, 0, x->n * sizeof(*x->tables));
     rc = read_all(x);
-    if (rc == -ETIME) {
+    if (rc == -EINPROGRESS) {
         x->c->need = (struct need){.kind = NEED_SLICES};
         if (x->c->slices)
             *x->c->slices = slices_create(x);

@@ -7,6 +7,7 @@
 #define SHARDS_COMMANDS_TS_RANGE_H
 
 #include "shards/commands/ts.h"
+#include "shards/commands/ts_position.h"
 #include "shards/series/aggregate.h"
 
 #define TS_RANGE_TIMES_MAX 128     /* timestamps of FILTER_BY_TS */
@@ -54,7 +55,44 @@ ts_range_cols(const struct ts_range *r, uint32_t i)
  * set; or an error that ts_range_error words. */
 int ts_range_read(struct ctx *c, const struct key *k, const struct entry *e,
                   const struct ts_range *r, uint32_t i, struct series_table *out);
+/* The same; -EINPROGRESS: the clock said until_ns before all was read, and `out` has a part of it. Not with
+ * LATEST. */
+int ts_range_read_until(struct ctx *c, const struct key *k, const struct entry *e,
+                        const struct ts_range *r, uint32_t i, struct series_table *out,
+                        uint64_t until_ns);
 const char *ts_range_error(int rc);
+
+/* The same in pieces, for who gives others their turn in between. Starts zeroed, and does not move. What
+ * retention hides is what it hid when the reading began. Not with LATEST. */
+struct ts_reading {
+    struct ts_position position;
+    bool begun;
+    bool complete; /* what comes behind is not wanted */
+    bool ended;
+    int64_t from, to; /* what of the range retention and FILTER_BY_TS leave */
+    int64_t visible;
+    struct aggregation aggregation;
+    struct bucketer *b; /* NULL: points as they are */
+    bool has_latest;    /* `latest` stands behind all points of the series */
+    struct sample latest;
+    /* of the present go */
+    struct ctx *c;
+    const struct key *k;
+    const struct series *s; /* NULL: no point was ever written */
+    const struct ts_range *r;
+    struct series_table *out;
+    bool failed; /* within something that cannot be gone on with */
+};
+/* Reads on until the clock says until_ns. 0: to the end of the range as it is now; -EINPROGRESS: not yet;
+ * -EAGAIN: ctx->need is set; or an error that ts_range_error words. `out` is filled, and is the same in
+ * every go; so is what is asked. */
+int ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const struct entry *e,
+                  const struct ts_range *r, uint32_t i, struct series_table *out, uint64_t until_ns);
+/* After the last go: completes the rows. 0 or an error. */
+int ts_reading_end(struct ts_reading *x);
+/* Does what was read stand, if points of these times have changed? */
+bool ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to);
+void ts_reading_fini(struct ts_reading *x);
 
 /* How a row is replied. */
 enum ts_row {

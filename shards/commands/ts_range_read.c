@@ -1,5 +1,5 @@
 /* Reading one series into rows. See ts_range.h. */
-#include "shards/commands/ts_range.h"
+#include "shards/commands/ts_range_priv.h"
 #include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 
@@ -7,88 +7,11 @@
 
 #define FILTER_BATCH 512 /* points filtered at a time */
 
-/* One series on its way. */
-struct range_reader {
-    struct ctx *c;
-    const struct key *k;
-    const struct series *s;
-    const struct ts_range *r;
-    int64_t from, to; /* what of the range retention and FILTER_BY_TS leave */
-    int64_t visible;
-    struct series_table *out;
-    struct bucketer *b; /* NULL: points as they are */
-    bool has_latest;    /* `latest` stands behind all points of the series */
-    struct sample latest;
-};
-
-/* --- filters ---------------------------------------------------------------------------------- */
-
-/* The place of the first of the FILTER_BY_TS times that is >= ts. */
-static uint32_t
-times_lower(const struct ts_range *r, int64_t ts)
-{
-    uint32_t lo = 0, hi = r->times_n;
-
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-
-        if (r->times[mid] < ts)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static bool
-passes(const struct ts_range *r, const struct sample *p)
-{
-    uint32_t i;
-
-    if (r->by_value && !(p->value >= r->value_min && p->value <= r->value_max))
-        return false;
-    if (r->times_n == 0)
-        return true;
-    i = times_lower(r, p->ts);
-    return i < r->times_n && r->times[i] == p->ts;
-}
-
-static bool
-is_filtered(const struct ts_range *r)
-{
-    return r->by_value || r->times_n > 0;
-}
-
-/* Can no point of the block pass? */
-static bool
-excludes_block(const struct ts_range *r, const struct block_info *info)
-{
-    uint32_t i;
-
-    if (r->by_value && (info->nan_count == info->count || info->max < r->value_min ||
-                        info->min > r->value_max))
-        return true;
-    if (r->times_n == 0)
-        return false;
-    i = times_lower(r, info->first_ts);
-    return i == r->times_n || r->times[i] > info->last_ts;
-}
-
-/* Does every point of it pass? */
-static bool
-includes_block(const struct ts_range *r, const struct block_info *info)
-{
-    if (r->times_n > 0)
-        return false;
-    return !r->by_value || (info->nan_count == 0 && info->min >= r->value_min &&
-                            info->max <= r->value_max);
-}
-
 /* --- points ----------------------------------------------------------------------------------- */
 
 /* Appends points as they are, up to COUNT. */
 static int
-take_points(struct range_reader *x, const struct sample *p, uint32_t n)
+take_points(struct ts_reading *x, const struct sample *p, uint32_t n)
 {
     struct series_table *t = x->out;
     uint32_t k = (uint32_t)MIN((uint64_t)n, x->r->count - t->n);
@@ -105,13 +28,13 @@ take_points(struct range_reader *x, const struct sample *p, uint32_t n)
 }
 
 static int
-take(struct range_reader *x, const struct sample *p, uint32_t n)
+take(struct ts_reading *x, const struct sample *p, uint32_t n)
 {
     return x->b ? bucketer_add(x->b, p, n) : take_points(x, p, n);
 }
 
 static int
-take_filtered(struct range_reader *x, const struct sample *p, uint32_t n)
+take_filtered(struct ts_reading *x, const struct sample *p, uint32_t n)
 {
     struct sample some[FILTER_BATCH];
     int rc = 0;
@@ -120,7 +43,7 @@ take_filtered(struct range_reader *x, const struct sample *p, uint32_t n)
         uint32_t kept = 0;
 
         for (; i < n && kept < FILTER_BATCH; i++)
-            if (passes(x->r, &p[i]))
+            if (ts_range_passes(x->r, &p[i]))
                 some[kept++] = p[i];
         if (kept > 0)
             rc = take(x, some, kept);
@@ -128,44 +51,80 @@ take_filtered(struct range_reader *x, const struct sample *p, uint32_t n)
     return rc;
 }
 
+/* What take_ said of it, and whether the time is over. */
+static int
+taken(struct ts_reading *x, int rc, const int64_t *ts, uint32_t stride, uint32_t n)
+{
+    bool stops = ts_position_pass(&x->position, ts, stride, n);
+
+    x->complete = rc > 0;
+    x->failed = rc < 0;
+    return rc != 0 ? rc : stops;
+}
+
 static int
 emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 {
-    struct range_reader *x = arg;
+    struct ts_reading *x = arg;
+    uint32_t known = ts_position_known(&x->position, &p->ts, sizeof(*p) / sizeof(p->ts), n);
+    int rc;
 
-    return is_filtered(x->r) ? take_filtered(x, p, n) : take(x, p, n);
+    p += known;
+    n -= known;
+    if (n == 0)
+        return 0;
+    rc = ts_range_is_filtered(x->r) ? take_filtered(x, p, n) : take(x, p, n);
+    return taken(x, rc, &p->ts, sizeof(*p) / sizeof(p->ts), n);
+}
+
+static int
+take_filtered_columns(struct ts_reading *x, const int64_t *ts, const double *v, uint32_t n)
+{
+    struct sample some[FILTER_BATCH];
+    int rc = 0;
+
+    for (uint32_t i = 0; i < n && rc == 0;) {
+        uint32_t k = 0;
+
+        for (; i < n && k < FILTER_BATCH; i++)
+            some[k++] = (struct sample){ts[i], v[i]};
+        rc = take_filtered(x, some, k);
+    }
+    return rc;
 }
 
 /* Columns are only asked for where points go to buckets. */
 static int
 emit_vector(void *arg, const struct block_vector *v)
 {
-    struct range_reader *x = arg;
-    struct sample some[FILTER_BATCH];
-    int rc = 0;
+    struct ts_reading *x = arg;
+    uint32_t at = ts_position_known(&x->position, v->ts, 1, v->n), n = v->n - at;
+    int rc;
 
-    if (!is_filtered(x->r))
-        return bucketer_add_columns(x->b, v->ts, v->value, v->n);
-    for (uint32_t i = 0; i < v->n && rc == 0;) {
-        uint32_t k = 0;
-
-        for (; i < v->n && k < FILTER_BATCH; i++)
-            some[k++] = (struct sample){v->ts[i], v->value[i]};
-        rc = take_filtered(x, some, k);
-    }
-    return rc;
+    if (n == 0)
+        return 0;
+    rc = ts_range_is_filtered(x->r) ? take_filtered_columns(x, v->ts + at, v->value + at, n)
+                                    : bucketer_add_columns(x->b, v->ts + at, v->value + at, n);
+    return taken(x, rc, v->ts + at, 1, n);
 }
 
 static int
 emit_block(void *arg, const struct block_info *info)
 {
-    struct range_reader *x = arg;
-    int rc;
+    struct ts_reading *x = arg;
+    int rc = 0;
 
-    if (excludes_block(x->r, info))
-        return SERIES_BLOCK_TAKEN;
-    if (x->b == NULL || !includes_block(x->r, info) || !bucketer_add_block(x->b, info, &rc))
+    if (ts_position_stops_at(&x->position, info))
+        return SERIES_BLOCK_ENOUGH;
+    if (x->position.again > 0)
         return SERIES_BLOCK_READ;
+    if (!ts_range_excludes_block(x->r, info) &&
+        (x->b == NULL || !ts_range_includes_block(x->r, info) ||
+         !bucketer_add_block(x->b, info, &rc)))
+        return SERIES_BLOCK_READ;
+    ts_position_pass_block(&x->position, info);
+    x->complete = rc > 0;
+    x->failed = rc < 0;
     return rc < 0 ? rc : rc > 0 ? SERIES_BLOCK_ENOUGH : SERIES_BLOCK_TAKEN;
 }
 
@@ -174,7 +133,7 @@ emit_block(void *arg, const struct block_info *info)
 #define NEIGHBOUR_STEP 64 /* each try looks at so many times more points */
 
 struct neighbour {
-    const struct range_reader *x;
+    const struct ts_reading *x;
     bool number, found;
     struct sample sample;
     uint64_t looked_at;
@@ -187,7 +146,7 @@ neighbour_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32
 
     nb->looked_at += n;
     for (uint32_t i = 0; i < n; i++)
-        if (passes(nb->x->r, &p[i]) && !(nb->number && isnan(p[i].value))) {
+        if (ts_range_passes(nb->x->r, &p[i]) && !(nb->number && isnan(p[i].value))) {
             nb->found = true;
             nb->sample = p[i];
             return 1;
@@ -200,14 +159,14 @@ neighbour_block(void *arg, const struct block_info *info)
 {
     struct neighbour *nb = arg;
 
-    return excludes_block(nb->x->r, info) ? SERIES_BLOCK_TAKEN : SERIES_BLOCK_READ;
+    return ts_range_excludes_block(nb->x->r, info) ? SERIES_BLOCK_TAKEN : SERIES_BLOCK_READ;
 }
 
 /* Mostly the very next point is the one, so few are asked for at first. */
 static int
 find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *ret_sample)
 {
-    struct range_reader *x = arg;
+    struct ts_reading *x = arg;
     struct neighbour nb = {.x = x, .number = number};
     struct series_query q = {.start = x->visible, .end = INT64_MAX, .reverse = !after,
                              .block = neighbour_block};
@@ -246,7 +205,7 @@ has_point(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 
 /* A point that was written at its time stands for it. */
 static int
-read_latest(struct range_reader *x)
+read_latest(struct ts_reading *x)
 {
     struct series_query q = {.start = x->latest.ts, .end = x->latest.ts, .limit = 1};
     bool written = false;
@@ -259,62 +218,34 @@ read_latest(struct range_reader *x)
 }
 
 static int
-read_written(struct range_reader *x)
+read_written(struct ts_reading *x)
 {
     struct series_query q = {.start = x->from, .end = x->to, .limit = UINT64_MAX,
                              .reverse = x->r->reverse, .block = emit_block,
                              .vector = x->b ? emit_vector : NULL};
 
-    if (x->b == NULL && !is_filtered(x->r)) {
+    if (x->b == NULL && !ts_range_is_filtered(x->r)) {
         q.limit = MIN(x->r->count - x->out->n, (uint64_t)TS_RANGE_ROWS_MAX + 1);
-        q.block = NULL;
+        q.block = x->position.until_ns == UINT64_MAX ? NULL : emit_block;
     }
     if (q.start > q.end || q.limit == 0)
         return 0;
+    ts_position_narrow(&x->position, &q);
     return ts_read(x->c, x->k, x->s, &q, emit, x);
 }
 
 static int
-read_points(struct range_reader *x)
+read_points(struct ts_reading *x)
 {
     int rc = x->r->reverse ? read_latest(x) : 0;
 
-    if (rc == 0 && x->s)
+    if (rc == 0 && x->s && !x->complete)
         rc = read_written(x);
+    if (rc == 0 && x->position.stopped)
+        return -EINPROGRESS;
     if (rc == 0 && !x->r->reverse && x->out->n < x->r->count)
         rc = read_latest(x);
     return MIN(rc, 0);
-}
-
-static struct aggregation
-aggregation_of(const struct range_reader *x, uint32_t i)
-{
-    const struct ts_range *r = x->r;
-    struct aggregation a = {.fn_n = r->columns[i].n, .bucket = r->bucket, .align = r->align,
-                            .stamp = r->stamp, .empty = r->empty, .reverse = r->reverse,
-                            .whole = r->whole, .from = MAX(r->from, x->visible), .to = r->to,
-                            .limit = r->count};
-
-    memcpy(a.fn, r->columns[i].fn, a.fn_n);
-    return a;
-}
-
-static int
-read_buckets(struct range_reader *x, uint32_t i)
-{
-    struct aggregation a = aggregation_of(x, i);
-    int rc;
-
-    if (a.from > a.to)
-        return 0;
-    x->b = bucketer_create(&a, find_neighbour, x, x->out);
-    rc = bucketer_begin(x->b);
-    if (rc == 0)
-        rc = read_points(x);
-    if (rc == 0)
-        rc = bucketer_finish(x->b);
-    bucketer_destroy(&x->b);
-    return rc;
 }
 
 /* The open bucket of a rule counts only where the range goes on behind what was written. */
@@ -329,7 +260,7 @@ ends_behind(const struct ts_range *r, const struct series *s)
 
 /* 1: x->latest is set, 0: there is none, or an error. */
 static int
-find_latest(struct range_reader *x, const struct entry *e)
+find_latest(struct ts_reading *x, const struct entry *e)
 {
     const struct ts_open *open = x->r->open;
 
@@ -341,29 +272,147 @@ find_latest(struct range_reader *x, const struct entry *e)
     return open->has;
 }
 
+/* --- the whole ---------------------------------------------------------------------------------- */
+
+static void
+reading_bounds(struct ts_reading *x, const struct series_key *sk)
+{
+    const struct ts_range *r = x->r;
+
+    x->visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_settings(sk), x->s);
+    x->from = MAX(r->from, x->visible);
+    x->to = r->to;
+    if (r->times_n > 0) {
+        x->from = MAX(x->from, r->times[0]);
+        x->to = MIN(x->to, r->times[r->times_n - 1]);
+    }
+}
+
+static int
+begin_buckets(struct ts_reading *x, uint32_t i)
+{
+    const struct ts_range *r = x->r;
+
+    x->aggregation = (struct aggregation){
+        .fn_n = r->columns[i].n, .bucket = r->bucket, .align = r->align, .stamp = r->stamp,
+        .empty = r->empty, .reverse = r->reverse, .whole = r->whole,
+        .from = MAX(r->from, x->visible), .to = r->to, .limit = r->count};
+    memcpy(x->aggregation.fn, r->columns[i].fn, r->columns[i].n);
+    if (x->aggregation.from > x->aggregation.to)
+        return 0;
+    x->b = bucketer_create(&x->aggregation, find_neighbour, x, x->out);
+    return bucketer_begin(x->b);
+}
+
+static int
+reading_begin(struct ts_reading *x, const struct entry *e, uint32_t i)
+{
+    int rc = find_latest(x, e);
+
+    if (rc < 0)
+        return rc;
+    x->has_latest = rc == 1;
+    x->position.reverse = x->r->reverse;
+    reading_bounds(x, entry_series(e));
+    rc = x->r->columns_n && (x->s || x->has_latest) ? begin_buckets(x, i) : 0;
+    x->begun = rc == 0;
+    return rc;
+}
+
+/* As it was before it began; the rows are gone. */
+static void
+reading_reset(struct ts_reading *x)
+{
+    struct series_table *out = x->out;
+
+    bucketer_destroy(&x->b);
+    *x = (struct ts_reading){.out = out};
+    if (out)
+        out->n = 0;
+}
+
+/* Everything of the range has been read that is there now. The rows of what looks around itself are
+ * completed at once: any change may touch them anyway. */
+static int
+reading_pause(struct ts_reading *x)
+{
+    return x->b && bucketer_looks_around(&x->aggregation) ? ts_reading_end(x) : 0;
+}
+
+static int
+reading_go(struct ts_reading *x, const struct entry *e, uint32_t i)
+{
+    int rc = x->begun ? 0 : reading_begin(x, e, i);
+
+    if (rc < 0 || x->ended || (x->r->columns_n && x->b == NULL))
+        return rc;
+    rc = read_points(x);
+    x->failed = x->failed || (rc < 0 && rc != -EINPROGRESS && rc != -EAGAIN);
+    return rc < 0 ? rc : reading_pause(x);
+}
+
+int
+ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const struct entry *e,
+              const struct ts_range *r, uint32_t i, struct series_table *out, uint64_t until_ns)
+{
+    int rc;
+
+    ASSERT(out->cols == ts_range_cols(r, i) && (x->begun || out->n == 0));
+    x->c = c;
+    x->k = k;
+    x->s = series_find(entry_series(e), r->type);
+    x->r = r;
+    x->out = out;
+    ts_position_go(&x->position, until_ns, c->core->limits.slice_points);
+    rc = reading_go(x, e, i);
+    if (rc < 0 && rc != -EINPROGRESS && (x->failed || !x->begun || x->ended))
+        reading_reset(x);
+    return rc;
+}
+
+int
+ts_reading_end(struct ts_reading *x)
+{
+    if (x->ended)
+        return 0;
+    x->ended = true;
+    return x->b ? bucketer_finish(x->b) : 0;
+}
+
+bool
+ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to)
+{
+    if (x->b && bucketer_looks_around(&x->aggregation))
+        return false;
+    return to < x->from || from > x->to || !ts_position_has_read(&x->position, from, to);
+}
+
+void
+ts_reading_fini(struct ts_reading *x)
+{
+    bucketer_destroy(&x->b);
+    *x = (struct ts_reading){0};
+}
+
+int
+ts_range_read_until(struct ctx *c, const struct key *k, const struct entry *e,
+                    const struct ts_range *r, uint32_t i, struct series_table *out,
+                    uint64_t until_ns)
+{
+    struct ts_reading x = {0};
+    int rc = ts_reading_go(&x, c, k, e, r, i, out, until_ns);
+
+    if (rc == 0)
+        rc = ts_reading_end(&x);
+    ts_reading_fini(&x);
+    return rc;
+}
+
 int
 ts_range_read(struct ctx *c, const struct key *k, const struct entry *e, const struct ts_range *r,
               uint32_t i, struct series_table *out)
 {
-    const struct series_key *sk = entry_series(e);
-    struct range_reader x = {.c = c, .k = k, .s = series_find(sk, r->type), .r = r, .out = out};
-    int rc;
-
-    ASSERT(out->cols == ts_range_cols(r, i) && out->n == 0);
-    rc = find_latest(&x, e);
-    if (rc < 0)
-        return rc;
-    x.has_latest = rc == 1;
-    if (x.s == NULL && !x.has_latest)
-        return 0;
-    x.visible = r->expired_too ? INT64_MIN : ts_visible_from(series_key_settings(sk), x.s);
-    x.from = MAX(r->from, x.visible);
-    x.to = r->to;
-    if (r->times_n > 0) {
-        x.from = MAX(x.from, r->times[0]);
-        x.to = MIN(x.to, r->times[r->times_n - 1]);
-    }
-    return r->columns_n ? read_buckets(&x, i) : read_points(&x);
+    return ts_range_read_until(c, k, e, r, i, out, UINT64_MAX);
 }
 
 const char *

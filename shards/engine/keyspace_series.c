@@ -77,12 +77,11 @@ key_set_series_meta(struct ctx *c, struct key *k, struct entry *e, const struct 
     key_changed(c, k, e);
 }
 
-/* One that takes the place of another makes no more points. */
 static void
 tell_point(struct key *k, enum series_result r, uint8_t type, int64_t ts)
 {
     if (r == SERIES_REPLACED)
-        shard_key_touched(k->sh, k->db, k->name);
+        shard_point_replaced(k->sh, k->db, k->name, ts);
     else
         shard_series_point(k->sh, k->db, k->name, type, ts);
 }

@@ -9,6 +9,7 @@
 #define LIMIT_LIST_BYTES (128 * MIB)  /* of keys or words that a core finds for one reply */
 #define LIMIT_MULTI_BYTES (128 * MIB) /* of what it reads of series for one reply */
 #define LIMIT_SLICE_NS 1000000        /* of a core, before its other clients have their turn */
+#define LIMIT_SLICE_POINTS 16384     /* of one series, read before the clock is looked at again */
 #define LIMIT_EXEC_NS 1000000000      /* of one command over many series inside MULTI, in one go */
 
 /* ROW(field, name, default) */
@@ -16,6 +17,7 @@
     ROW(list_bytes, "list-bytes", LIMIT_LIST_BYTES)                                                \
     ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES)                                             \
     ROW(slice_ns, "slice-ns", LIMIT_SLICE_NS)                                                      \
+    ROW(slice_points, "slice-points", LIMIT_SLICE_POINTS)                                          \
     ROW(exec_ns, "exec-ns", LIMIT_EXEC_NS)
 
 struct limits {

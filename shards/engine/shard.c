@@ -354,10 +354,18 @@ shard_series_changed(struct shard *sh, uint8_t db, struct slice key)
     observe(sh);
 }
 
+/* One that takes the place of another makes no more points: nobody waits for it. */
+void
+shard_point_replaced(struct shard *sh, uint8_t db, struct slice key, int64_t ts)
+{
+    if (sh->watches)
+        watch_touch_point(sh->watches, db, key, ts);
+}
+
 void
 shard_series_point(struct shard *sh, uint8_t db, struct slice key, uint8_t type, int64_t ts)
 {
-    shard_key_touched(sh, db, key);
+    shard_point_replaced(sh, db, key, ts);
     if (sh->waits)
         wait_point(&sh->waits, db, key, type, ts, &sh->fired);
     observe(sh);

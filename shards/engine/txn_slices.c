@@ -54,6 +54,7 @@ part_go_on(struct txn_part *p)
         shard_wait(p->sh, &p->fetched.lease);
         return;
     }
+    metrics_inc(&core->metrics, txn_slices);
     ctx_init(&c, core, q->cmd, q->argv, q->argc, &out);
     c.sh = p->sh;
     c.db = t->first_db;

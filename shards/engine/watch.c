@@ -25,6 +25,7 @@ struct watcher {
     struct list keys;
     uint64_t client;
     bool touched;
+    int64_t from, to; /* when touched: the times at which something changed */
 };
 
 struct watch_table {
@@ -178,8 +179,16 @@ watch_remove(struct watch_table **t, uint64_t client)
         watch_table_destroy(t);
 }
 
-void
-watch_touch(struct watch_table *t, uint8_t db, struct slice key)
+static void
+watcher_touch(struct watcher *w, int64_t from, int64_t to)
+{
+    w->from = w->touched ? MIN(w->from, from) : from;
+    w->to = w->touched ? MAX(w->to, to) : to;
+    w->touched = true;
+}
+
+static void
+touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t to)
 {
     uint64_t hash = key_hash(db, key);
 
@@ -188,8 +197,20 @@ watch_touch(struct watch_table *t, uint8_t db, struct slice key)
         struct watched *k = list_entry(it, struct watched, by_key);
 
         if (watched_is(k, hash, db, key))
-            k->watcher->touched = true;
+            watcher_touch(k->watcher, from, to);
     }
+}
+
+void
+watch_touch(struct watch_table *t, uint8_t db, struct slice key)
+{
+    touch(t, db, key, INT64_MIN, INT64_MAX);
+}
+
+void
+watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts)
+{
+    touch(t, db, key, ts, ts);
 }
 
 void
@@ -202,7 +223,7 @@ watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struc
             struct watched *k = list_entry(it, struct watched, by_key);
 
             if (k->db == db && there(arg, (struct slice){k->key, k->key_n}))
-                k->watcher->touched = true;
+                watcher_touch(k->watcher, INT64_MIN, INT64_MAX);
         }
 }
 
@@ -212,6 +233,27 @@ watch_is_touched(const struct watch_table *t, uint64_t client)
     const struct watcher *w = watcher_find(t, client);
 
     return w && w->touched;
+}
+
+bool
+watch_times(const struct watch_table *t, uint64_t client, int64_t *ret_from, int64_t *ret_to)
+{
+    const struct watcher *w = watcher_find(t, client);
+
+    if (w == NULL || !w->touched)
+        return false;
+    *ret_from = w->from;
+    *ret_to = w->to;
+    return true;
+}
+
+void
+watch_forget_times(struct watch_table *t, uint64_t client)
+{
+    struct watcher *w = watcher_find(t, client);
+
+    if (w)
+        w->touched = false;
 }
 
 void

@@ -15,11 +15,17 @@ void watch_add(struct watch_table **t, uint64_t client, uint8_t db, struct slice
 void watch_remove(struct watch_table **t, uint64_t client);
 /* The key changed. */
 void watch_touch(struct watch_table *t, uint8_t db, struct slice key);
+/* Of the key, a series, only a point of this time changed, or was added. */
+void watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts);
 /* Every key of the database that is there changed: `there` says whether a watched one is. */
 void watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
                     void *arg);
 /* Has one of the client's keys on this shard changed since it was watched? */
 bool watch_is_touched(const struct watch_table *t, uint64_t client);
+/* The times between which points of the client's keys changed since they were watched, or since
+ * watch_forget_times; all times when more than points did. False: nothing changed. */
+bool watch_times(const struct watch_table *t, uint64_t client, int64_t *ret_from, int64_t *ret_to);
+void watch_forget_times(struct watch_table *t, uint64_t client);
 /* Calls fn for each key the client watches here (to see expiries before EXEC). */
 void watch_each(const struct watch_table *t, uint64_t client,
                 void (*fn)(void *arg, uint8_t db, struct slice key), void *arg);

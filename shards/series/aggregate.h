@@ -75,6 +75,9 @@ int64_t bucket_time(int64_t start, int64_t bucket, enum bucket_stamp stamp);
 typedef int (*neighbour_fn)(void *arg, bool after, int64_t ts, bool number,
                             struct sample *ret_sample);
 
+/* Does it ask for neighbours? */
+bool bucketer_looks_around(const struct aggregation *a);
+
 struct bucketer;
 /* `arg` is neighbour's; rows go to `out`, whose cols is fn_n. All three live as long as it does. */
 struct bucketer *bucketer_create(const struct aggregation *a, neighbour_fn neighbour, void *arg,

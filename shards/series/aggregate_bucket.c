@@ -484,6 +484,16 @@ bucketer_add_block(struct bucketer *b, const struct block_info *info, int *ret_r
 
 /* --- both ends -------------------------------------------------------------------------------- */
 
+bool
+bucketer_looks_around(const struct aggregation *a)
+{
+    bool area = false;
+
+    for (uint32_t i = 0; i < a->fn_n; i++)
+        area = area || (aggregate_wants(a->fn[i]) & WANT_AREA);
+    return a->empty || area;
+}
+
 int
 bucketer_begin(struct bucketer *b)
 {
@@ -492,7 +502,7 @@ bucketer_begin(struct bucketer *b)
     struct sample p;
     int rc;
 
-    if (!a->empty && !(b->want & WANT_AREA))
+    if (!bucketer_looks_around(a))
         return 0;
     rc = b->neighbour(b->arg, a->reverse, edge, false, &p);
     if (rc <= 0)

@@ -170,3 +170,29 @@ Test(watch, a_table_of_many_keys_grows_and_keeps_them_all)
     watch_remove(&t, 2);
     cr_assert_null(t);
 }
+
+Test(watch, times_of_points_that_changed)
+{
+    struct watch_table *t = NULL;
+    int64_t from = 0, to = 0;
+
+    cr_assert_not(watch_times(t, 1, &from, &to));
+    watch_add(&t, 1, 0, A);
+    watch_add(&t, 2, 0, A);
+    cr_assert_not(watch_times(t, 1, &from, &to));
+    watch_touch_point(t, 0, A, 7);
+    watch_touch_point(t, 0, A, -3);
+    watch_touch_point(t, 0, A, 5);
+    watch_touch_point(t, 0, B, 99);
+    cr_assert(watch_times(t, 1, &from, &to) && from == -3 && to == 7);
+    cr_assert(watch_is_touched(t, 1), "EXEC does not ask when");
+    watch_forget_times(t, 1);
+    cr_assert_not(watch_times(t, 1, &from, &to));
+    cr_assert(watch_times(t, 2, &from, &to), "the other one has not forgotten");
+    watch_touch_point(t, 0, A, 4);
+    cr_assert(watch_times(t, 1, &from, &to) && from == 4 && to == 4);
+    watch_touch(t, 0, A);
+    cr_assert(watch_times(t, 1, &from, &to) && from == INT64_MIN && to == INT64_MAX);
+    watch_forget_times(t, 3);
+    watch_table_destroy(&t);
+}

@@ -1,0 +1,307 @@
+"""One series that takes long to read is read in slices. With slices as short as they can be the answers are
+those of one go; while points are added, replaced and deleted each answer is of one moment."""
+import random
+import threading
+import time
+
+from pinstripe import eq
+from resp import Error, encode, info
+
+IN_SLICES = {"slice-ns": 0, "slice-points": 1}
+POINTS = 30000
+FUNCTIONS = ["avg", "sum", "min", "max", "range", "count", "first", "last", "std.p", "std.s", "var.p",
+             "var.s", "twa", "countnan", "countall", "p50", "p95", "p99"]
+
+
+def start(t, cores, **settings):
+    return t.server(cores=cores, core_ports="yes", enable_debug_command="yes", **settings)
+
+
+def limit(s, limits):
+    for core in range(s.cores):
+        c = s.core_client(core)
+        for name, value in limits.items():
+            eq(c("DEBUG", "LIMIT", name, value), "OK")
+        c.close()
+
+
+def all_in(c, commands):
+    for r in c.pipe_many(commands):
+        assert not isinstance(r, Error), r
+
+
+def fill(c, r):
+    """`long`: each time once, holes, NaN; `crowd`: up to 300 points of one time, data types, qualities.
+    A part is in the store, late points and deletions behind it are not."""
+    times = sorted(r.sample(range(POINTS * 3), POINTS))
+    all_in(c, [("TS.ADD", "long", ts, "nan" if r.random() < 0.01 else r.randrange(1000) / 8,
+                "DUPLICATE_POLICY", "LAST") for ts in times])
+    ts = 0
+    commands = []
+    for _ in range(POINTS // 40):
+        ts += r.randrange(1, 9)
+        commands += [("TSDB_SET", "crowd", ts, r.randrange(1000), r.choice(("00", "00", "05", "ff")),
+                      r.randrange(3)) for _ in range(r.choice((1, 1, 2, 30, 300 if r.random() < 0.1 else 3)))]
+    all_in(c, commands)
+    eq(c("SAVE"), "OK")
+    all_in(c, [("TS.ADD", "long", r.randrange(POINTS * 3), -1, "ON_DUPLICATE", "LAST") for _ in range(300)])
+    all_in(c, [("TSDB_SET", "crowd", r.randrange(ts), -1, "05") for _ in range(100)])
+    for _ in range(5):
+        a = r.randrange(POINTS * 3)
+        c.ok("TS.DEL", "long", a, a + r.randrange(500))
+    return POINTS * 3, ts
+
+
+def question(r, ends):
+    key = r.choice(("long", "crowd"))
+    end = ends[key == "crowd"]
+    a, b = sorted((r.randrange(end), r.randrange(end)))
+    a, b = (a, b) if r.random() < 0.5 else ("-", "+") if r.random() < 0.7 else (a, "+")
+    bucket = r.choice((1, 7, 100, 5000, end * 2))
+    functions = ",".join(r.sample(FUNCTIONS, r.choice((1, 1, 2, 4))))
+    if r.random() < 0.4:
+        q = ["TSDB_GET", key, a, b]
+        q += [r.choice((1, 500, 10000))] if r.random() < 0.3 else []
+        q += ["TYPE", r.choice(("00", "05", "ff"))] if r.random() < 0.4 else []
+        q += ["REV"] if r.random() < 0.4 else []
+        q += ["AGG", functions, bucket] if r.random() < 0.3 else []
+        return q
+    q = [r.choice(("TS.RANGE", "TS.REVRANGE")), key, a, b]
+    if r.random() < 0.2:
+        q += ["FILTER_BY_TS", *sorted(r.sample(range(end), 20))]
+    if r.random() < 0.3:
+        q += ["FILTER_BY_VALUE", -1, 60]
+    if r.random() < 0.3:
+        q += ["COUNT", r.choice((1, 3, 1000, 20000))]
+    if r.random() < 0.6:
+        q += ["ALIGN", r.choice((0, 3))] if r.random() < 0.3 else []
+        q += ["AGGREGATION", functions, bucket]
+        q += ["BUCKETTIMESTAMP", r.choice("-~+")] if r.random() < 0.2 else []
+        q += ["EMPTY"] if r.random() < 0.3 else []
+    return q
+
+
+def in_slices(c, questions):
+    out = []
+    for q in questions:
+        c.send_raw(encode(*q))
+        out.append(c.read_raw())
+    return out
+
+
+def in_one_go(c, questions):
+    """Inside of MULTI nothing goes in slices."""
+    out = []
+    for q in questions:
+        c.pipe([("MULTI",), q])
+        c.send_raw(encode("EXEC"))
+        out.append(c.read_raw()[len(b"*1\r\n"):])
+    return out
+
+
+def test_slices_answer_as_one_go_does(t):
+    for cores, settings in ((1, {}), (2, {}), (2, {"store_block_cache_bytes": "1mb", "block_points": 64})):
+        s = start(t, cores, duplicate_policy="KEEP", **settings)
+        ends = fill(s.client(), t.random)
+        if t.random.random() < 0.7:
+            eq(s.client()("SAVE"), "OK")
+            s.restart()  # everything is in the store now
+        c = s.client(proto=t.random.choice((2, 3)))
+        questions = [question(t.random, ends) for _ in range(2000 if t.long else 30)]
+        limit(s, IN_SLICES)
+        want = in_one_go(c, questions)
+        before = slices(s)
+        for q, w, got in zip(questions, want, in_slices(c, questions)):
+            assert w == got, (q, w[:300], got[:300])
+        assert slices(s) > before + len(questions)
+        s.stop()
+
+
+def test_many_keys_are_read_in_slices_of_each(t):
+    s = start(t, 2, duplicate_policy="KEEP")
+    c = s.client()
+    fill(c, t.random)
+    questions = [("TS.NRANGE", 2, "long", "crowd", "-", "+"),
+                 ("TS.NREVRANGE", 2, "long", "crowd", "-", "+", "COUNT", 700),
+                 ("TS.NRANGE", 2, "long", "crowd", "-", "+", "AGGREGATION", "avg", "twa", 100),
+                 ("TSDB_BATCH_GET", 3, "long", "crowd", "long", "-", "+"),
+                 ("TSDB_BATCH_GET", 3, "long", "nothing", "crowd", "-", "+", 50, "REV"),
+                 ("TSDB_BATCH_GET", 2, "long", "crowd", "-", "+", "AGG", "max,p50", 10)]
+    limit(s, IN_SLICES)
+    for q, w, got in zip(questions, in_one_go(c, questions), in_slices(c, questions)):
+        assert w == got, (q, w[:300], got[:300])
+
+
+class Writer:
+    """Does `step` over and over in a thread of its own."""
+
+    def __init__(self, step):
+        self.step, self.over, self.failure = step, threading.Event(), None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                self.step()
+        except BaseException as e:
+            self.failure = e
+
+    def stop(self):
+        self.over.set()
+        self.thread.join(30)
+        assert self.failure is None, self.failure
+
+
+def rounds(t, check):
+    until, n = time.monotonic() + (20 if t.long else 1), 0
+    while time.monotonic() < until or n < 3:
+        check()
+        n += 1
+    t.say("%d rounds" % n)
+
+
+def exec_in(c, *commands):
+    done = c.pipe([("MULTI",), *commands, ("EXEC",)])[-1]
+    assert not isinstance(done, Error) and not any(isinstance(r, Error) for r in done), done
+
+
+def value(ts):
+    return ts * 7 % 1000
+
+
+def test_points_that_are_added_meanwhile_are_seen_up_to_one_of_them(t):
+    for cores in (1, 2):
+        s = start(t, cores)
+        c, w = s.client(), s.client()
+        c.ok("TS.CREATE", "hot")
+        all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("hot", ts, value(ts))])
+                   for a in range(0, 60000, 100)])
+        limit(s, {"slice-ns": 0, "slice-points": 1000})
+        sent = acked = 60000
+
+        def add():
+            nonlocal sent, acked
+            sent += 50
+            w.ok("TS.MADD", *[x for ts in range(sent - 50, sent) for x in ("hot", ts, value(ts))])
+            acked = sent
+
+        def whole(rows, before):
+            assert before <= len(rows) <= sent, (before, len(rows), sent)
+            eq(rows, list(range(len(rows))))
+
+        def check():
+            before = acked
+            whole([row[0] for row in c.ok("TS.RANGE", "hot", "-", "+")], before)
+            before = acked
+            whole([row[0] for row in reversed(c.ok("TS.REVRANGE", "hot", "-", "+"))], before)
+            before = acked
+            whole([row[0] for row in c.ok("TSDB_GET", "hot", "-", "+")], before)
+            before = acked
+            [[_, n, total]] = c.ok("TS.RANGE", "hot", "-", "+", "AGGREGATION", "count,sum", 10 ** 9)
+            n = int(n)
+            assert before <= n <= sent, (before, n, sent)
+            eq(float(total), float(sum(value(ts) for ts in range(n))))
+
+        writer = Writer(add)
+        rounds(t, check)
+        writer.stop()
+        s.stop()
+
+
+def test_an_answer_is_of_one_moment_while_points_change_everywhere(t):
+    """Whatever a transaction changes, the sum of all values stays 0."""
+    for cores in (1, 2):
+        s = start(t, cores)
+        c, w = s.client(), s.client()
+        c.ok("TS.CREATE", "even", "DUPLICATE_POLICY", "LAST")
+        n = 40000
+        all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("even", ts, (ts % 2) * 2 - 1)])
+                   for a in range(0, n, 100)])
+        limit(s, {"slice-ns": 0, "slice-points": 1000})
+        r = random.Random(t.random.random())
+
+        def change():
+            a, b, v = r.randrange(n), r.randrange(n), r.randrange(100)
+            if a == b:
+                return
+            old = {ts: float(row[0][1]) if (row := w.ok("TS.RANGE", "even", ts, ts)) else 0.0 for ts in (a, b)}
+            exec_in(w, ("TS.ADD", "even", a, old[a] + v), ("TS.ADD", "even", b, old[b] - v))
+            if r.random() < 0.2:
+                exec_in(w, ("TS.DEL", "even", a, a), ("TS.ADD", "even", b, old[b] + old[a]))
+            time.sleep(r.random() * 0.01)
+
+        def check():
+            for q in (("TS.RANGE", "even", "-", "+"), ("TS.REVRANGE", "even", "-", "+")):
+                eq(sum(float(row[1]) for row in c.ok(*q)), 0.0)
+                [row] = c.ok(*q, "AGGREGATION", "sum", 10 ** 9)
+                eq(float(row[1]), 0.0)
+            eq(sum(float(row[1]) for row in c.ok("TSDB_GET", "even", "-", "+")), 0.0)
+
+        writer = Writer(change)
+        rounds(t, check)
+        writer.stop()
+        s.stop()
+
+
+def test_what_becomes_of_a_key_that_is_being_read(t):
+    """Deleted, another type, made anew, evicted, in another database: an answer of before or after."""
+    s = start(t, 2, maxmemory="0")
+    c, w = s.client(), s.client()
+    n = 20000
+    limit(s, {"slice-ns": 0, "slice-points": 500})
+
+    def make():
+        w.pipe_many([("DEL", "k"), ("TS.CREATE", "k")] +
+                    [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("k", ts, 1)])
+                     for a in range(0, n, 100)])
+
+    def change():
+        make()
+        time.sleep(t.random.random() * 0.02)
+        w.pipe([t.random.choice((("DEL", "k"), ("SET", "k", "text"), ("RENAME", "k", "other"),
+                                 ("FLUSHDB",), ("PEXPIRE", "k", 1)))])
+        time.sleep(t.random.random() * 0.01)
+
+    def check():
+        got = c("TS.RANGE", "k", "-", "+", "AGGREGATION", "count", 10 ** 9)
+        if isinstance(got, Error):
+            assert any(word in str(got) for word in ("does not exist", "WRONGTYPE")), got
+        else:
+            assert not got or float(got[0][1]) % 100 == 0, got
+        got = c("TSDB_GET", "k", "-", "+")
+        assert isinstance(got, Error) or len(got) % 100 == 0, len(got)
+
+    make()
+    writer = Writer(change)
+    rounds(t, check)
+    writer.stop()
+
+
+def slices(s):
+    return int(info(s.client())["txn_slices"])
+
+
+def test_a_long_series_is_read_in_many_slices_and_a_short_one_in_one_go(t):
+    s = start(t, 1)
+    c = s.client()
+    c.ok("TS.CREATE", "long")
+    all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("long", ts, ts % 97)])
+               for a in range(0, 100000, 100)])
+    eq(c("SAVE"), "OK")
+    limit(s, {"slice-ns": 0, "slice-points": 1000})
+    for q in (("TS.RANGE", "long", "-", "+"), ("TS.REVRANGE", "long", "-", "+"), ("TSDB_GET", "long", "-", "+"),
+              ("TS.RANGE", "long", "-", "+", "AGGREGATION", "p50", 1000),
+              ("TS.REVRANGE", "long", "-", "+", "FILTER_BY_VALUE", 0, 1),
+              ("TSDB_GET", "long", "-", "+", "REV", "AGG", "avg", 7)):
+        before = slices(s)
+        c.ok(*q)
+        took = slices(s) - before
+        assert 10 <= took <= 200, (q, took)
+    before = slices(s)
+    c.ok("TS.RANGE", "long", 500, 999)
+    c.ok("TSDB_GET", "long", "-", "+", 500)
+    c.ok("TS.REVRANGE", "long", "-", "+", "COUNT", 500)
+    eq(slices(s), before)
+    c.pipe([("MULTI",), ("TS.RANGE", "long", "-", "+"), ("EXEC",)])
+    eq(slices(s), before)
