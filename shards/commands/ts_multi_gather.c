@@ -1,7 +1,8 @@
 /* Reading the series of one shard that a filter finds. See ts_multi.h.
  *
  * The keys are copied from the index and sorted first (label_scan.h). What has become of a series
- * meanwhile is seen when its turn comes: one that is gone is passed over. */
+ * meanwhile is seen when its turn comes: one that is gone, or does not fit the filter any more, is
+ * passed over. */
 #include "shards/commands/ts_multi_latest.h"
 
 #include "shards/engine/core.h"
@@ -294,7 +295,8 @@ read_series(struct reading *x, struct slice name)
     k = key_open(x->c, name);
     e = key_find(x->c, &k);
     if (e == NULL || e->type != ENTRY_SERIES || x->labels == NULL ||
-        !labels_find(x->labels, name, hash, &id))
+        !labels_find(x->labels, name, hash, &id) ||
+        !label_scan_still_fits(&x->g->found, x->labels, id, x->m->filter))
         return TS_GATHER_DONE;
     r = find_open(x, name, e, &found, &open);
     if (r != TS_GATHER_DONE)

@@ -89,9 +89,9 @@ is_unchanged(const struct label_scan *s, const struct labels *x)
 
 /* --- of the series that a filter found -------------------------------------------------------- */
 
-/* The index has changed since the number was found: does it still stand for a series to be found? */
+/* Does the number stand for a series that the filter finds? */
 static bool
-still_fits(const struct labels *x, uint32_t id, const struct label_filter *f)
+fits(const struct labels *x, uint32_t id, const struct label_filter *f)
 {
     struct series_label l[SERIES_LABELS_MAX];
     uint32_t n;
@@ -102,6 +102,13 @@ still_fits(const struct labels *x, uint32_t id, const struct label_filter *f)
     for (uint32_t i = 0; i < n; i++)
         l[i] = labels_at(x, id, i);
     return n > 0 && label_filter_matches(f, l, n);
+}
+
+bool
+label_scan_still_fits(const struct label_scan *s, const struct labels *x, uint32_t id,
+                      const struct label_filter *f)
+{
+    return is_unchanged(s, x) || fits(x, id, f);
 }
 
 /* Where the list has what this number stands for, 0 = nowhere yet. */
@@ -155,7 +162,7 @@ add_series(struct label_scan *s, const struct labels *x, const struct label_ask 
 {
     const struct entry *e;
 
-    if (!is_unchanged(s, x) && !still_fits(x, id, ask->filter))
+    if (!label_scan_still_fits(s, x, id, ask->filter))
         return 0;
     e = record_at(x, id);
     if (ask->is_live && !ask->is_live(ask->arg, entry_key(e)))

@@ -53,5 +53,9 @@ int label_scan_begin(struct label_scan *s, const struct labels *x, const struct 
 bool label_scan_step(struct label_scan *s, const struct labels *x, const struct label_ask *ask,
                      uint64_t until_ns);
 void label_scan_fini(struct label_scan *s);
+/* A series that was found: does the filter find it as the index is now? Costs nothing where nothing
+ * has changed since the scan began. */
+bool label_scan_still_fits(const struct label_scan *s, const struct labels *x, uint32_t id,
+                           const struct label_filter *f);
 
 #endif

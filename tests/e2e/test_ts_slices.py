@@ -137,6 +137,33 @@ def test_words_that_stay_are_all_there_while_others_come_and_go(t):
         s.stop()
 
 
+def shown(reply):
+    """Keys of a reply of TS.MGET or TS.MRANGE with labels, in RESP2, and their labels."""
+    return {item[0]: dict(map(tuple, item[1])) for item in reply}
+
+
+def test_who_does_not_fit_the_filter_any_more_when_its_turn_comes_is_left_out(t):
+    n = 1000
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        c, other = s.client(), s.client()
+        fill(c, n)
+        for question in (("TS.MRANGE", "-", "+", "WITHLABELS", "FILTER", FILTER_ALL, "kind=~k.*"),
+                         ("TS.MGET", "WITHLABELS", "FILTER", FILTER_ALL)):
+            between = 0
+            for attempt in range(14):
+                new, old = (2, 1) if attempt % 2 == 0 else (1, 2)
+                c.send_raw(encode(*["all=%d" % old if w == FILTER_ALL else w for w in question]))
+                changed = other.pipe([("TS.ALTER", "s%05d" % i, "LABELS", "all", new, "kind", "k1")
+                                      for i in reversed(range(n))])
+                eq(changed, ["OK"] * n)
+                found = shown(c.read())
+                eq([k for k, l in found.items() if l[b"all"] != b"%d" % old], [], question)
+                between += 0 < len(found) < n
+            t.say("%d of 14 replies met the changes" % between)
+        s.stop()
+
+
 def test_a_client_that_leaves_between_slices_leaves_nothing_behind(t):
     for cores in (1, 2):
         s = start(t, cores, slice_ns=0)
