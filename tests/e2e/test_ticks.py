@@ -7,10 +7,9 @@ import re
 import threading
 import time
 
-from pinstripe import Skip, eq
+from pinstripe import Skip, eq, shared_file
 from resp import Client, encode
 
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data/ticks")
 PIPELINE = 1000
 
 
@@ -86,10 +85,10 @@ def written(client, key, rows, acked):
     return n
 
 
-def test_every_tick_survives_kills_and_checkpoints(t):
-    files = sorted(glob.glob(os.path.join(DATA, "*.csv.gz")))
+def test_every_tick_survives_kills_checkpoints_and_other_numbers_of_cores(t):
+    files = sorted(glob.glob(os.path.join(shared_file("ticks") or "/nonexistent", "*.csv.gz")))
     if not files:
-        raise Skip("the tick files are not in %s" % os.path.normpath(DATA))
+        raise Skip("the tick files are not in shared/data/ticks")
     ticks = {os.path.basename(path)[:-len(".csv.gz")]: rows_of(path) for path in files}
     total = sum(map(len, ticks.values()))
     s = t.server(cores=2, start=False, duplicate_policy="KEEP", checkpoint_journal_bytes="8mb",
@@ -97,7 +96,7 @@ def test_every_tick_survives_kills_and_checkpoints(t):
     done = dict.fromkeys(ticks, 0)
     kills = 0
     while sum(done.values()) < total:
-        s.start()
+        s.start(cores=2 - kills % 2)  # they move to as many cores as this start has
         c = s.client()
         done = {key: written(c, key, rows, done[key]) for key, rows in ticks.items()}
         loaders = {key: Loader(s, key, rows, done[key]) for key, rows in ticks.items()}
@@ -124,10 +123,12 @@ def test_every_tick_survives_kills_and_checkpoints(t):
     eq(s.client().ok("SAVE"), "OK")
     s.restart()
     check()
+    s.restart(cores=3 - s.cores)
+    check()
     s.kill9()
     s.start()
     check()
     t.say("%d ticks of %d files, killed %d times on the way" % (total, len(ticks), kills))
 
 
-test_every_tick_survives_kills_and_checkpoints.seconds = 400
+test_every_tick_survives_kills_checkpoints_and_other_numbers_of_cores.seconds = 400
