@@ -149,6 +149,21 @@ rehash(struct shard *sh)
     return work;
 }
 
+static void
+expire_more(struct timer *t)
+{
+    container_of(t, struct core, expire_more)->expire_due = true;
+}
+
+static void
+expire_some(struct core *c, uint64_t budget_ns)
+{
+    c->expire_due = false;
+    c->expire_more.fn = expire_more;
+    if (expire_cycle(&c->shard, budget_ns))
+        timer_arm(&c->reactor.timers, &c->expire_more, clock_now_ns() + EXPIRE_PAUSE_NS);
+}
+
 static unsigned
 shard_turn(struct core *c)
 {
@@ -158,9 +173,11 @@ shard_turn(struct core *c)
     sh->now_s = (uint32_t)(c->reactor.clock.wall_us / 1000000);
     if (c->cron_due && !core_is_stopping(c)) {
         c->cron_due = false;
-        expire_cycle(sh);
+        expire_some(c, EXPIRE_CYCLE_NS * c->config.active_expire_effort);
         if (evict_make_room(c, sh) == EVICT_ROOM)
             expire_sweep_tick(c);
+    } else if (c->expire_due && !core_is_stopping(c)) {
+        expire_some(c, EXPIRE_CYCLE_NS);
     }
     work += checkpoint_poll(sh);
     work += keyspace_release_detached(sh, RELEASE_BUCKETS_PER_TURN);

@@ -54,10 +54,12 @@ struct core {
     uint32_t txns;              /* transactions that this core coordinates */
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
+    struct timer expire_more;   /* many keys are over: not only at cron */
     struct poller poller;
     struct shard_waiter turn;   /* for the shard, when it is leased at the end of a turn */
     bool turn_waiting;
     bool cron_due;              /* periodic work on the shard */
+    bool expire_due;
     struct listener *listeners;
     struct core_published published;
     uint64_t points_read;

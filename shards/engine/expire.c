@@ -5,6 +5,7 @@
 
 struct expire_found {
     int64_t now_ms;
+    uint64_t looked, over; /* at keys with an expiry; of these */
     uint32_t n;
     struct entry *e[EXPIRE_FOUND_MAX];
 };
@@ -15,7 +16,10 @@ look(void *arg, struct entry *e)
     struct expire_found *f = arg;
     int64_t at = entry_expire(e);
 
-    if (at != 0 && at <= f->now_ms && !(e->flags & ENTRY_TOMBSTONE) && f->n < EXPIRE_FOUND_MAX)
+    if (at == 0 || (e->flags & ENTRY_TOMBSTONE))
+        return;
+    f->looked++;
+    if (at <= f->now_ms && f->n < EXPIRE_FOUND_MAX)
         f->e[f->n++] = e;
 }
 
@@ -51,40 +55,43 @@ remove_found(struct shard *sh, uint8_t db, struct expire_found *f)
 {
     for (uint32_t i = 0; i < f->n; i++)
         expire_entry(sh, db, f->e[i]);
+    f->over += f->n;
+    f->n = 0;
 }
 
+/* Walks on. False: the time is over, or the journal full. */
 static bool
-expire_db(struct shard *sh, uint8_t db, uint64_t until_ns)
+expire_db(struct shard *sh, uint8_t db, uint64_t until_ns, struct expire_found *f)
 {
     struct head *h = &sh->db[db].head;
-    struct expire_found f = {.now_ms = clock_wall_ms(&sh->core->reactor.clock)};
 
     if (h->expires == 0)
         return true;
     do {
-        for (unsigned i = 0; i < 16 && f.n < EXPIRE_FOUND_MAX / 2; i++) {
-            sh->expire_cursor[db] = head_scan(h, sh->expire_cursor[db], look, &f);
+        for (unsigned i = 0; i < 16 && f->n < EXPIRE_FOUND_MAX / 2; i++) {
+            sh->expire_cursor[db] = head_scan(h, sh->expire_cursor[db], look, f);
             if (sh->expire_cursor[db] == 0)
                 break;
         }
-        remove_found(sh, db, &f);
-        f.n = 0;
+        remove_found(sh, db, f);
         if (!journal_has_room(&sh->journal) || clock_now_ns() > until_ns)
             return false;
     } while (sh->expire_cursor[db] != 0);
     return true;
 }
 
-void
-expire_cycle(struct shard *sh)
+bool
+expire_cycle(struct shard *sh, uint64_t budget_ns)
 {
-    uint64_t until = clock_now_ns() + EXPIRE_CYCLE_NS * sh->core->config.active_expire_effort;
+    struct expire_found f = {.now_ms = clock_wall_ms(&sh->core->reactor.clock)};
+    uint64_t until = clock_now_ns() + budget_ns;
 
     if (!journal_has_room(&sh->journal))
-        return;
+        return false;
     for (unsigned i = 0; i < SHARD_DBS; i++)
-        if (!expire_db(sh, (uint8_t)((sh->expire_db + i) % SHARD_DBS), until)) {
+        if (!expire_db(sh, (uint8_t)((sh->expire_db + i) % SHARD_DBS), until, &f)) {
             sh->expire_db = (uint8_t)((sh->expire_db + i) % SHARD_DBS);
-            return;
+            break;
         }
+    return f.over * EXPIRE_MANY_SHARE > f.looked;
 }

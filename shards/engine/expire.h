@@ -1,7 +1,8 @@
 /* Active expiry: keys go when their time is over although nobody reads them.
  *
  * Keys in memory (expire.c): every tick walks a part of the directory, on the loop, in databases that
- * have expiring keys, within a time budget.
+ * have expiring keys, within a time budget. Where many of the keys looked at are over, the walk goes
+ * on between two ticks, with pauses: as fast as they can be written, keys must be able to go.
  *
  * Keys that only the store has (expire_store.c): every tick a helper looks at some main rows of the
  * store, past the block cache, within the same budget, and says which are over. Those are removed
@@ -16,6 +17,8 @@
 #include "shards/engine/shard.h"
 
 #define EXPIRE_CYCLE_NS 500000ULL /* at effort 1; each step of effort adds as much */
+#define EXPIRE_MANY_SHARE 8       /* one of so many is over: the walk goes on ... */
+#define EXPIRE_PAUSE_NS 1500000ULL /* ... after a pause, for EXPIRE_CYCLE_NS: a quarter of the time */
 #define EXPIRE_FOUND_MAX 64       /* keys removed before the clock is looked at again */
 
 #define SWEEP_TICK_NS 500000ULL   /* at effort 1; each step of effort adds as much */
@@ -27,8 +30,8 @@
 struct core;
 struct expire_sweep;
 
-/* A tick over the keys in memory. */
-void expire_cycle(struct shard *sh);
+/* Walks over keys in memory for that long. True: many of them were over. Own loop, shard available. */
+bool expire_cycle(struct shard *sh, uint64_t budget_ns);
 
 /* A tick over the store: starts the next job unless one is under way. Own loop, shard available. */
 void expire_sweep_tick(struct core *c);

@@ -59,6 +59,22 @@ def test_keys_that_only_the_store_has_expire_unread(t):
         s.stop()
 
 
+def test_many_keys_that_are_over_at_once_do_not_wait_for_the_next_tick(t):
+    # With one tick of half a millisecond a second this many would take minutes.
+    s = t.server(cores=2, hz=1, appendfsync="everysec")
+    c = s.client()
+    n = 150000
+    for at in range(0, n, 5000):
+        eq(c.pipe([("SET", "k%d" % i, "v", "PX", 3000) for i in range(at, at + 5000)]), ["OK"] * 5000)
+    eq(c("SET", "stays", "v", "EX", FAR), "OK")
+    wait_for_size(c, 1)
+    eq(c("GET", "stays"), b"v")
+    until(lambda: int(info(c)["expired_keys"]) == n, what="all expired once")
+    s.kill9()
+    s.start()
+    eq(s.client()("DBSIZE"), 1)
+
+
 def test_a_store_without_expiring_keys_is_walked_once(t):
     s = t.server(hz=100)
     c = s.client()
