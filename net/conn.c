@@ -5,6 +5,7 @@
 
 static void conn_arm_recv(struct conn *c);
 static void conn_maybe_free(struct conn *c);
+static void conn_set_tell_left(struct timer *t);
 
 /* Batch numbers wrap; they are compared by distance. */
 static bool
@@ -16,7 +17,8 @@ seq_after(uint32_t a, uint32_t b)
 void
 conn_set_init(struct conn_set *s, struct reactor *r)
 {
-    *s = (struct conn_set){.reactor = r};
+    *s = (struct conn_set){.reactor = r, .left_timer.fn = conn_set_tell_left};
+    list_init(&s->left);
     list_init(&s->all);
     list_init(&s->ready);
     list_init(&s->held);
@@ -334,23 +336,41 @@ conn_left(struct conn *c)
     conn_put(c);
 }
 
-/* False: there is nothing to send. A source may have nothing more to say: then what it held is gone
- * without a send. */
+static void
+conn_set_tell_left(struct timer *t)
+{
+    struct conn_set *s = container_of(t, struct conn_set, left_timer);
+    struct list *node;
+
+    while ((node = list_pop_front(&s->left)))
+        conn_left(list_entry(node, struct conn, left_node));
+}
+
+/* A source had nothing more to say: what it held is gone without a send. The owner is told at once, but
+ * not here, at the end of a turn: it may run what it had put off. */
+static void
+conn_left_silently(struct conn *c)
+{
+    struct conn_set *s = c->set;
+
+    list_remove(&c->left_node);
+    list_push_back(&s->left, &c->left_node);
+    timer_arm(&s->reactor->timers, &s->left_timer, s->reactor->clock.mono_ns);
+}
+
+/* False: there is nothing to send. */
 static bool
 conn_fill_sending(struct conn *c)
 {
     bool any = false;
 
-    while (c->sending.n == 0) {
-        if (!conn_has_more(c)) {
-            if (any)
-                conn_left(c);
-            return false;
-        }
+    while (c->sending.n == 0 && conn_has_more(c)) {
         conn_take_out(c);
         any = true;
     }
-    return true;
+    if (any && c->sending.n == 0)
+        conn_left_silently(c);
+    return c->sending.n > 0;
 }
 
 static void
@@ -426,6 +446,7 @@ conn_open(struct conn *c, struct conn_set *s, const struct conn_ops *ops, int fd
     list_init(&c->ready_node);
     list_init(&c->held_node);
     list_init(&c->starved_node);
+    list_init(&c->left_node);
     list_push_back(&s->all, &c->all_node);
     s->count++;
     conn_arm_recv(c);
@@ -440,6 +461,7 @@ conn_close(struct conn *c)
     list_remove(&c->ready_node);
     list_remove(&c->held_node);
     list_remove(&c->starved_node);
+    list_remove(&c->left_node);
     c->ops->on_close(c);
     if (c->recv_op.busy)
         io_cancel(c->set->reactor->io, &c->recv_op);

@@ -32,7 +32,7 @@ struct conn;
 struct conn_ops {
     /* Looks at data[0..n) and returns how many bytes it is done with; data is writable. */
     size_t (*on_data)(struct conn *c, char *data, size_t n);
-    /* After a send completed and less than the output limit waits. */
+    /* After a send completed, or what a source held is gone without one. */
     void (*on_drained)(struct conn *c);
     /* The client will send no more while the connection is paused. May be NULL. */
     void (*on_eof)(struct conn *c);
@@ -49,6 +49,8 @@ struct conn_set {
     struct list ready;   /* have something to send this turn */
     struct list held;    /* have held output */
     struct list starved; /* receive ended with ENOBUFS: arm again when buffers are back */
+    struct list left;    /* their last output is gone without a send: told at the next turn */
+    struct timer left_timer;
     uint32_t count;
     /* counters, for INFO */
     uint64_t bytes_in, bytes_out, nobufs;
@@ -81,7 +83,7 @@ struct conn {
     bool in_data;      /* inside on_data */
     bool freeing;
     struct io_op recv_op, send_op;
-    struct list all_node, ready_node, held_node, starved_node;
+    struct list all_node, ready_node, held_node, starved_node, left_node;
     size_t in_need; /* bytes that make progress possible (a big argument is on its way) */
 };
 

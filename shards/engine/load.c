@@ -474,6 +474,9 @@ load_start(struct core *core, const struct need *need, struct exec_waiter *w)
     struct load *l = calloc(1, sizeof(*l));
 
     ASSERT(l);
+    /* Its own thread fetches for a core, and only what can be fetched. */
+    ASSERT(need->sh->core == core && reactor_current() == &core->reactor);
+    ASSERT(need->kind != NEED_NOTHING && need->kind != NEED_SHARD && need->kind != NEED_SLICES);
     l->core = core;
     l->need = *need;
     l->need.more = NULL;
