@@ -6,8 +6,7 @@
  * filled ahead, and put side by side while the client takes the rows. LATEST does not: an open bucket
  * depends on another series, which nobody watches. */
 #include "shards/commands/handlers.h"
-#include "shards/commands/series_ahead.h"
-#include "shards/commands/ts_range.h"
+#include "shards/commands/ts_sliced.h"
 #include "shards/engine/core.h"
 #include "shards/series/series_pivot.h"
 
@@ -135,14 +134,11 @@ reply_rows(struct nrange *x)
     series_table_fini(&out);
 }
 
-/* --- in slices: see slices.h ------------------------------------------------------------------- */
+/* --- in slices: see ts_sliced.h ----------------------------------------------------------------- */
 
 struct nrange_slices {
-    struct ahead ahead;
+    struct ts_sliced sliced;
     bool reverse;
-    struct series_table *tables;
-    struct ts_reading *readings;
-    int *rc;         /* what was wrong with each */
     uint64_t count;  /* of rows, as asked */
     /* the reply */
     struct series_pivot pivot;
@@ -150,90 +146,28 @@ struct nrange_slices {
 };
 
 static struct nrange_slices *
-nrange_of(struct ahead *a)
+nrange_of(struct ts_sliced *x)
 {
-    return container_of(a, struct nrange_slices, ahead);
-}
-
-static struct ahead *
-ahead_of(struct slices *s)
-{
-    return container_of(s, struct ahead, slices);
-}
-
-static int
-slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
-{
-    struct nrange_slices *x = nrange_of(a);
-    const struct ts_range *r = asked;
-    struct key k = key_open(c, a->name[i]);
-    struct entry *e = key_find(c, &k);
-    int rc;
-
-    if (e == NULL || e->type != ENTRY_SERIES) /* the command will see to it */
-        return 0;
-    x->tables[i].cols = ts_range_cols(r, i);
-    rc = ts_reading_go(&x->readings[i], c, &k, e, r, i, &x->tables[i], until_ns);
-    if (rc == -EAGAIN || rc == -EINPROGRESS)
-        return rc;
-    x->rc[i] = rc;
-    return 0;
+    return container_of(x, struct nrange_slices, sliced);
 }
 
 static bool
-slices_stand(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+slices_parse(struct ts_sliced *x, struct ctx *c, void *ret_asked)
 {
-    const struct nrange_slices *x = container_of(a, struct nrange_slices, ahead);
-
-    return x->rc[i] == 0 && ts_reading_stands(&x->readings[i], from, to);
+    return ts_range_parse(c, 2 + x->n, x->n, nrange_of(x)->reverse, ret_asked);
 }
 
 static void
-slices_drop(struct ahead *a, uint32_t i)
+slices_range(const void *asked, uint32_t i, struct ts_range *ret_r, uint32_t *ret_at)
 {
-    ts_reading_fini(&nrange_of(a)->readings[i]);
-    series_table_fini(&nrange_of(a)->tables[i]);
-    nrange_of(a)->rc[i] = 0;
-}
-
-static uint64_t
-slices_values(const struct ahead *a, uint32_t i)
-{
-    const struct series_table *t = &container_of(a, struct nrange_slices, ahead)->tables[i];
-
-    return (uint64_t)t->n * t->cols;
-}
-
-static const struct ahead_keys nrange_keys = {slices_read, slices_stand, slices_drop, slices_values};
-
-static enum slices_result
-slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
-{
-    struct ahead *a = ahead_of(s);
-    struct ts_range r;
-
-    if (!ts_range_parse(c, 2 + a->n, a->n, nrange_of(a)->reverse, &r))
-        return SLICES_DONE; /* ts-compat changed meanwhile: the command will say so */
-    return ahead_step(a, c, sh, &r, until_ns);
+    *ret_r = *(const struct ts_range *)asked;
+    *ret_at = i;
 }
 
 static void
-slices_leave(struct slices *s, struct shard *sh)
+slices_fini(struct ts_sliced *x)
 {
-    ahead_leave(ahead_of(s), sh);
-}
-
-static void
-slices_destroy(struct slices *s)
-{
-    struct nrange_slices *x = nrange_of(ahead_of(s));
-
-    series_pivot_end(&x->pivot);
-    ahead_fini(&x->ahead);
-    free(x->tables);
-    free(x->readings);
-    free(x->rc);
-    free(x);
+    series_pivot_end(&nrange_of(x)->pivot);
 }
 
 /* The tables as a source of text. */
@@ -284,15 +218,15 @@ put_source(struct nrange_slices *x, struct ctx *c)
     ASSERT(s);
     s->source = (struct buf_source){.fill = source_fill, .destroy = source_destroy,
                                     .bytes = sizeof(*s)};
-    s->n = x->ahead.n;
+    s->n = x->sliced.n;
     s->proto = c->proto;
     s->left = x->rows;
     s->tables = malloc(s->n * sizeof(*s->tables));
     ASSERT(s->tables);
     for (uint32_t i = 0; i < s->n; i++) {
-        s->source.bytes += series_table_bytes(&x->tables[i]);
-        s->tables[i] = x->tables[i];
-        x->tables[i] = (struct series_table){0};
+        s->source.bytes += series_table_bytes(&x->sliced.rows[i]);
+        s->tables[i] = x->sliced.rows[i];
+        x->sliced.rows[i] = (struct series_table){0};
     }
     series_pivot_begin(&s->pivot, s->tables, s->n, x->reverse);
     resp_array(c->out, x->rows);
@@ -301,13 +235,13 @@ put_source(struct nrange_slices *x, struct ctx *c)
 
 /* The header says how many rows there are: they are counted first. */
 static bool
-slices_reply(struct slices *slices, struct ctx *c, uint64_t until_ns)
+slices_reply(struct ts_sliced *sliced, struct ctx *c, uint64_t until_ns)
 {
-    struct nrange_slices *x = nrange_of(ahead_of(slices));
+    struct nrange_slices *x = nrange_of(sliced);
     int64_t ts;
 
     if (x->pivot.at == NULL)
-        series_pivot_begin(&x->pivot, x->tables, x->ahead.n, x->reverse);
+        series_pivot_begin(&x->pivot, sliced->rows, sliced->n, x->reverse);
     while (x->rows < x->count && series_pivot_next(&x->pivot, &ts, NULL)) {
         if (++x->rows * x->pivot.cols > SERIES_PIVOT_VALUES_MAX) {
             reply_failure(c, -E2BIG);
@@ -321,42 +255,39 @@ slices_reply(struct slices *slices, struct ctx *c, uint64_t until_ns)
     return true;
 }
 
+static const struct ts_sliced_kind nrange_kind = {
+    .parse = slices_parse,
+    .asked_bytes = sizeof(struct ts_range),
+    .range = slices_range,
+    .reply = slices_reply,
+    .fini = slices_fini,
+};
+
 static struct slices *
 slices_create(struct nrange *x)
 {
     struct nrange_slices *s = calloc(1, sizeof(*s));
 
     ASSERT(s);
-    s->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
-                              .keys = &nrange_keys, .values_max = SERIES_PIVOT_VALUES_MAX};
+    s->sliced.kind = &nrange_kind;
     s->reverse = x->r.reverse;
     s->count = x->r.count;
-    s->tables = calloc(x->n, sizeof(*s->tables));
-    s->readings = calloc(x->n, sizeof(*s->readings));
-    s->rc = calloc(x->n, sizeof(*s->rc));
-    ASSERT(s->tables && s->readings && s->rc);
-    ahead_init(&s->ahead, x->c, x->c->argv + 2, x->n);
-    return &s->ahead.slices;
+    return ts_sliced_init(&s->sliced, x->c, x->c->argv + 2, x->n, 1, SERIES_PIVOT_VALUES_MAX);
 }
 
 /* Everything is leased, and much of it was read ahead. */
 static void
-nrange_ahead(struct nrange *x, struct slices *slices)
+nrange_ahead(struct nrange *x, struct ts_sliced *s)
 {
-    struct nrange_slices *s = nrange_of(ahead_of(slices));
-    int rc = ahead_all(&s->ahead, x->c, &x->r);
+    int rc = ts_sliced_all(s, x->c, &x->r);
     uint32_t cols = 0;
 
-    for (uint32_t i = 0; i < x->n && rc == 0; i++) {
-        rc = s->rc[i];
-        cols += s->tables[i].cols;
-    }
-    for (uint32_t i = 0; i < x->n && rc == 0 && !x->c->probe; i++)
-        rc = ts_reading_end(&s->readings[i]);
+    for (uint32_t i = 0; i < x->n; i++)
+        cols += s->rows[i].cols;
     if (rc < 0)
         reply_failure(x->c, rc);
-    else if (!x->c->probe && nrange_fits(x->c, cols))
-        slices->replies = true;
+    else if (!x->c->probe)
+        s->ahead.slices.replies = nrange_fits(x->c, cols);
 }
 
 /* --- the command ------------------------------------------------------------------------------- */
@@ -390,7 +321,7 @@ nrange_command(struct ctx *c, bool reverse)
     if (x.n == 0 || !find_keys(&x) || !ts_range_parse(c, 2 + x.n, x.n, reverse, &x.r))
         return;
     if (c->slices && *c->slices)
-        nrange_ahead(&x, *c->slices);
+        nrange_ahead(&x, ts_sliced_of(*c->slices));
     else
         nrange_at_once(&x);
 }

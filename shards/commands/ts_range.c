@@ -1,9 +1,8 @@
-/* TS.RANGE, TS.REVRANGE. What takes longer than other clients should wait goes in slices
- * (engine/slices.h); LATEST does not: an open bucket depends on another series, which nobody watches. */
+/* TS.RANGE, TS.REVRANGE. */
 #include "shards/commands/ts_range.h"
 
 #include "shards/commands/handlers.h"
-#include "shards/commands/series_ahead.h"
+#include "shards/commands/ts_sliced.h"
 #include "shards/engine/core.h"
 
 #include <stdlib.h>
@@ -15,104 +14,46 @@ reply_rows(struct ctx *c, struct series_table *t)
     ts_reply_table(c->out, c->proto, t, TS_ROW_FLAT);
 }
 
-/* --- in slices: see slices.h ------------------------------------------------------------------- */
+static void
+reply_failure(struct ctx *c, int rc)
+{
+    if (rc != -EAGAIN)
+        ctx_error(c, ts_range_error(rc));
+}
+
+/* --- in slices: see ts_sliced.h ----------------------------------------------------------------- */
 
 struct range_slices {
-    struct ahead ahead;
+    struct ts_sliced sliced;
     bool reverse;
-    struct ts_reading reading;
-    struct series_table rows;
-    int rc; /* what was wrong */
 };
 
-static struct range_slices *
-range_of(struct ahead *a)
-{
-    return container_of(a, struct range_slices, ahead);
-}
-
-static struct ahead *
-ahead_of(struct slices *s)
-{
-    return container_of(s, struct ahead, slices);
-}
-
-static int
-slices_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
-{
-    struct range_slices *x = range_of(a);
-    struct key k = key_open(c, a->name[i]);
-    struct entry *e = key_find(c, &k);
-    int rc;
-
-    if (e == NULL || e->type != ENTRY_SERIES) /* the command will see to it */
-        return 0;
-    x->rows.cols = ts_range_cols(asked, 0);
-    rc = ts_reading_go(&x->reading, c, &k, e, asked, 0, &x->rows, until_ns);
-    if (rc == -EAGAIN || rc == -EINPROGRESS)
-        return rc;
-    x->rc = rc;
-    return 0;
-}
-
 static bool
-slices_stand(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+slices_parse(struct ts_sliced *x, struct ctx *c, void *ret_asked)
 {
-    const struct range_slices *x = container_of(a, struct range_slices, ahead);
-
-    return x->rc == 0 && ts_reading_stands(&x->reading, from, to);
+    return ts_range_parse(c, 2, 1, container_of(x, struct range_slices, sliced)->reverse, ret_asked);
 }
 
 static void
-slices_drop(struct ahead *a, uint32_t i)
+slices_range(const void *asked, uint32_t i, struct ts_range *ret_r, uint32_t *ret_at)
 {
-    struct range_slices *x = range_of(a);
-
-    ts_reading_fini(&x->reading);
-    series_table_fini(&x->rows);
-    x->rc = 0;
-}
-
-static uint64_t
-slices_values(const struct ahead *a, uint32_t i)
-{
-    return 0; /* the rows have a limit of their own */
-}
-
-static const struct ahead_keys range_key = {slices_read, slices_stand, slices_drop, slices_values};
-
-static enum slices_result
-slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
-{
-    struct ahead *a = ahead_of(s);
-    struct ts_range r;
-
-    if (!ts_range_parse(c, 2, 1, range_of(a)->reverse, &r))
-        return SLICES_DONE; /* ts-compat changed meanwhile: the command will say so */
-    return ahead_step(a, c, sh, &r, until_ns);
-}
-
-static void
-slices_leave(struct slices *s, struct shard *sh)
-{
-    ahead_leave(ahead_of(s), sh);
+    *ret_r = *(const struct ts_range *)asked;
+    *ret_at = i;
 }
 
 static bool
-slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
+slices_reply(struct ts_sliced *x, struct ctx *c, uint64_t until_ns)
 {
-    reply_rows(c, &range_of(ahead_of(s))->rows);
+    reply_rows(c, x->rows);
     return true;
 }
 
-static void
-slices_destroy(struct slices *s)
-{
-    struct range_slices *x = range_of(ahead_of(s));
-
-    ahead_fini(&x->ahead);
-    free(x);
-}
+static const struct ts_sliced_kind range_kind = {
+    .parse = slices_parse,
+    .asked_bytes = sizeof(struct ts_range),
+    .range = slices_range,
+    .reply = slices_reply,
+};
 
 static struct slices *
 slices_create(struct ctx *c, bool reverse)
@@ -120,26 +61,19 @@ slices_create(struct ctx *c, bool reverse)
     struct range_slices *x = calloc(1, sizeof(*x));
 
     ASSERT(x);
-    x->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
-                              .keys = &range_key, .values_max = UINT64_MAX};
+    x->sliced.kind = &range_kind;
     x->reverse = reverse;
-    ahead_init(&x->ahead, c, c->argv + 1, 1);
-    return &x->ahead.slices;
+    return ts_sliced_init(&x->sliced, c, c->argv + 1, 1, 1, UINT64_MAX);
 }
 
 /* Everything is leased, and much of it was read ahead. */
 static void
-range_ahead(struct ctx *c, const struct ts_range *r, struct range_slices *x)
+range_ahead(struct ctx *c, const struct ts_range *r)
 {
-    int rc = ahead_all(&x->ahead, c, r);
+    int rc = ts_sliced_all(ts_sliced_of(*c->slices), c, r);
 
-    if (rc == 0)
-        rc = x->rc;
-    if (rc == 0 && !c->probe)
-        rc = ts_reading_end(&x->reading);
-    if (rc < 0 && rc != -EAGAIN)
-        ctx_error(c, ts_range_error(rc));
-    x->ahead.slices.replies = rc == 0 && !c->probe;
+    if (rc < 0)
+        reply_failure(c, rc);
 }
 
 /* --- the command ------------------------------------------------------------------------------- */
@@ -150,13 +84,12 @@ range_at_once(struct ctx *c, const struct key *k, const struct entry *e, const s
     struct series_table t = {.cols = ts_range_cols(r, 0)};
     int rc = ts_range_read_until(c, k, e, r, 0, &t, r->latest ? UINT64_MAX : ahead_until(c, 1));
 
-    if (rc == -EINPROGRESS) {
+    if (rc == -EINPROGRESS)
         c->need = (struct need){.kind = NEED_SLICES};
-    } else if (rc == 0 && !c->probe) {
+    else if (rc < 0)
+        reply_failure(c, rc);
+    else if (!c->probe)
         reply_rows(c, &t);
-    } else if (rc < 0 && rc != -EAGAIN) {
-        ctx_error(c, ts_range_error(rc));
-    }
     series_table_fini(&t);
 }
 
@@ -169,11 +102,11 @@ range_command(struct ctx *c, bool reverse)
 
     if (e == NULL || !ts_range_parse(c, 2, 1, reverse, &r))
         return;
-    if (c->slices && *c->slices == NULL) { /* it has said that it takes long */
+    if (c->slices && *c->slices) {
+        range_ahead(c, &r);
+    } else if (c->slices) { /* it has said that it takes long */
         c->need = (struct need){.kind = NEED_SLICES};
         *c->slices = slices_create(c, reverse);
-    } else if (c->slices) {
-        range_ahead(c, &r, range_of(ahead_of(*c->slices)));
     } else {
         range_at_once(c, &k, e, &r);
     }

@@ -8,7 +8,7 @@ from pinstripe import eq
 from resp import Error, encode, info
 
 IN_SLICES = {"slice-ns": 0, "slice-points": 1}
-POINTS = 30000
+POINTS = 12000
 FUNCTIONS = ["avg", "sum", "min", "max", "range", "count", "first", "last", "std.p", "std.s", "var.p",
              "var.s", "twa", "countnan", "countall", "p50", "p95", "p99"]
 
@@ -40,7 +40,7 @@ def fill(c, r):
     commands = []
     for _ in range(POINTS // 40):
         ts += r.randrange(1, 9)
-        commands += [("TSDB_SET", "crowd", ts, r.randrange(1000), r.choice(("00", "00", "05", "ff")),
+        commands += [("TSDB_SET", "crowd", ts, r.randrange(1000), r.choice(("00", "00", "05", "06")),
                       r.randrange(3)) for _ in range(r.choice((1, 1, 2, 30, 300 if r.random() < 0.1 else 3)))]
     all_in(c, commands)
     eq(c("SAVE"), "OK")
@@ -62,7 +62,7 @@ def question(r, ends):
     if r.random() < 0.4:
         q = ["TSDB_GET", key, a, b]
         q += [r.choice((1, 500, 10000))] if r.random() < 0.3 else []
-        q += ["TYPE", r.choice(("00", "05", "ff"))] if r.random() < 0.4 else []
+        q += ["TYPE", r.choice(("00", "05", "06"))] if r.random() < 0.4 else []
         q += ["REV"] if r.random() < 0.4 else []
         q += ["AGG", functions, bucket] if r.random() < 0.3 else []
         return q
@@ -78,6 +78,22 @@ def question(r, ends):
         q += ["AGGREGATION", functions, bucket]
         q += ["BUCKETTIMESTAMP", r.choice("-~+")] if r.random() < 0.2 else []
         q += ["EMPTY"] if r.random() < 0.3 else []
+    return q
+
+
+def rows_question(r, ends):
+    end = ends[1]
+    a, b = sorted((r.randrange(end), r.randrange(end)))
+    a, b = (a, b) if r.random() < 0.3 else ("-", "+")
+    q = ["TSDB_ROWS", "crowd", a, b]
+    if r.random() < 0.5:
+        q = ["TSDB_CANDLE", "crowd", a, b, r.choice((1, 50, 3000))]
+        q += ["PRICE", r.choice(("price", "amount"))] if r.random() < 0.5 else []
+        q += ["VOLUME", r.choice(("size", "amount", "trades"))] if r.random() < 0.5 else []
+    q += [r.choice((1, 100, 5000))] if r.random() < 0.3 else []
+    q += ["REV"] if r.random() < 0.4 else []
+    if q[0] == "TSDB_ROWS" and r.random() < 0.6:
+        q += ["FIELDS", *r.sample(("price", "amount", "trades", "close"), r.randrange(1, 4))]
     return q
 
 
@@ -107,7 +123,8 @@ def test_slices_answer_as_one_go_does(t):
             eq(s.client()("SAVE"), "OK")
             s.restart()  # everything is in the store now
         c = s.client(proto=t.random.choice((2, 3)))
-        questions = [question(t.random, ends) for _ in range(2000 if t.long else 30)]
+        n = 1000 if t.long else 20
+        questions = [question(t.random, ends) for _ in range(n)] + [rows_question(t.random, ends) for _ in range(n)]
         limit(s, IN_SLICES)
         want = in_one_go(c, questions)
         before = slices(s)
@@ -154,8 +171,8 @@ class Writer:
 
 
 def rounds(t, check):
-    until, n = time.monotonic() + (20 if t.long else 1), 0
-    while time.monotonic() < until or n < 3:
+    until, n = time.monotonic() + (20 if t.long else 0.7), 0
+    while time.monotonic() < until or n < 2:
         check()
         n += 1
     t.say("%d rounds" % n)
@@ -176,9 +193,9 @@ def test_points_that_are_added_meanwhile_are_seen_up_to_one_of_them(t):
         c, w = s.client(), s.client()
         c.ok("TS.CREATE", "hot")
         all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("hot", ts, value(ts))])
-                   for a in range(0, 60000, 100)])
+                   for a in range(0, 20000, 100)])
         limit(s, {"slice-ns": 0, "slice-points": 1000})
-        sent = acked = 60000
+        sent = acked = 20000
 
         def add():
             nonlocal sent, acked
@@ -198,6 +215,13 @@ def test_points_that_are_added_meanwhile_are_seen_up_to_one_of_them(t):
             before = acked
             whole([row[0] for row in c.ok("TSDB_GET", "hot", "-", "+")], before)
             before = acked
+            whole([row[0] for row in c.ok("TSDB_ROWS", "hot", "-", "+", "FIELDS", "price")], before)
+            before = acked
+            [candle] = c.ok("TSDB_CANDLE", "hot", "-", "+", 10 ** 9, "VOLUME", "price")
+            n = int(candle[6])
+            assert before <= n <= sent, (before, n, sent)
+            eq(float(candle[5]), float(sum(value(ts) for ts in range(n))))
+            before = acked
             [[_, n, total]] = c.ok("TS.RANGE", "hot", "-", "+", "AGGREGATION", "count,sum", 10 ** 9)
             n = int(n)
             assert before <= n <= sent, (before, n, sent)
@@ -215,7 +239,7 @@ def test_an_answer_is_of_one_moment_while_points_change_everywhere(t):
         s = start(t, cores)
         c, w = s.client(), s.client()
         c.ok("TS.CREATE", "even", "DUPLICATE_POLICY", "LAST")
-        n = 40000
+        n = 15000
         all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("even", ts, (ts % 2) * 2 - 1)])
                    for a in range(0, n, 100)])
         limit(s, {"slice-ns": 0, "slice-points": 1000})
@@ -287,17 +311,18 @@ def test_a_long_series_is_read_in_many_slices_and_a_short_one_in_one_go(t):
     c = s.client()
     c.ok("TS.CREATE", "long")
     all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("long", ts, ts % 97)])
-               for a in range(0, 100000, 100)])
+               for a in range(0, 50000, 100)])
     eq(c("SAVE"), "OK")
     limit(s, {"slice-ns": 0, "slice-points": 1000})
     for q in (("TS.RANGE", "long", "-", "+"), ("TS.REVRANGE", "long", "-", "+"), ("TSDB_GET", "long", "-", "+"),
               ("TS.RANGE", "long", "-", "+", "AGGREGATION", "p50", 1000),
               ("TS.REVRANGE", "long", "-", "+", "FILTER_BY_VALUE", 0, 1),
-              ("TSDB_GET", "long", "-", "+", "REV", "AGG", "avg", 7)):
+              ("TSDB_GET", "long", "-", "+", "REV", "AGG", "avg", 7),
+              ("TSDB_ROWS", "long", "-", "+", "FIELDS", "price"), ("TSDB_CANDLE", "long", "-", "+", 60)):
         before = slices(s)
         c.ok(*q)
         took = slices(s) - before
-        assert 10 <= took <= 200, (q, took)
+        assert 5 <= took <= 100, (q, took)
     before = slices(s)
     c.ok("TS.RANGE", "long", 500, 999)
     c.ok("TSDB_GET", "long", "-", "+", 500)

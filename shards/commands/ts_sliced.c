@@ -1,0 +1,161 @@
+#include "shards/commands/ts_sliced.h"
+
+#include <stdlib.h>
+
+static struct ts_sliced *
+sliced_of(const struct ahead *a)
+{
+    return container_of((struct ahead *)a, struct ts_sliced, ahead);
+}
+
+struct ts_sliced *
+ts_sliced_of(struct slices *s)
+{
+    return sliced_of(container_of(s, struct ahead, slices));
+}
+
+/* --- the ranges of a key ----------------------------------------------------------------------- */
+
+static int
+read_range(struct ts_sliced *x, struct ctx *c, const struct key *k, const struct entry *e,
+           const void *asked, uint32_t i, uint64_t until_ns)
+{
+    struct series_table *rows = &x->rows[i];
+    struct ts_range r;
+    uint32_t at;
+    int rc;
+
+    x->kind->range(asked, i, &r, &at);
+    rows->cols = ts_range_cols(&r, at);
+    rc = ts_reading_go(&x->ranges[i].reading, c, k, e, &r, at, rows, until_ns);
+    if (rc == -EAGAIN || rc == -EINPROGRESS)
+        return rc;
+    x->ranges[i].rc = rc;
+    return 0;
+}
+
+static int
+key_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
+{
+    struct ts_sliced *x = sliced_of(a);
+    struct key k = key_open(c, a->name[i]);
+    struct entry *e = key_find(c, &k);
+    int rc = 0;
+
+    if (e == NULL || e->type != ENTRY_SERIES) /* the command will see to it */
+        return 0;
+    for (; x->next < x->per_key && rc == 0; x->next += rc == 0)
+        rc = read_range(x, c, &k, e, asked, i * x->per_key + x->next, until_ns);
+    if (rc == 0 || x->per_key == 1)
+        x->next = 0;
+    return rc;
+}
+
+/* Where it does, each range is looked at again: it may go on behind where it ended. */
+static bool
+key_stands(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+{
+    struct ts_sliced *x = sliced_of(a);
+
+    for (uint32_t k = i * x->per_key; k < (i + 1) * x->per_key; k++)
+        if (x->ranges[k].rc < 0 || !ts_reading_stands(&x->ranges[k].reading, from, to))
+            return false;
+    x->next = 0;
+    return true;
+}
+
+static void
+key_drop(struct ahead *a, uint32_t i)
+{
+    struct ts_sliced *x = sliced_of(a);
+
+    for (uint32_t k = i * x->per_key; k < (i + 1) * x->per_key; k++) {
+        ts_reading_fini(&x->ranges[k].reading);
+        series_table_fini(&x->rows[k]);
+        x->ranges[k].rc = 0;
+    }
+    x->next = 0;
+}
+
+static uint64_t
+key_values(const struct ahead *a, uint32_t i)
+{
+    const struct ts_sliced *x = sliced_of(a);
+    uint64_t n = 0;
+
+    for (uint32_t k = i * x->per_key; k < (i + 1) * x->per_key; k++)
+        n += (uint64_t)x->rows[k].n * x->rows[k].cols;
+    return n;
+}
+
+static const struct ahead_keys sliced_keys = {key_read, key_stands, key_drop, key_values};
+
+/* --- as slices --------------------------------------------------------------------------------- */
+
+static enum slices_result
+sliced_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
+{
+    struct ts_sliced *x = ts_sliced_of(s);
+    void *asked = scratch_alloc(&c->core->scratch, x->kind->asked_bytes);
+
+    if (!x->kind->parse(x, c, asked))
+        return SLICES_DONE;
+    return ahead_step(&x->ahead, c, sh, asked, until_ns);
+}
+
+static void
+sliced_leave(struct slices *s, struct shard *sh)
+{
+    ahead_leave(&ts_sliced_of(s)->ahead, sh);
+}
+
+static bool
+sliced_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
+{
+    struct ts_sliced *x = ts_sliced_of(s);
+
+    return x->kind->reply(x, c, until_ns);
+}
+
+static void
+sliced_destroy(struct slices *s)
+{
+    struct ts_sliced *x = ts_sliced_of(s);
+
+    if (x->kind->fini)
+        x->kind->fini(x);
+    ahead_fini(&x->ahead);
+    free(x->ranges);
+    free(x->rows);
+    free(x);
+}
+
+struct slices *
+ts_sliced_init(struct ts_sliced *x, struct ctx *c, const struct slice *name, uint32_t keys_n,
+               uint32_t per_key, uint64_t values_max)
+{
+    ASSERT(keys_n == 1 || per_key == 1);
+    x->ahead = (struct ahead){.slices = {sliced_step, sliced_leave, sliced_reply, sliced_destroy},
+                              .keys = &sliced_keys, .values_max = values_max};
+    x->n = keys_n * per_key;
+    x->per_key = per_key;
+    x->ranges = calloc(x->n, sizeof(*x->ranges));
+    x->rows = calloc(x->n, sizeof(*x->rows));
+    ASSERT(x->ranges && x->rows);
+    ahead_init(&x->ahead, c, name, keys_n);
+    return &x->ahead.slices;
+}
+
+int
+ts_sliced_all(struct ts_sliced *x, struct ctx *c, const void *asked)
+{
+    int rc = ahead_all(&x->ahead, c, asked);
+
+    for (uint32_t i = 0; i < x->n && rc == 0; i++) {
+        rc = x->ranges[i].rc;
+        if (rc == 0 && !c->probe)
+            rc = ts_reading_end(&x->ranges[i].reading);
+    }
+    x->ahead.slices.replies = rc == 0 && !c->probe;
+    return rc;
+}
