@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from comparing.tests import HALF_LOAD, SAME_RATE, TESTS
+from comparing.tests import AFTER_WRITES, HALF_LOAD, SAME_RATE, TESTS
 
 CLIENT_BOUND = 0.95
 # More than this of one CPU gone to processes outside the measurement, and the figures say little.
@@ -65,7 +65,7 @@ def row_of(results, mode, test, servers):
 
 
 def print_mode(results, mode, servers):
-    names = [test.name for test in TESTS] + [HALF_LOAD, SAME_RATE]
+    names = [test.name for test in TESTS] + [AFTER_WRITES, HALF_LOAD, SAME_RATE]
     names = [name for name in names if name in results.samples.get(mode, {})]
     if not names:
         return

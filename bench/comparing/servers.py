@@ -12,6 +12,9 @@ from comparing.machine import ROOT, first_line
 from comparing.resp import Client, ReplyError
 
 READY_SECONDS = 60
+REST_SECONDS = 60
+REST_LOOK_SECONDS = 1.0
+REST_CPU_SHARE = 0.03  # of one CPU; a clock tick is 0.01 s
 STOP_SECONDS = 60
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -144,6 +147,18 @@ class Server:
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
         fields = stat.rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    def rest(self):
+        """Waits until it is through with what it does in the background; returns the seconds that
+        took."""
+        began = time.monotonic()
+        while time.monotonic() - began < REST_SECONDS:
+            before = self.cpu_seconds()
+            time.sleep(REST_LOOK_SECONDS)
+            if self.cpu_seconds() - before < REST_CPU_SHARE * REST_LOOK_SECONDS:
+                return time.monotonic() - began
+        print(f"note: {self.kind.name} has not come to rest within {REST_SECONDS} s")
+        return time.monotonic() - began
 
     def rss_bytes(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

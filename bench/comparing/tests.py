@@ -8,7 +8,9 @@ from comparing.servers import CompareError, Server
 
 POINTS_READ = 100
 READ_CONNECTIONS = 50
-# Rows beside TESTS: a read of points at half load, and GET at the rate of that, on every server.
+# Rows beside TESTS: a read of points at half load, while the server may still be at what the rows
+# before have written and when it has come to rest, and GET at the rate of that, on every server.
+AFTER_WRITES = "TSDB_GET after writes"
 HALF_LOAD = "TSDB_GET half load"
 SAME_RATE = "GET at that rate"
 # Open loop: the most a connection may have in flight; enough that the timetable hardly ever waits.
@@ -74,7 +76,9 @@ def run_tests(server, clients, seconds, record, wanted):
 
 def read_at_half_load(server, load, seconds, series, points):
     """Latency of reading the last points of a series while the server has half the reads to do that
-    it could do: first the most it can do, then half of that on a timetable."""
+    it could do: first the most it can do, then half of that on a timetable. Twice: at once, when
+    checkpoints and compactions of earlier writes share its CPU, and once they are through. Returns
+    the figures of both."""
     common = ["--series", series, "--series-prefix", "read_", "--points", POINTS_READ]
     load.run(server, "--mix", "tsdb_set", "--connections", 1, "--pipeline", 100, "--order",
              "sequential", "--requests", series * points, *common)
@@ -82,9 +86,15 @@ def read_at_half_load(server, load, seconds, series, points):
     full = load.run(server, "--pipeline", 1, "--warmup", 0.5, "--duration", seconds, *common)
     expect_points(server, "read_" + "0" * 12, POINTS_READ)
     rate = max(int(full["rate"] / 2), 1)
-    half = load.run(server, "--pipeline", READ_PIPELINE, "--rate", rate, "--warmup", 0.5,
-                    "--duration", seconds, *common)
-    return {**summary(half), "full_rate": full["rate"], "half_rate": rate}
+
+    def half():
+        got = load.run(server, "--pipeline", READ_PIPELINE, "--rate", rate, "--warmup", 0.5,
+                       "--duration", seconds, *common)
+        return {**summary(got), "full_rate": full["rate"], "half_rate": rate}
+
+    busy = half()
+    rested = server.rest()
+    return busy, {**half(), "rest_s": rested}
 
 
 def get_at_rate(server, load, seconds, rate):
