@@ -20,6 +20,14 @@
 #if PINSTRIPE_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
+/* A checkpoint gives back what was written since the one before, and as much is asked for again until the
+ * next. What the allocator returns to the system in between comes again as a page fault every 4 KiB, so it
+ * is to keep the pages of an arena for longer than its 10 s (fewer and fewer of them), also those that make
+ * a run of 8 MiB or more, which it would return at once; and to cut such runs up again: by itself it takes
+ * nothing out of a run 64 times as long as what is asked for, but new pages. */
+#define KEEP_MS 30000
+#define KEEP_RUN_BYTES SIZE_MAX
+const char *malloc_conf = "lg_extent_max_active_fit:63"; /* jemalloc reads it before main */
 #define CLASS_TABLE_MAX 4096
 #define CLASS_STEP 8
 
@@ -58,6 +66,22 @@ arena_background_start(void)
     return -mallctl("background_thread", NULL, NULL, &on, sizeof(on));
 }
 
+static int
+keep_pages(unsigned index)
+{
+    char name[64];
+    ssize_t ms = KEEP_MS;
+    size_t run = KEEP_RUN_BYTES;
+    int err;
+
+    snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", index);
+    err = mallctl(name, NULL, NULL, &ms, sizeof(ms));
+    if (err)
+        return err;
+    snprintf(name, sizeof(name), "arena.%u.oversize_threshold", index);
+    return mallctl(name, NULL, NULL, &run, sizeof(run));
+}
+
 int
 arena_create(struct arena **ret_a)
 {
@@ -72,6 +96,9 @@ arena_create(struct arena **ret_a)
     err = mallctl("arenas.create", &a->index, &size, NULL, 0);
     if (err)
         goto fail;
+    err = keep_pages(a->index);
+    if (err)
+        goto fail_arena;
     err = mallctl("tcache.create", &a->tcache, &size, NULL, 0);
     if (err)
         goto fail_arena;

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static uint64_t
 next_random(uint64_t *s)
@@ -135,3 +136,36 @@ Test(arena, background_start_starts_a_thread)
     cr_assert_eq(threads_of_process(), before);
 #endif
 }
+
+#if PINSTRIPE_JEMALLOC
+#define PIECES 4000
+#define PIECE_BYTES (16 * KIB)
+
+/* Page faults while so many pieces are written to and given back. */
+static long
+faults_of_a_round(struct arena *a, char **pieces)
+{
+    struct rusage before, after;
+
+    getrusage(RUSAGE_SELF, &before);
+    for (unsigned i = 0; i < PIECES; i++)
+        memset(pieces[i] = arena_alloc(a, PIECE_BYTES), 1, PIECE_BYTES);
+    getrusage(RUSAGE_SELF, &after);
+    for (unsigned i = 0; i < PIECES; i++)
+        arena_free(a, pieces[i], PIECE_BYTES);
+    return after.ru_minflt - before.ru_minflt;
+}
+
+/* What a checkpoint gives back at once, more than any threshold of the allocator's. */
+Test(arena, pages_given_back_at_once_are_there_for_the_next)
+{
+    static char *pieces[PIECES];
+    struct arena *a;
+    long first;
+
+    cr_assert_eq(arena_create(&a), 0);
+    first = faults_of_a_round(a, pieces);
+    cr_assert_lt(faults_of_a_round(a, pieces), first / 4);
+    arena_destroy(&a);
+}
+#endif
