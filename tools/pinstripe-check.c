@@ -278,7 +278,7 @@ main(int argc, char **argv)
         usage(stderr);
         return TROUBLE;
     }
-    if (nftw(o.dir, visit, OPEN_DIRS_MAX, FTW_PHYS)) {
+    if (nftw(o.dir, visit, OPEN_DIRS_MAX, 0)) { /* also what is elsewhere, behind a link */
         fprintf(stderr, "cannot read %s: %s\n", o.dir,
                 ndirs == DIRS_MAX ? "too many journals" : strerror(errno));
         return TROUBLE;

@@ -348,12 +348,22 @@ datadir_make_parts(struct datadir *d, uint32_t cores, uint32_t generation, struc
     return each_part(d, cores, generation, make_part, err);
 }
 
-static int
-is_journal_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* A link to a directory elsewhere is one. */
+static bool
+has_journal_file(const char *path)
 {
-    const char *dot = strrchr(path + ftw->base, '.');
+    DIR *dir = opendir(path);
+    struct dirent *de;
+    bool found = false;
 
-    return dot && (strcmp(dot, ".journal") == 0 || strcmp(dot, ".cut") == 0);
+    while (dir && !found && (de = readdir(dir))) {
+        const char *dot = strrchr(de->d_name, '.');
+
+        found = dot && (strcmp(dot, ".journal") == 0 || strcmp(dot, ".cut") == 0);
+    }
+    if (dir)
+        closedir(dir);
+    return found;
 }
 
 /* Once a server has run on it a journal is never without a file. */
@@ -364,7 +374,7 @@ check_journals(const struct datadir *d, struct buf *err)
 
     for (uint32_t i = 0; i < d->cores; i++) {
         datadir_core_path(d, d->generation, i, "journal", path);
-        if (nftw(path, is_journal_file, 16, FTW_PHYS) == 1)
+        if (has_journal_file(path))
             continue;
         buf_printf(err, "there is no journal file in '%s': they were lost", path);
         return -EBADMSG;

@@ -134,6 +134,16 @@ def test_a_segment_without_its_length_or_header_is_refused(t):
     all_there(t, s)
 
 
+def test_parts_may_be_elsewhere_behind_links(t):
+    s = filled(t, cores=2)
+    for where in (part(s, 0, "journal"), part(s, 1, "store"), part(s, 1), part(s, 0)[:-9], s.dir):
+        elsewhere = os.path.join(t.dir(), "moved")
+        os.rename(where, elsewhere)
+        os.symlink(elsewhere, where)
+        all_there(t, s)
+        assert check(t, s)[1].count(": no records") == 2, check(t, s)
+
+
 def test_a_start_cut_short_before_its_first_client_starts_again(t):
     s = t.server(start=False)
     for delay in range(8):
