@@ -104,7 +104,7 @@ range_command(struct ctx *c, bool reverse)
         return;
     if (c->slices && *c->slices) {
         range_ahead(c, &r);
-    } else if (c->slices) { /* it has said that it takes long */
+    } else if (c->slices && !r.latest) { /* it has said that it takes long */
         c->need = (struct need){.kind = NEED_SLICES};
         *c->slices = slices_create(c, reverse);
     } else {

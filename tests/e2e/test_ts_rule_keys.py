@@ -279,3 +279,13 @@ def test_after_a_crash_rules_are_as_they_were(t):
                 for key in written:
                     eq(points(c, key)[:len(written[key][1])], written[key][1])
                     assert len(points(c, key)) > len(written[key][1]), (change, key)
+
+
+def test_a_range_with_latest_asks_the_source_wherever_it_is(t):
+    for s, c, k in each(t):
+        make(c, k)
+        for _ in range(20):
+            got = c.ok("TS.RANGE", k.d, "-", "+", "LATEST")
+            eq([(p[0], float(p[1])) for p in got], [(0, 6.0), (10, 12.0), (20, 25.0)])
+        eq(c.pipe([("MULTI",), ("TS.REVRANGE", k.d, "-", "+", "LATEST", "COUNT", 1), ("EXEC",)])[2],
+           [[[20, b"25"]]])
