@@ -151,6 +151,9 @@ def test_clients_leave_files_for_the_journal_and_the_store(t):
         eq(c.pipe([("SET", "k%d" % n, "x" * 20000) for n in range(20)]), ["OK"] * 20)
     eq(c("SAVE"), "OK")
     eq(info(c)["journal_state"], "ok")
+    for o in others:
+        o.close()
+    until(lambda: int(info(c)["connected_clients"]) == 1, what="all closed")
 
 
 def test_too_few_open_files_refuse_to_start(t):
