@@ -51,6 +51,12 @@ take_filtered(struct ts_reading *x, const struct sample *p, uint32_t n)
     return rc;
 }
 
+static int
+take_what_passes(struct ts_reading *x, const struct sample *p, uint32_t n)
+{
+    return ts_range_is_filtered(x->r) ? take_filtered(x, p, n) : take(x, p, n);
+}
+
 /* What take_ said of it, and whether the time is over. */
 static int
 taken(struct ts_reading *x, int rc, const int64_t *ts, uint32_t stride, uint32_t n)
@@ -73,7 +79,7 @@ emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
     n -= known;
     if (n == 0)
         return 0;
-    rc = ts_range_is_filtered(x->r) ? take_filtered(x, p, n) : take(x, p, n);
+    rc = take_what_passes(x, p, n);
     return taken(x, rc, &p->ts, sizeof(*p) / sizeof(p->ts), n);
 }
 
@@ -203,7 +209,8 @@ has_point(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
     return 1;
 }
 
-/* A point that was written at its time stands for it. */
+/* A point that was written at its time stands for it. It is not one of the series: wherever it is, the reading
+ * of those stands where it stood. */
 static int
 read_latest(struct ts_reading *x)
 {
@@ -214,7 +221,7 @@ read_latest(struct ts_reading *x)
     if (!x->has_latest || x->latest.ts < x->from || x->latest.ts > x->to)
         return 0;
     rc = x->s ? ts_read(x->c, x->k, x->s, &q, has_point, &written) : 0;
-    return rc < 0 ? rc : written ? 0 : emit(x, &x->latest, NULL, 1);
+    return rc < 0 ? rc : written ? 0 : take_what_passes(x, &x->latest, 1);
 }
 
 static int

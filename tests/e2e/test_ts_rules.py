@@ -306,6 +306,29 @@ def test_latest_of_a_destination_that_has_no_points_yet(t):
         eq(c.ok("TS.RANGE", to, "-", "+", "LATEST"), [[1600, "26"]])
 
 
+def test_latest_comes_first_backward_and_last_forward_whatever_else_was_written(t):
+    """The open bucket is no point of the series: where it stands says nothing of what was read of those."""
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client()
+        source, to = ("s", "d") if cores == 1 else (keys_on(0, 2, 1)[0], keys_on(1, 2, 1)[0])
+        for name in (source, to):
+            eq(c.ok("TS.CREATE", name), "OK")
+        eq(c.ok("TS.CREATERULE", source, to, "AGGREGATION", "sum", 100), "OK")
+        eq(c.ok("TS.MADD", source, 10, 1, source, 120, 2, source, 250, 4), [10, 120, 250])
+        own = [[ts, str(ts)] for ts in (30, 150, 230, 260)]
+        for ts, v in own:
+            eq(c.ok("TS.ADD", to, ts, v), ts)
+        points = sorted(own + [[0, "1"], [100, "2"]])
+        eq(c.ok("TS.RANGE", to, "-", "+"), points)
+        eq(c.ok("TS.RANGE", to, "-", 300, "LATEST"), points + [[200, "4"]])
+        eq(c.ok("TS.REVRANGE", to, "-", 300, "LATEST"), [[200, "4"]] + points[::-1])
+        eq(c.ok("TS.REVRANGE", to, "-", 300, "LATEST", "COUNT", 2), [[200, "4"], points[-1]])
+        eq(c.ok("TS.REVRANGE", to, "-", 300, "LATEST", "COUNT", 1), [[200, "4"]])
+        eq(c.ok("TS.REVRANGE", to, "-", 300, "LATEST", "FILTER_BY_VALUE", 100, 240),
+           [[230, "230"], [150, "150"]])
+
+
 def test_late_points_that_change_nothing_leave_the_destination_alone(t):
     """In memory and in stored blocks alike: what a policy drops is no write to the destination."""
     for policy, dropped, kept in (("FIRST", 9, None), ("MIN", 9, 1), ("MAX", 1, 9)):
