@@ -109,7 +109,7 @@ key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void
     ASSERT(g.points.p && g.points.quality);
     for (uint32_t i = 0; i < sk->n && rc == 0; i++) {
         g.type = series_at(sk, i)->type;
-        rc = series_read(store_of(k), true, k->db, key_slot(k->name), k->name, series_at(sk, i),
+        rc = series_read(store_of(k), false, k->db, key_slot(k->name), k->name, series_at(sk, i),
                          &all, gather, &g);
         if (rc == 0)
             rc = hand_over(&g);
