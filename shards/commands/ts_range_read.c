@@ -321,7 +321,7 @@ reading_begin(struct ts_reading *x, const struct entry *e, uint32_t i)
     x->has_latest = rc == 1;
     x->position.reverse = x->r->reverse;
     reading_bounds(x, entry_series(e));
-    rc = x->r->columns_n && (x->s || x->has_latest) ? begin_buckets(x, i) : 0;
+    rc = x->r->columns_n ? begin_buckets(x, i) : 0;
     x->begun = rc == 0;
     return rc;
 }

@@ -268,6 +268,36 @@ def test_an_answer_is_of_one_moment_while_points_change_everywhere(t):
         s.stop()
 
 
+def test_a_series_that_gets_its_first_point_while_others_are_read(t):
+    """Written after the others, it is seen with them or they are seen without."""
+    s = start(t, 1)
+    c, w = s.client(), s.client()
+    c.ok("TS.CREATE", "long")
+    all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("long", ts, 1)])
+               for a in range(0, 10000, 100)])
+    limit(s, {"slice-ns": 0, "slice-points": 100})
+
+    def change():
+        w.pipe([("DEL", "new"), ("TS.CREATE", "new"), ("TS.ADD", "long", 5000, 1, "ON_DUPLICATE", "LAST")])
+        time.sleep(t.random.random() * 0.01)
+        exec_in(w, ("TS.ADD", "new", 9999, 2), ("TS.ADD", "long", 20000, 2))
+        time.sleep(t.random.random() * 0.01)
+        exec_in(w, ("DEL", "new"), ("TS.DEL", "long", 20000, 20000), ("TS.CREATE", "new"))
+
+    def check():
+        for q in (("AGGREGATION", "sum", "sum", 10 ** 9), ("AGGREGATION", "twa", "sum", 10 ** 9), ()):
+            got = c("TS.NRANGE", 2, "new", "long", "-", "+", *q)
+            if isinstance(got, Error):  # between DEL and TS.CREATE
+                continue
+            new = [row for row in got if str(row[1][0]) != "NaN"]
+            added = float(got[-1][1][1]) == 10002 if q else got[-1][0] == 20000
+            eq(bool(new), added, (q, got[-1]))
+
+    writer = Writer(change)
+    rounds(t, check)
+    writer.stop()
+
+
 def test_what_becomes_of_a_key_that_is_being_read(t):
     """Deleted, another type, made anew, evicted, in another database: an answer of before or after."""
     s = start(t, 2, maxmemory="0")
@@ -330,3 +360,37 @@ def test_a_long_series_is_read_in_many_slices_and_a_short_one_in_one_go(t):
     eq(slices(s), before)
     c.pipe([("MULTI",), ("TS.RANGE", "long", "-", "+"), ("EXEC",)])
     eq(slices(s), before)
+
+
+def test_long_reads_keep_their_place_in_a_pipeline(t):
+    """What stands before one in a pipeline is seen by it, what stands behind it is not."""
+    for cores in (1, 2):
+        s = start(t, cores)
+        c = s.client()
+        names = ["long%d" % i for i in range(4)]
+        for name in names:
+            c.ok("TS.CREATE", name)
+            all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in (name, ts, 1)])
+                       for a in range(0, 5000, 100)])
+        limit(s, {"slice-ns": 0, "slice-points": 500})
+        count, asked, want = dict.fromkeys(names, 5000), [], []
+        for n in range(200):
+            name = t.random.choice(names)
+            kind = t.random.randrange(4)
+            if kind == 0:
+                asked.append(("TS.ADD", name, count[name], 1))
+                want.append(count[name])
+                count[name] += 1
+            elif kind == 1:
+                asked.append(("SET", "k%d" % n, n))
+                want.append("OK")
+            elif kind == 2:
+                asked.append(("TS.RANGE", name, "-", "+", "AGGREGATION", "count", 10 ** 9))
+                want.append([[0, str(count[name])]])
+            else:
+                asked.append(("TSDB_CANDLE", name, "-", "+", 10 ** 9))
+                want.append(count[name])
+        got = c.pipe(asked)
+        for q, w, r in zip(asked, want, got):
+            eq(r if q[0] != "TSDB_CANDLE" else int(r[0][6]), w, q)
+        s.stop()
