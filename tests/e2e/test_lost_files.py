@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 
-from pinstripe import eq, holds
+from pinstripe import eq, holds, until
 
 
 def filled(t, cores=1):
@@ -16,8 +16,14 @@ def filled(t, cores=1):
            ["OK"] * 200)
         if part == 0:
             eq(c("SAVE"), "OK")
+    until(lambda: all(len(s.segments(core)) > 1 for core in range(cores)), what="a journal file ahead")
     s.kill9()
     return s
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def part(s, core, what=""):
@@ -122,9 +128,7 @@ def test_a_journal_older_than_its_store_is_refused(t):
 
 def test_a_segment_without_its_length_or_header_is_refused(t):
     s = filled(t)
-    path = s.segments()[-2]
-    with open(path, "rb") as f:
-        good = f.read()
+    path, good = next((path, data) for path in s.segments() if b"v399" in (data := read(path)))
     for bad in (b"", good[:100], b"\0" * len(good), os.urandom(16) + b"\0" * (len(good) - 16)):
         with open(path, "wb") as f:
             f.write(bad)
