@@ -2,9 +2,9 @@
  * should wait goes in slices (ts_sliced.h). */
 #include "shards/commands/handlers.h"
 #include "shards/commands/row_args.h"
+#include "shards/commands/ts_pivot.h"
 #include "shards/commands/ts_sliced.h"
 #include "shards/engine/core.h"
-#include "shards/series/series_pivot.h"
 
 #include <stdlib.h>
 
@@ -95,6 +95,8 @@ read_fields(struct ctx *c, struct key *k, struct entry *e, const struct rows_opt
         if (values > SERIES_PIVOT_VALUES_MAX)
             return -E2BIG;
     }
+    if (!missing && values > TS_PIVOT_AT_ONCE && until_ns != UINT64_MAX)
+        return -EINPROGRESS;
     return missing ? -EAGAIN : 0;
 }
 
@@ -155,6 +157,7 @@ struct rows_slices {
     struct rows_options o; /* fields of which the key has no points included */
     struct field fields[FIELDMAP_FIELDS_MAX]; /* what o points to: series-fields may change */
     bool has[FIELDMAP_FIELDS_MAX]; /* points */
+    struct ts_pivot pivot;
 };
 
 static struct rows_slices *
@@ -177,24 +180,51 @@ slices_range(const void *asked, uint32_t i, struct ts_range *ret_r, uint32_t *re
     *ret_at = 0;
 }
 
+/* To the front what the reply has columns of. Which these are is known when everything has been read. */
+static void
+keep_present(struct rows_slices *x)
+{
+    struct series_table *rows = x->sliced.rows;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < x->o.fields_n; i++)
+        if (x->has[i]) {
+            struct series_table t = rows[n];
+
+            rows[n] = rows[i];
+            rows[i] = t;
+            x->o.fields[n++] = x->o.fields[i];
+        }
+    x->o.fields_n = n;
+}
+
 static bool
 slices_reply(struct ts_sliced *sliced, struct ctx *c, uint64_t until_ns)
 {
     struct rows_slices *x = rows_of(sliced);
-    struct series_table tables[FIELDMAP_FIELDS_MAX];
-    struct rows_options o = x->o;
+    int rc = 0;
 
-    o.fields_n = 0;
-    for (uint32_t i = 0; i < x->o.fields_n; i++)
-        if (x->has[i]) {
-            tables[o.fields_n] = sliced->rows[i];
-            o.fields[o.fields_n++] = x->o.fields[i];
-        }
-    if (o.fields_n == 0)
+    if (x->pivot.pivot.at == NULL)
+        keep_present(x);
+    if (x->o.fields_n > 0)
+        rc = ts_pivot_count(&x->pivot, sliced->rows, x->o.fields_n, x->o.r.reverse, x->o.r.count,
+                            until_ns);
+    if (rc == -EINPROGRESS)
+        return false;
+    c->core->points_read += rc == 0 ? x->pivot.rows : 0;
+    if (rc < 0)
+        reply_too_many(c);
+    else if (x->pivot.rows == 0)
         resp_array(c->out, 0);
     else
-        reply_rows(c, &o, tables);
+        ts_pivot_reply(&x->pivot, c->out, c->proto, sliced->rows, TS_ROW_FIELDS, x->o.fields);
     return true;
+}
+
+static void
+slices_fini(struct ts_sliced *x)
+{
+    ts_pivot_fini(&rows_of(x)->pivot);
 }
 
 static const struct ts_sliced_kind rows_kind = {
@@ -202,6 +232,7 @@ static const struct ts_sliced_kind rows_kind = {
     .asked_bytes = sizeof(const struct rows_options *),
     .range = slices_range,
     .reply = slices_reply,
+    .fini = slices_fini,
 };
 
 static struct slices *

@@ -6,9 +6,9 @@
  * filled ahead, and put side by side while the client takes the rows. LATEST does not: an open bucket
  * depends on another series, which nobody watches. */
 #include "shards/commands/handlers.h"
+#include "shards/commands/ts_pivot.h"
 #include "shards/commands/ts_sliced.h"
 #include "shards/engine/core.h"
-#include "shards/series/series_pivot.h"
 
 #include <stdlib.h>
 
@@ -61,9 +61,6 @@ find_keys(struct nrange *x)
     return true;
 }
 
-/* More is put side by side in slices. */
-#define VALUES_AT_ONCE 131072
-
 /* Every series into its table. What must be fetched first is noted for all of them. -EINPROGRESS: that takes
  * long, and may go on in slices; -ETIMEDOUT: it may not. */
 static int
@@ -88,7 +85,7 @@ read_all(struct nrange *x)
         if (values > SERIES_PIVOT_VALUES_MAX)
             return -E2BIG;
     }
-    if (!missing && values > VALUES_AT_ONCE && !x->r.latest && !x->c->in_exec)
+    if (!missing && values > TS_PIVOT_AT_ONCE && !x->r.latest && !x->c->in_exec)
         return -EINPROGRESS;
     return missing ? -EAGAIN : 0;
 }
@@ -140,9 +137,7 @@ struct nrange_slices {
     struct ts_sliced sliced;
     bool reverse;
     uint64_t count;  /* of rows, as asked */
-    /* the reply */
-    struct series_pivot pivot;
-    uint64_t rows;
+    struct ts_pivot pivot;
 };
 
 static struct nrange_slices *
@@ -167,91 +162,23 @@ slices_range(const void *asked, uint32_t i, struct ts_range *ret_r, uint32_t *re
 static void
 slices_fini(struct ts_sliced *x)
 {
-    series_pivot_end(&nrange_of(x)->pivot);
+    ts_pivot_fini(&nrange_of(x)->pivot);
 }
 
-/* The tables as a source of text. */
-struct nrange_source {
-    struct buf_source source;
-    struct series_table *tables;
-    uint32_t n;
-    struct series_pivot pivot;
-    uint64_t left;
-    int proto;
-    double row[SERIES_TABLE_COLS_MAX];
-};
-
-static bool
-source_fill(struct buf_source *source, struct buf *out, size_t want)
-{
-    struct nrange_source *s = container_of(source, struct nrange_source, source);
-    size_t stop = out->n + want;
-    int64_t ts;
-    struct series_table row = {.ts = &ts, .v = s->row, .n = 1, .cols = s->pivot.cols};
-
-    for (; out->n < stop && s->left > 0; s->left--) {
-        bool there = series_pivot_next(&s->pivot, &ts, s->row);
-
-        ASSERT(there);
-        ts_write_row(out, s->proto, &row, TS_ROW_NESTED);
-    }
-    return s->left > 0;
-}
-
-static void
-source_destroy(struct buf_source *source)
-{
-    struct nrange_source *s = container_of(source, struct nrange_source, source);
-
-    series_pivot_end(&s->pivot);
-    for (uint32_t i = 0; i < s->n; i++)
-        series_table_fini(&s->tables[i]);
-    free(s->tables);
-    free(s);
-}
-
-static void
-put_source(struct nrange_slices *x, struct ctx *c)
-{
-    struct nrange_source *s = calloc(1, sizeof(*s));
-
-    ASSERT(s);
-    s->source = (struct buf_source){.fill = source_fill, .destroy = source_destroy,
-                                    .bytes = sizeof(*s)};
-    s->n = x->sliced.n;
-    s->proto = c->proto;
-    s->left = x->rows;
-    s->tables = malloc(s->n * sizeof(*s->tables));
-    ASSERT(s->tables);
-    for (uint32_t i = 0; i < s->n; i++) {
-        s->source.bytes += series_table_bytes(&x->sliced.rows[i]);
-        s->tables[i] = x->sliced.rows[i];
-        x->sliced.rows[i] = (struct series_table){0};
-    }
-    series_pivot_begin(&s->pivot, s->tables, s->n, x->reverse);
-    resp_array(c->out, x->rows);
-    buf_put_source(c->out, &s->source);
-}
-
-/* The header says how many rows there are: they are counted first. */
 static bool
 slices_reply(struct ts_sliced *sliced, struct ctx *c, uint64_t until_ns)
 {
     struct nrange_slices *x = nrange_of(sliced);
-    int64_t ts;
+    int rc = ts_pivot_count(&x->pivot, sliced->rows, sliced->n, x->reverse, x->count, until_ns);
 
-    if (x->pivot.at == NULL)
-        series_pivot_begin(&x->pivot, sliced->rows, sliced->n, x->reverse);
-    while (x->rows < x->count && series_pivot_next(&x->pivot, &ts, NULL)) {
-        if (++x->rows * x->pivot.cols > SERIES_PIVOT_VALUES_MAX) {
-            reply_failure(c, -E2BIG);
-            return true;
-        }
-        if (x->rows < x->count && clock_now_ns() > until_ns)
-            return false;
+    if (rc == -EINPROGRESS)
+        return false;
+    if (rc < 0) {
+        reply_failure(c, rc);
+        return true;
     }
-    c->core->points_read += x->rows * x->pivot.cols;
-    put_source(x, c);
+    c->core->points_read += x->pivot.rows * x->pivot.pivot.cols;
+    ts_pivot_reply(&x->pivot, c->out, c->proto, sliced->rows, TS_ROW_NESTED, NULL);
     return true;
 }
 

@@ -101,8 +101,10 @@ enum ts_row {
     TS_ROW_TSDB,   /* flat, values as TSDB_GET writes them */
     TS_ROW_FIELDS, /* [timestamp, {name: value}]: ts_reply_fields */
 };
-/* Appends a row, its time and values those of a table of this one row. */
-void ts_write_row(struct buf *out, int proto, const struct series_table *row, enum ts_row shape);
+/* Appends a row, its time and values those of a table of this one row. names: of its columns, for
+ * TS_ROW_FIELDS only. */
+void ts_write_row(struct buf *out, int proto, const struct series_table *row, enum ts_row shape,
+                  const struct field *names);
 /* Appends n rows from number `from` on, TS_ROW_FLAT, without a head. */
 void ts_write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t from,
                    uint32_t n);

@@ -15,7 +15,7 @@
 struct table_style {
     int proto;
     enum ts_row shape;
-    struct field names[FIELDMAP_FIELDS_MAX]; /* of TS_ROW_FIELDS */
+    const struct field *names; /* of TS_ROW_FIELDS */
 };
 
 static uint32_t
@@ -100,20 +100,17 @@ write_rows(struct buf *out, const struct table_style *style, const struct series
 void
 ts_write_rows(struct buf *out, int proto, const struct series_table *t, uint32_t from, uint32_t n)
 {
-    struct table_style style;
+    struct table_style style = {.proto = proto, .shape = TS_ROW_FLAT};
 
-    style.proto = proto;
-    style.shape = TS_ROW_FLAT;
     write_rows(out, &style, t, from, n);
 }
 
 void
-ts_write_row(struct buf *out, int proto, const struct series_table *row, enum ts_row shape)
+ts_write_row(struct buf *out, int proto, const struct series_table *row, enum ts_row shape,
+             const struct field *names)
 {
-    struct table_style style;
+    struct table_style style = {.proto = proto, .shape = shape, .names = names};
 
-    style.proto = proto;
-    style.shape = shape;
     write_rows(out, &style, row, 0, 1);
 }
 
@@ -124,6 +121,7 @@ struct table_source {
     struct series_table t;
     uint32_t at;
     struct table_style style;
+    struct field names[]; /* of the style */
 };
 
 static bool
@@ -149,6 +147,7 @@ table_destroy(struct buf_source *source)
 static void
 reply_table(struct buf *out, const struct table_style *style, struct series_table *t)
 {
+    size_t names_bytes = style->names ? t->cols * sizeof(*style->names) : 0;
     struct table_source *s;
 
     resp_array(out, t->n);
@@ -157,12 +156,14 @@ reply_table(struct buf *out, const struct table_style *style, struct series_tabl
         series_table_fini(t);
         return;
     }
-    s = calloc(1, sizeof(*s));
+    s = calloc(1, sizeof(*s) + names_bytes);
     ASSERT(s);
     s->source = (struct buf_source){.fill = table_fill, .destroy = table_destroy,
                                     .bytes = sizeof(*s) + series_table_bytes(t)};
     s->t = *t;
     s->style = *style;
+    if (style->names)
+        s->style.names = memcpy(s->names, style->names, names_bytes);
     *t = (struct series_table){.cols = t->cols};
     buf_put_source(out, &s->source);
 }
@@ -170,10 +171,8 @@ reply_table(struct buf *out, const struct table_style *style, struct series_tabl
 void
 ts_reply_table(struct buf *out, int proto, struct series_table *t, enum ts_row shape)
 {
-    struct table_style style;
+    struct table_style style = {.proto = proto, .shape = shape};
 
-    style.proto = proto;
-    style.shape = shape;
     reply_table(out, &style, t);
 }
 
@@ -181,10 +180,11 @@ void
 ts_reply_fields(struct buf *out, int proto, struct series_table *t,
                 const struct field *const *names)
 {
-    struct table_style style = {.proto = proto, .shape = TS_ROW_FIELDS};
+    struct field own[FIELDMAP_FIELDS_MAX];
+    struct table_style style = {.proto = proto, .shape = TS_ROW_FIELDS, .names = own};
 
     ASSERT(t->cols <= FIELDMAP_FIELDS_MAX);
     for (uint32_t i = 0; i < t->cols; i++)
-        style.names[i] = *names[i];
+        own[i] = *names[i];
     reply_table(out, &style, t);
 }
