@@ -16,28 +16,32 @@ pattern_char(struct slice pattern, size_t *i, bool fold_case)
     return fold(pattern.p[(*i)++], fold_case);
 }
 
-/* A set; *i stands behind its '[' and ends behind its ']', or at the end of a set never closed. */
+/* The bytes from low to high, whichever is the larger: numbers with a sign, as for Redis. */
 static bool
-set_match(struct slice pattern, size_t *i, unsigned char c, bool fold_case)
+range_match(char low, char high, char c)
+{
+    signed char a = (signed char)low, b = (signed char)high, x = (signed char)c;
+
+    return x >= MIN(a, b) && x <= MAX(a, b);
+}
+
+/* A set; *i stands behind its '[' and ends behind its ']', or at the end of a set never closed. What
+ * is escaped begins no range, and behind the - of a range stands any byte, a \ or ] as well. */
+static bool
+set_match(struct slice pattern, size_t *i, char c, bool fold_case)
 {
     bool found = false, negated = *i < pattern.n && pattern.p[*i] == '^';
 
     if (negated)
         (*i)++;
     while (*i < pattern.n && pattern.p[*i] != ']') {
-        unsigned char low = pattern_char(pattern, i, fold_case), high = low;
+        const char *p = pattern.p + *i;
+        size_t left = pattern.n - *i;
+        bool escaped = left >= 2 && p[0] == '\\', range = !escaped && left >= 3 && p[1] == '-';
+        char low = (char)fold(p[escaped], fold_case);
 
-        if (*i + 1 < pattern.n && pattern.p[*i] == '-') {
-            (*i)++;
-            high = pattern_char(pattern, i, fold_case);
-        }
-        if (low > high) {
-            unsigned char swap = low;
-
-            low = high;
-            high = swap;
-        }
-        found |= c >= low && c <= high;
+        found |= range_match(low, range ? (char)fold(p[2], fold_case) : low, c);
+        *i += range ? 3 : 1U + escaped;
     }
     if (*i < pattern.n)
         (*i)++;
@@ -56,7 +60,7 @@ one_match(struct slice pattern, size_t *i, char text, bool fold_case)
     }
     if (pattern.p[*i] == '[') {
         (*i)++;
-        return set_match(pattern, i, c, fold_case);
+        return set_match(pattern, i, (char)c, fold_case);
     }
     return pattern_char(pattern, i, fold_case) == c;
 }

@@ -2,8 +2,9 @@
  *
  * Requests: arrays of bulk strings, or inline commands. The parser is incremental by restart: it
  * looks at the bytes there are and says complete, need more, or broken; it allocates only to grow
- * its argument vector and never copies. Arguments point into the caller's bytes (inline commands
- * with quotes are unescaped in place, so the bytes are writable). */
+ * its argument vector and copies nothing but inline lines with quotes. Arguments point into the
+ * caller's bytes, those of such a line into a copy of it: the bytes are never changed, so a request
+ * that cannot be run yet may be parsed again. */
 #ifndef NET_RESP_H
 #define NET_RESP_H
 
@@ -16,6 +17,7 @@
 #define RESP_ARGS_MAX_UNAUTH 10          /* the same before AUTH */
 #define RESP_BULK_BYTES_MAX_UNAUTH 16384 /* one argument before AUTH */
 #define RESP_ARGV_KEEP 256               /* argument slots a parser keeps between requests */
+#define RESP_LINE_KEEP 1024              /* bytes of an inline line that it keeps */
 #define RESP_ERROR_TEXT_MAX 96
 
 enum resp_status {
@@ -25,7 +27,8 @@ enum resp_status {
 };
 
 /* One per connection: it remembers a half-received request. No memory until the first request;
- * argv is valid until the next resp_parse on the same parser, and only after RESP_COMPLETE. */
+ * argv is valid until the next resp_parse on the same parser, and only after RESP_COMPLETE. What
+ * the arguments of an inline command point to is valid until then, too. */
 struct resp_parser {
     /* the request found */
     struct slice *argv;
@@ -41,6 +44,7 @@ struct resp_parser {
     uint32_t resume_total; /* arguments announced; 0 = not known yet */
     size_t resume_offset;  /* first byte that is not understood yet */
     size_t resume_scan;    /* bytes after it known to hold no end of line */
+    struct buf line;       /* the inline command with quotes that was parsed last */
     char error[RESP_ERROR_TEXT_MAX];
 };
 
@@ -54,8 +58,16 @@ void resp_parser_fini(struct resp_parser *p);
  * On RESP_MORE calling again with fewer than `need` bytes is cheap and useless. Inside an argument
  * `need` reaches to its end, at most bulk_bytes_max plus what came before; that is what a client
  * announced, not what it sent, so whoever reserves that much decides whether to believe it. */
-enum resp_status resp_parse(struct resp_parser *p, char *data, size_t n);
+enum resp_status resp_parse(struct resp_parser *p, const char *data, size_t n);
 void resp_parser_reset(struct resp_parser *p);
+
+/* To be called when the arguments are no longer needed: a long inline line is given back. */
+static inline void
+resp_parser_trim(struct resp_parser *p)
+{
+    if (unlikely(p->line.cap > RESP_LINE_KEEP))
+        buf_fini(&p->line);
+}
 
 /* Reply writers append to a buf. `proto` is 2 or 3 and matters where the two differ. */
 void resp_simple(struct buf *b, const char *s); /* +s */

@@ -6,7 +6,8 @@
  *   'text'       knows \' only
  *
  * After a closing quote the argument is over and a blank or the end of the line must follow. The
- * result is never longer than the source, so it is written over it, each argument in its place. */
+ * result is never longer than the source, so it is written over it, each argument in its place: the
+ * source is a copy of the line. */
 #include "net/resp_priv.h"
 
 struct cursor {
@@ -108,7 +109,26 @@ take_argument(struct cursor *c)
 }
 
 bool
-resp_split_inline(struct resp_parser *p, char *line, size_t n, uint32_t *ret_argc)
+resp_split_plain(struct resp_parser *p, const char *line, size_t n, uint32_t *ret_argc)
+{
+    const char *end = line + n, *start;
+    uint32_t argc = 0;
+
+    for (;;) {
+        while (line < end && is_blank(*line))
+            line++;
+        if (line == end)
+            break;
+        for (start = line; line < end && !ends_plain(*line);)
+            line++;
+        resp_push_arg(p, argc++, (uintptr_t)start, (size_t)(line - start));
+    }
+    *ret_argc = argc;
+    return true;
+}
+
+bool
+resp_split_quoted(struct resp_parser *p, char *line, size_t n, uint32_t *ret_argc)
 {
     struct cursor c = {.in = line, .end = line + n};
     uint32_t argc = 0;

@@ -35,6 +35,7 @@ void
 resp_parser_fini(struct resp_parser *p)
 {
     free(p->argv);
+    buf_fini(&p->line);
     *p = (struct resp_parser){0};
 }
 
@@ -189,12 +190,24 @@ parse_array(struct resp_parser *p, const char *data, size_t n)
     return complete(p, argc, p->resume_offset);
 }
 
+/* Splits the line data[0..n). Quoted parts become shorter, and who cannot run the request now has the
+ * same bytes parsed again later: a line with quotes is split in a copy. */
+static bool
+split_line(struct resp_parser *p, const char *data, size_t n, uint32_t *ret_argc)
+{
+    if (memchr(data, '"', n) == NULL && memchr(data, '\'', n) == NULL)
+        return resp_split_plain(p, data, n, ret_argc);
+    p->line.n = 0;
+    buf_append(&p->line, data, n);
+    return resp_split_quoted(p, p->line.p, n, ret_argc);
+}
+
 /* An inline command: a line up to LF, with a CR before it or not. */
 static enum resp_status
-parse_inline(struct resp_parser *p, char *data, size_t n)
+parse_inline(struct resp_parser *p, const char *data, size_t n)
 {
     size_t have = MIN(n, RESP_INLINE_BYTES_MAX + 1), line_n;
-    char *lf = memchr(data + p->resume_scan, '\n', have - p->resume_scan);
+    const char *lf = memchr(data + p->resume_scan, '\n', have - p->resume_scan);
     uint32_t argc;
 
     if (lf == NULL && have > RESP_INLINE_BYTES_MAX)
@@ -206,13 +219,13 @@ parse_inline(struct resp_parser *p, char *data, size_t n)
     line_n = (size_t)(lf - data);
     if (line_n > 0 && data[line_n - 1] == '\r')
         line_n--;
-    if (!resp_split_inline(p, data, line_n, &argc))
+    if (!split_line(p, data, line_n, &argc))
         return broken(p, "unbalanced quotes in request");
     return complete(p, argc, (size_t)(lf - data) + 1);
 }
 
 static __attribute__((noinline)) enum resp_status
-parse_slow(struct resp_parser *p, char *data, size_t n)
+parse_slow(struct resp_parser *p, const char *data, size_t n)
 {
     if (n == 0)
         return more(p, 1);
@@ -294,7 +307,7 @@ parse_fast(struct resp_parser *p, const char *data, size_t n)
 }
 
 enum resp_status
-resp_parse(struct resp_parser *p, char *data, size_t n)
+resp_parse(struct resp_parser *p, const char *data, size_t n)
 {
     if (unlikely(p->need != 0)) {
         if (n < p->need)

@@ -72,7 +72,8 @@ run_add(struct session *s, struct run *run, uint32_t end)
     }
 }
 
-/* Parses up to SESSION_RUN requests; an inline one ends the run (its bytes may be rewritten). */
+/* Parses up to SESSION_RUN requests; an inline one ends the run (its arguments may
+ * lie in memory of the parser). */
 static size_t
 run_parse(struct session *s, struct run *run, char *data, size_t n)
 {
@@ -297,6 +298,7 @@ session_on_data(struct conn *conn, char *data, size_t n)
             break;
         }
     }
+    resp_parser_trim(&s->parser);
     session_end_run(s);
     if (s->round && !conn->paused && !conn->closing)
         round_send(s);

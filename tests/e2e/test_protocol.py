@@ -6,7 +6,11 @@ from pinstripe import eq, holds, until
 from resp import encode, info
 from test_differential import Redis
 
+GROUP = encode("MSET", "a", "1", "b", "2")  # of two cores: what stands behind it is parsed again
+
 BROKEN = [
+    GROUP + b"ECHO 'i\r\n'x'\r\n",
+    GROUP + b"SET a \"T a \"x y\"\r\n",
     b"*1\r\n#4\r\nPING\r\n",
     b"*1\r\nPING\r\n",
     b"*1\r\n:4\r\n",
@@ -30,6 +34,8 @@ BROKEN = [
     b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\nx\r\n",
 ]
 WHOLE = [
+    GROUP + b"SET a \"x y\"\r\nGET a\r\n",
+    GROUP + b"ECHO 'it\\'s'\r\n" + GROUP + b"ECHO \"\\x22q\\\\\x22\"\r\nECHO \"\\\"\"\r\n",
     b"*0\r\n*1\r\n$4\r\nPING\r\n",
     b"*-1\r\n*1\r\n$4\r\nPING\r\n",
     b"*-10\r\nPING\r\n",

@@ -1,7 +1,7 @@
 /* A stream of requests, parsed whole and in pieces: both must say the same, every argument must lie
- * inside what was consumed, and what was read must survive being written and read again. The first
- * byte chooses the limits, the second how the stream is cut. The same bytes also go through the
- * measuring of replies. */
+ * inside what was consumed (of an inline line with quotes: inside its copy), no byte may be changed,
+ * and what was read must survive being written and read again. The first byte chooses the limits,
+ * the second how the stream is cut. The same bytes also go through the measuring of replies. */
 #include "net/resp.h"
 
 #include <stdlib.h>
@@ -24,11 +24,15 @@ append_request(struct buf *said, const struct resp_parser *p)
 static void
 check_request(const struct resp_parser *p, const char *data, size_t n)
 {
+    bool inside = *data == '*' || !(memchr(data, '"', p->used) || memchr(data, '\'', p->used));
+    size_t within = inside ? p->used : p->line.n;
     uint32_t i;
 
-    ASSERT(p->used > 0 && p->used <= n && p->need == 0);
+    ASSERT(p->used > 0 && p->used <= n && p->need == 0 && within <= p->used);
+    if (!inside)
+        data = p->line.p;
     for (i = 0; i < p->argc; i++) {
-        ASSERT(p->argv[i].p >= data && p->argv[i].p + p->argv[i].n <= data + p->used);
+        ASSERT(p->argv[i].p >= data && p->argv[i].p + p->argv[i].n <= data + within);
         ASSERT(i == 0 || p->argv[i].p >= p->argv[i - 1].p + p->argv[i - 1].n);
     }
 }
@@ -48,6 +52,7 @@ look(struct resp_parser *p, const char *bytes, size_t n, struct said *said)
     ASSERT(data);
     memcpy(data, bytes, n);
     st = resp_parse(p, data, n);
+    ASSERT(memcmp(data, bytes, n) == 0);
     ASSERT(n >= need || st == RESP_MORE);
     if (st == RESP_COMPLETE) {
         check_request(p, data, n);

@@ -42,6 +42,17 @@ Test(glob, patterns_match_as_in_redis)
         {"\\*", "*", true},
         {"\\*", "a", false},
         {"a\\", "a\\", true},
+        {"[\\a-c]", "b", false}, /* an escaped byte begins no range */
+        {"[\\a-c]", "-", true},
+        {"[*-\\]", "/", true}, /* behind the - of a range stands any byte */
+        {"[*-\\]", "\\", true},
+        {"[+-]]", "0", true}, /* a ] as well */
+        {"[+-]a", "0", true},
+        {"[+-]", "0", true},
+        {"[a-", "b", false},
+        {"[a-", "-", true},
+        {"[a-\xff]", "A", true}, /* bytes are numbers with a sign: from -1 to a */
+        {"[a-\xff]", "b", false},
         {"[abc", "b", true},
         {"[", "a", false},
         {"[]", "a", false},

@@ -373,6 +373,36 @@ Test(resp_parse, own_bulk_limit_holds_on_both_paths)
     }
 }
 
+/* Who cannot run a request now parses the same bytes again later. */
+Test(resp_parse, an_inline_request_is_read_again_as_it_was_read_first)
+{
+    static const char *const lines[] = {"SET a \"x y\"\r\n", "ECHO 'it\\'s' \"\\x41\\\"\"\n",
+                                        "ECHO \"a\\nb\" 'i\n", "  PLAIN  one two\r\n", "a\"b\"c\n"};
+    struct resp_parser p;
+    char data[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        struct buf said[2] = {0};
+        enum resp_status st[2];
+
+        strcpy(data, lines[i]);
+        resp_parser_init(&p, BULK_BYTES_MAX);
+        for (size_t round = 0; round < 2; round++) {
+            st[round] = resp_parse(&p, data, strlen(data));
+            if (st[round] == RESP_COMPLETE)
+                append_request(&said[round], &p);
+            resp_parser_reset(&p);
+            cr_expect_str_eq(data, lines[i]);
+        }
+        cr_expect_eq(st[0], st[1], "%s", lines[i]);
+        cr_expect_eq(said[0].n, said[1].n, "%s", lines[i]);
+        cr_expect(said[0].n == 0 || memcmp(said[0].p, said[1].p, said[0].n) == 0, "%s", lines[i]);
+        buf_fini(&said[0]);
+        buf_fini(&said[1]);
+        resp_parser_fini(&p);
+    }
+}
+
 /* Random pipelines of random arguments: what was written is what is read, however it is cut. */
 static uint64_t
 next_random(uint64_t *state)
