@@ -64,7 +64,7 @@ make_units(struct ahead *a, struct ctx *c)
     for (uint32_t i = 0; i < a->n; i++) {
         uint16_t owner = owner_of(a, c, a->order[i]);
 
-        if (u == NULL || u->owner != owner || u->n == most) {
+        if (u == NULL || u->owner != owner || u->n == most || a->chained) {
             u = &a->units[a->units_n++];
             *u = (struct ahead_unit){.first = i, .owner = owner};
         }
@@ -83,8 +83,11 @@ ahead_init(struct ahead *a, struct ctx *c, const struct slice *name, uint32_t n)
     a->watcher = WATCHER_BIT | serial * 2 * (AHEAD_UNITS_MAX + MESH_CORES_MAX);
     a->order = malloc(n * sizeof(*a->order));
     a->units = malloc(MIN(n, AHEAD_UNITS_MAX + (uint32_t)MESH_CORES_MAX) * sizeof(*a->units));
-    ASSERT(a->order && a->units);
-    order_keys(a, c);
+    ASSERT(a->order && a->units && (!a->chained || n <= AHEAD_UNITS_MAX));
+    for (uint32_t i = 0; i < n && a->chained; i++)
+        a->order[i] = i;
+    if (!a->chained)
+        order_keys(a, c);
     make_units(a, c);
     a->round = a->turns = 1;
 }
@@ -137,6 +140,15 @@ unit_begin(struct ahead *a, struct ahead_unit *u, struct shard *sh)
     u->done = 0;
 }
 
+/* Reads on behind what it has read. */
+static void
+unit_go_on(struct ahead *a, struct ahead_unit *u)
+{
+    for (uint32_t i = 0; i < u->done; i++)
+        forget_values(a, a->order[u->first + i]);
+    u->done = 0;
+}
+
 /* Of one key, and points of it have changed that were not read yet: they will be. */
 static void
 unit_catch_up(struct ahead *a, struct ahead_unit *u, struct shard *sh)
@@ -148,9 +160,7 @@ unit_catch_up(struct ahead *a, struct ahead_unit *u, struct shard *sh)
         !a->keys->stands(a, key, from, to))
         return;
     watch_forget_times(sh->watches, watcher_of(a, u));
-    if (u->done > 0)
-        forget_values(a, key);
-    u->done = 0;
+    unit_go_on(a, u);
 }
 
 /* Does what it has read stand? */
@@ -259,11 +269,43 @@ unit_step(struct ahead *a, struct ahead_unit *u, struct ctx *c, struct shard *sh
     return unit_read(a, u, c, sh, asked, until_ns);
 }
 
+/* A unit that is read, or may be: then so are the chained ones behind it. */
+static enum slices_result
+chain_unit(struct ahead *a, uint32_t i, struct ctx *c, struct shard *sh, const void *asked,
+           uint64_t until_ns)
+{
+    struct ahead_unit *u = &a->units[i];
+
+    if (u->round == a->round && u->done == u->n)
+        return SLICES_DONE;
+    for (uint32_t k = i + 1; k < a->units_n; k++)
+        unit_go_on(a, &a->units[k]);
+    return unit_step(a, u, c, sh, asked, until_ns);
+}
+
+/* From the unit whose turn it is on, those of this core. */
+static enum slices_result
+chain_step(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, uint64_t until_ns)
+{
+    enum slices_result r = SLICES_DONE;
+
+    for (uint32_t i = a->turn; i < a->units_n && r == SLICES_DONE; i++) {
+        if (a->units[i].owner != sh->id)
+            break;
+        r = chain_unit(a, i, c, sh, asked, until_ns);
+        if (a->units[i].done < a->units[i].n)
+            break;
+    }
+    return r;
+}
+
 enum slices_result
 ahead_step(struct ahead *a, struct ctx *c, struct shard *sh, const void *asked, uint64_t until_ns)
 {
     enum slices_result r = SLICES_DONE;
 
+    if (a->chained)
+        return chain_step(a, c, sh, asked, until_ns);
     for (uint32_t i = 0; i < a->units_n && r == SLICES_DONE; i++) {
         struct ahead_unit *u = &a->units[i];
 
@@ -283,15 +325,41 @@ ahead_leave(struct ahead *a, struct shard *sh)
 
 /* --- all of one moment ------------------------------------------------------------------------ */
 
+static enum slices_result
+step_all(struct ahead *a, struct ctx *c, const void *asked, uint64_t until_ns)
+{
+    enum slices_result r = SLICES_DONE;
+
+    for (uint32_t i = 0; i < ctx_shards(c) && r == SLICES_DONE; i++)
+        r = ahead_step(a, c, ctx_shard_at(c, i), asked, until_ns);
+    return r;
+}
+
+/* All of the chain, as if it were of one core. */
+static enum slices_result
+chain_all(struct ahead *a, struct ctx *c, const void *asked, uint64_t until_ns)
+{
+    enum slices_result r = SLICES_DONE;
+
+    for (uint32_t i = 0; i < a->units_n && r == SLICES_DONE; i++) {
+        struct shard *sh = c->sh ? c->sh : ctx_shard_at(c, a->units[i].owner);
+
+        a->turn = i;
+        r = chain_unit(a, i, c, sh, asked, until_ns);
+    }
+    return r;
+}
+
 int
 ahead_all(struct ahead *a, struct ctx *c, const void *asked)
 {
     uint64_t until = a->turns == AHEAD_TURNS_MAX ? UINT64_MAX : clock_now_ns() + time_in_one_go(c);
-    enum slices_result r = SLICES_DONE;
+    enum slices_result r;
 
     a->round++;
-    for (uint32_t i = 0; i < ctx_shards(c) && r == SLICES_DONE; i++)
-        r = ahead_step(a, c, ctx_shard_at(c, i), asked, until);
+    a->leased = true;
+    r = a->chained ? chain_all(a, c, asked, until) : step_all(a, c, asked, until);
+    a->leased = false;
     if (is_too_much(a))
         return -E2BIG;
     if (r == SLICES_MORE) {

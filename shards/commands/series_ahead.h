@@ -18,7 +18,9 @@
 
 struct ahead;
 
-/* What the command does with each of its keys, by number. */
+/* What the command does with each of its keys, by number. Of chained keys what is read of each depends on
+ * those before it: each is read when those are complete, on one core at a time, and once more when one
+ * before it was read on, or is read anew, which is for `read` and `drop` to see to. */
 struct ahead_keys {
     /* Reads it, or reads on. 0: to its present end, what was wrong with it is kept as well;
      * -EINPROGRESS: the clock says until_ns; -EAGAIN: c->need is set. */
@@ -51,6 +53,9 @@ struct ahead {
     uint32_t units_n;
     uint64_t watcher; /* of unit 0, the next ones follow */
     uint32_t round, turns; /* turns: how often slices were asked for */
+    bool chained;
+    bool leased;           /* everything is: also what comes before a chained key may be touched */
+    uint32_t turn;         /* chained: the unit that is read in slices, the ones before it are complete */
     uint64_t values_max;
     _Atomic uint64_t values; /* of all keys; counted by all cores, asked for nothing else */
 };
@@ -60,7 +65,7 @@ struct ahead {
 uint64_t ahead_until(const struct ctx *c, uint32_t keys_n);
 /* Inside MULTI: is the time over that it may take? */
 bool ahead_is_late(const struct ctx *c, uint64_t began_ns);
-/* a: zeroed but for slices, keys and values_max. The n names are arguments of the transaction. */
+/* a: zeroed but for slices, keys, values_max and chained. The n names are arguments of the transaction. */
 void ahead_init(struct ahead *a, struct ctx *c, const struct slice *name, uint32_t n);
 /* Drops everything that was read. */
 void ahead_fini(struct ahead *a);

@@ -1,190 +1,15 @@
-/* TSDB_JOIN: each point of one series with the point of another that was in force then (ASOF).
- *
- * The left points are gathered; the right ones stream past them once and are not kept. What lies just
- * outside the left points' time is asked for by itself: the newest right point before the first of
- * them, the oldest after the last. The keys may be of different cores: then it is a transaction. */
+/* TSDB_JOIN: each point of one series with the point of another that was in force then (ASOF). What
+ * takes longer than other clients should wait goes in slices (engine/slices.h); the keys may be of
+ * different cores, which then have their turns one after the other. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/reply_text.h"
-#include "shards/commands/ts.h"
+#include "shards/commands/series_ahead.h"
+#include "shards/commands/series_join.h"
 #include "shards/engine/core.h"
 
 #include <stdlib.h>
 
-#define JOIN_ROWS_MAX 1000000 /* left points of one reply */
 #define JOIN_ROWS_AT_ONCE 512 /* rows that are written without a source */
-#define JOIN_FIRST_ROWS 128
-
-enum asof { ASOF_PREVIOUS, ASOF_NEXT, ASOF_NEAREST };
-
-struct join_row {
-    struct sample left, right;
-    bool matched;
-};
-
-struct join_rows {
-    struct join_row *p;
-    uint32_t n, cap;
-};
-
-/* One of the two series. */
-struct join_side {
-    struct key k;
-    const struct series *s; /* NULL: no points */
-    int64_t visible;
-};
-
-struct join {
-    struct ctx *c;
-    int64_t start, end, tolerance;
-    enum asof asof;
-    struct join_side left, right;
-    struct join_rows rows;
-    uint32_t at; /* rows before have what they get */
-    bool has_previous;
-    struct sample previous; /* right point */
-};
-
-/* --- matching --------------------------------------------------------------------------------- */
-
-static uint64_t
-distance(const struct sample *a, const struct sample *b)
-{
-    return a->ts > b->ts ? (uint64_t)a->ts - (uint64_t)b->ts : (uint64_t)b->ts - (uint64_t)a->ts;
-}
-
-/* The right point for the next row, between the previous one and this; NULL = there is no next. */
-static void
-settle(struct join *j, const struct sample *next)
-{
-    struct join_row *row = &j->rows.p[j->at++];
-    const struct sample *previous = j->has_previous ? &j->previous : NULL, *take;
-
-    if (j->asof == ASOF_PREVIOUS)
-        take = previous;
-    else if (j->asof == ASOF_NEXT || previous == NULL)
-        take = next;
-    else if (next == NULL)
-        take = previous;
-    else
-        take = distance(&row->left, next) < distance(&row->left, previous) ? next : previous;
-    if (take == NULL || distance(&row->left, take) > (uint64_t)j->tolerance)
-        return;
-    row->matched = true;
-    row->right = *take;
-}
-
-/* Of right points that share a time PREVIOUS takes the last, the others the first. */
-static int
-right_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
-{
-    struct join *j = arg;
-
-    for (uint32_t i = 0; i < n; i++) {
-        while (j->at < j->rows.n && (j->asof == ASOF_PREVIOUS ? j->rows.p[j->at].left.ts < p[i].ts
-                                                              : j->rows.p[j->at].left.ts <= p[i].ts))
-            settle(j, &p[i]);
-        j->has_previous = true;
-        j->previous = p[i];
-    }
-    return j->at == j->rows.n;
-}
-
-static int
-left_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
-{
-    struct join_rows *r = arg;
-
-    if (r->n + n > JOIN_ROWS_MAX)
-        return -E2BIG;
-    if (r->cap - r->n < n) {
-        r->cap = MAX(MAX(2 * r->cap, JOIN_FIRST_ROWS), r->n + n);
-        r->p = realloc(r->p, r->cap * sizeof(*r->p));
-        ASSERT(r->p);
-    }
-    for (uint32_t i = 0; i < n; i++)
-        r->p[r->n + i] = (struct join_row){.left = p[i]};
-    r->n += n;
-    return 0;
-}
-
-/* --- reading ---------------------------------------------------------------------------------- */
-
-static int
-read_side(struct join *j, struct join_side *side, struct series_query q, series_emit_fn emit,
-          void *arg)
-{
-    q.start = MAX(q.start, side->visible);
-    if (side->s == NULL || q.start > q.end)
-        return 0;
-    return ts_read(j->c, &side->k, side->s, &q, emit, arg);
-}
-
-static int64_t
-plus(int64_t a, int64_t b)
-{
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
-static int64_t
-minus(int64_t a, int64_t b)
-{
-    int64_t difference;
-
-    return __builtin_sub_overflow(a, b, &difference) ? INT64_MIN : difference;
-}
-
-static int
-read_before(struct join *j, int64_t first)
-{
-    struct series_query q = {.start = minus(first, j->tolerance), .end = first - 1, .limit = 1,
-                             .reverse = true};
-
-    return j->asof == ASOF_NEXT || first == INT64_MIN
-               ? 0
-               : read_side(j, &j->right, q, right_emit, j);
-}
-
-static int
-read_after(struct join *j, int64_t last)
-{
-    struct series_query q = {.start = last + 1, .end = plus(last, j->tolerance), .limit = 1};
-
-    return j->asof == ASOF_PREVIOUS || last == INT64_MAX || j->at == j->rows.n
-               ? 0
-               : read_side(j, &j->right, q, right_emit, j);
-}
-
-/* What must be fetched for one part is noted, and the others go on to note theirs. */
-static int
-read_right(struct join *j)
-{
-    int64_t first = j->rows.p[0].left.ts, last = j->rows.p[j->rows.n - 1].left.ts;
-    struct series_query q = {.start = first, .end = last, .limit = UINT64_MAX};
-    int before = read_before(j, first);
-    int within = before < 0 && before != -EAGAIN ? before
-                                                 : read_side(j, &j->right, q, right_emit, j);
-    int after = within < 0 && within != -EAGAIN ? within : read_after(j, last);
-
-    if (after < 0 && after != -EAGAIN)
-        return after;
-    return before < 0 || within < 0 || after < 0 ? -EAGAIN : 0;
-}
-
-static int
-join_read(struct join *j)
-{
-    struct series_query q = {.start = j->start, .end = j->end, .limit = UINT64_MAX};
-    int rc = read_side(j, &j->left, q, left_emit, &j->rows);
-
-    if (rc < 0 || j->rows.n == 0)
-        return rc;
-    rc = read_right(j);
-    while (rc == 0 && j->at < j->rows.n)
-        settle(j, NULL);
-    return rc;
-}
 
 /* --- the reply -------------------------------------------------------------------------------- */
 
@@ -207,11 +32,13 @@ put_null(char *out, int proto)
 }
 
 static void
-write_rows(struct buf *out, int proto, const struct join_row *row, uint32_t n)
+write_rows(struct buf *out, int proto, const struct join_rows *rows, uint32_t from, uint32_t n)
 {
     char *start = buf_reserve(out, (size_t)n * ROW_BYTES_MAX), *p = start;
 
-    for (; n-- > 0; row++) {
+    for (uint32_t i = from; i < from + n; i++) {
+        const struct join_row *row = join_row_at(rows, i);
+
         p = reply_put_head(p, '*', 4);
         p = reply_put_head(p, ':', row->left.ts);
         p = reply_put_double(p, proto, row->left.value);
@@ -231,7 +58,7 @@ join_fill(struct buf_source *source, struct buf *out, size_t want)
     struct join_source *s = container_of(source, struct join_source, source);
     uint32_t n = (uint32_t)MIN((size_t)(s->rows.n - s->at), want / ROW_BYTES_MAX + 1);
 
-    write_rows(out, s->proto, s->rows.p + s->at, n);
+    write_rows(out, s->proto, &s->rows, s->at, n);
     s->at += n;
     return s->at < s->rows.n;
 }
@@ -241,7 +68,7 @@ join_destroy(struct buf_source *source)
 {
     struct join_source *s = container_of(source, struct join_source, source);
 
-    free(s->rows.p);
+    join_rows_fini(&s->rows);
     free(s);
 }
 
@@ -254,17 +81,165 @@ reply_rows(struct ctx *c, struct join_rows *rows)
     resp_array(c->out, rows->n);
     c->core->points_read += rows->n;
     if (rows->n <= JOIN_ROWS_AT_ONCE) {
-        write_rows(c->out, c->proto, rows->p, rows->n);
+        write_rows(c->out, c->proto, rows, 0, rows->n);
         return;
     }
     s = calloc(1, sizeof(*s));
     ASSERT(s);
     s->source = (struct buf_source){.fill = join_fill, .destroy = join_destroy,
-                                    .bytes = sizeof(*s) + rows->cap * sizeof(*rows->p)};
+                                    .bytes = sizeof(*s) + rows->cap * sizeof(struct join_row)};
     s->rows = *rows;
     s->proto = c->proto;
     *rows = (struct join_rows){0};
     buf_put_source(c->out, &s->source);
+}
+
+/* --- in slices -------------------------------------------------------------------------------- */
+
+enum { LEFT, RIGHT, SIDES };
+
+struct join_slices {
+    struct ahead ahead;
+    struct join join;
+    int rc[SIDES]; /* what was wrong with it */
+};
+
+static struct join_slices *
+join_of(const struct ahead *a)
+{
+    return container_of((struct ahead *)a, struct join_slices, ahead);
+}
+
+static struct ahead *
+ahead_of(struct slices *s)
+{
+    return container_of(s, struct ahead, slices);
+}
+
+static void
+set_series(struct join_side *side, const struct entry *e)
+{
+    side->s = ts_series(e);
+    side->visible = ts_visible_from(series_key_settings(entry_series(e)), side->s);
+}
+
+static int
+key_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
+{
+    struct join_slices *x = join_of(a);
+    struct key k = key_open(c, a->name[i]);
+    struct entry *e = key_find(c, &k);
+    struct join_side side = {.c = c, .k = &k, .until_ns = until_ns};
+    int rc;
+
+    if (e == NULL || e->type != ENTRY_SERIES || x->rc[LEFT] < 0) /* the command will see to it */
+        return 0;
+    set_series(&side, e);
+    rc = i == LEFT ? join_read_left(&x->join, &side)
+                   : join_read_right(&x->join, &side, a->leased);
+    if (rc == -EAGAIN || rc == -EINPROGRESS)
+        return rc;
+    x->rc[i] = rc;
+    return 0;
+}
+
+static bool
+key_stands(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
+{
+    const struct join_slices *x = join_of(a);
+
+    if (x->rc[i] < 0)
+        return false;
+    return i == LEFT ? join_left_stands(&x->join, from, to) : join_right_stands(&x->join, from, to);
+}
+
+static void
+key_drop(struct ahead *a, uint32_t i)
+{
+    struct join_slices *x = join_of(a);
+
+    x->rc[i] = 0;
+    if (i == LEFT)
+        join_forget(&x->join);
+    else
+        join_forget_right(&x->join);
+}
+
+/* Left points have a limit of their own, right ones are not kept. */
+static uint64_t
+key_values(const struct ahead *a, uint32_t i)
+{
+    return 0;
+}
+
+static const struct ahead_keys join_keys = {key_read, key_stands, key_drop, key_values};
+
+static enum slices_result
+slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)
+{
+    return ahead_step(ahead_of(s), c, sh, NULL, until_ns);
+}
+
+static void
+slices_leave(struct slices *s, struct shard *sh)
+{
+    ahead_leave(ahead_of(s), sh);
+}
+
+static bool
+slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
+{
+    struct join *j = &join_of(ahead_of(s))->join;
+
+    if (!join_settle(j, until_ns))
+        return false;
+    reply_rows(c, &j->rows);
+    return true;
+}
+
+static void
+slices_destroy(struct slices *s)
+{
+    struct join_slices *x = join_of(ahead_of(s));
+
+    ahead_fini(&x->ahead);
+    free(x);
+}
+
+static struct slices *
+slices_create(struct ctx *c, const struct join_asked *asked)
+{
+    struct join_slices *x = calloc(1, sizeof(*x));
+
+    ASSERT(x);
+    x->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
+                              .keys = &join_keys, .values_max = UINT64_MAX, .chained = true};
+    x->join.asked = *asked;
+    ahead_init(&x->ahead, c, c->argv + 1, SIDES);
+    return &x->ahead.slices;
+}
+
+static void
+reply_failure(struct ctx *c, int rc)
+{
+    if (rc == -E2BIG)
+        resp_errorf(c->out, "ERR TSDB_JOIN: the range holds more than %d points of the left series",
+                    JOIN_ROWS_MAX);
+    else
+        series_query_failed(c, rc);
+}
+
+/* Everything is leased, and much of it was read ahead. */
+static void
+join_ahead(struct ctx *c, struct join_slices *x)
+{
+    int rc = ahead_all(&x->ahead, c, NULL);
+
+    for (uint32_t i = 0; i < SIDES && rc == 0; i++)
+        rc = x->rc[i];
+    if (rc < 0)
+        reply_failure(c, rc);
+    x->ahead.slices.replies = rc == 0 && !c->probe;
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
@@ -285,48 +260,75 @@ parse_asof(struct ctx *c, enum asof *ret)
 }
 
 static bool
-parse_join(struct ctx *c, struct join *j)
+parse_join(struct ctx *c, struct join_asked *asked)
 {
     if (c->argc > 8) {
         ctx_error(c, "ERR wrong number of arguments for 'tsdb_join' command");
         return false;
     }
-    j->tolerance = INT64_MAX;
-    return series_arg_bounds(c, 3, &j->start, &j->end) && parse_asof(c, &j->asof) &&
-           (c->argc < 8 || series_arg_duration(c, 7, "tolerance", 0, &j->tolerance));
+    asked->tolerance = INT64_MAX;
+    return series_arg_bounds(c, 3, &asked->start, &asked->end) && parse_asof(c, &asked->asof) &&
+           (c->argc < 8 || series_arg_duration(c, 7, "tolerance", 0, &asked->tolerance));
 }
 
 /* False: it is no series, and that is replied. */
 static bool
-open_side(struct ctx *c, uint32_t i, struct join_side *side)
+open_side(struct ctx *c, struct key *k, struct join_side *side)
 {
     struct entry *e;
     bool ok;
 
-    side->k = key_open(c, c->argv[i]);
-    e = key_find_type(c, &side->k, ENTRY_SERIES, &ok);
-    if (e == NULL)
-        return ok;
-    side->s = ts_series(e);
-    side->visible = ts_visible_from(series_key_settings(entry_series(e)), side->s);
-    return true;
+    e = key_find_type(c, k, ENTRY_SERIES, &ok);
+    *side = (struct join_side){.c = c, .k = k};
+    if (e)
+        set_series(side, e);
+    return ok;
+}
+
+static int
+read_sides(struct join *j, struct join_side *sides)
+{
+    uint64_t until_ns = ahead_until(sides[LEFT].c, SIDES);
+    int rc;
+
+    sides[LEFT].until_ns = sides[RIGHT].until_ns = until_ns;
+    rc = join_read_left(j, &sides[LEFT]);
+    if (rc == 0)
+        rc = join_read_right(j, &sides[RIGHT], true);
+    return rc == 0 && !join_settle(j, until_ns) ? -EINPROGRESS : rc;
+}
+
+static void
+join_at_once(struct ctx *c, const struct join_asked *asked, struct join_side *sides)
+{
+    struct join j = {.asked = *asked};
+    bool again = c->slices && sides[LEFT].k->sh == sides[RIGHT].k->sh; /* it has said that it takes long */
+    int rc = again ? -EINPROGRESS : read_sides(&j, sides);
+
+    if (rc == -EINPROGRESS) {
+        c->need = (struct need){.kind = NEED_SLICES};
+        if (c->slices)
+            *c->slices = slices_create(c, asked);
+    } else if (rc < 0) {
+        reply_failure(c, rc);
+    } else if (!c->probe) {
+        reply_rows(c, &j.rows);
+    }
+    join_rows_fini(&j.rows);
 }
 
 void
 cmd_tsdb_join(struct ctx *c)
 {
-    struct join j = {.c = c};
-    int rc;
+    struct key left = key_open(c, c->argv[1]), right = key_open(c, c->argv[2]);
+    struct join_side sides[SIDES];
+    struct join_asked asked;
 
-    if (!parse_join(c, &j) || !open_side(c, 1, &j.left) || !open_side(c, 2, &j.right))
+    if (!parse_join(c, &asked) || !open_side(c, &left, &sides[LEFT]) ||
+        !open_side(c, &right, &sides[RIGHT]))
         return;
-    rc = join_read(&j);
-    if (rc == -E2BIG)
-        resp_errorf(c->out, "ERR TSDB_JOIN: the range holds more than %d points of the left series",
-                    JOIN_ROWS_MAX);
-    else if (rc < 0)
-        series_query_failed(c, rc);
-    else if (!c->probe)
-        reply_rows(c, &j.rows);
-    free(j.rows.p);
+    if (c->slices && *c->slices)
+        join_ahead(c, join_of(ahead_of(*c->slices)));
+    else
+        join_at_once(c, &asked, sides);
 }

@@ -48,17 +48,26 @@ ts_position_known(struct ts_position *p, const int64_t *ts, uint32_t stride, uin
     return known;
 }
 
-static bool
-time_is_over(struct ts_position *p, uint32_t work)
+bool
+ts_position_works(struct ts_position *p, uint32_t work)
 {
     if (p->until_ns == UINT64_MAX)
         return false;
     p->work += work;
-    if (p->work < p->work_max || p->of_block > 0)
+    if (p->work < p->work_max)
         return false;
     p->work = 0;
     p->stopped = clock_now_ns() > p->until_ns;
     return p->stopped;
+}
+
+static bool
+time_is_over(struct ts_position *p, uint32_t work)
+{
+    if (p->of_block == 0)
+        return ts_position_works(p, work);
+    p->work += work;
+    return false;
 }
 
 bool

@@ -30,6 +30,8 @@ void ts_position_narrow(const struct ts_position *p, struct series_query *q);
 uint32_t ts_position_known(struct ts_position *p, const int64_t *ts, uint32_t stride, uint32_t n);
 /* The n points, n > 0, have been read. True: stop here. */
 bool ts_position_pass(struct ts_position *p, const int64_t *ts, uint32_t stride, uint32_t n);
+/* So much was done besides reading, in points. True: the time is over, also within a block. */
+bool ts_position_works(struct ts_position *p, uint32_t work);
 /* Is the block, which is offered as a whole, to be left for the next go? Whoever has begun one reads it to
  * its end, or it would be decoded twice. */
 bool ts_position_stops_at(struct ts_position *p, const struct block_info *info);

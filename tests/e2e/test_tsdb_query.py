@@ -385,8 +385,10 @@ def join(left, right, how, tolerance):
     return out
 
 
-def run_join(t, cores):
-    s = t.server(cores=cores, duplicate_policy="KEEP", checkpoint_dirty_bytes="128kb")
+def run_join(t, cores, in_slices=False):
+    """in_slices: each point is a slice."""
+    s = t.server(cores=cores, core_ports="yes", enable_debug_command="yes", duplicate_policy="KEEP",
+                 checkpoint_dirty_bytes="128kb")
     c = s.client(proto=3)
     r = t.random
     a, b = (keys_on(0, cores, 1) + keys_on(cores - 1, cores, 1, prefix="r"))
@@ -399,6 +401,13 @@ def run_join(t, cores):
         series[key] = points
         eq(set(c.pipe_many([("TSDB_SET", key, ts, v) for ts, v in points])), {"OK"})
     left, right = series[a], series[b]
+
+    def shorten_slices():
+        for core in range(cores if in_slices else 0):
+            for name, value in (("slice-ns", 0), ("slice-points", 1)):
+                eq(s.core_client(core)("DEBUG", "LIMIT", name, value), "OK")
+
+    shorten_slices()
 
     def check(c):
         for how in ("PREVIOUS", "NEXT", "NEAREST"):
@@ -423,6 +432,7 @@ def run_join(t, cores):
     check(c)
     s.restart(duplicate_policy="KEEP")
     c = s.client(proto=3)
+    shorten_slices()
     eq(c.ok("TSDB_JOIN", a, b, "-", "+", "ASOF", "NEAREST"), join(left, right, "NEAREST", 1 << 62))
     check(c)
 
@@ -433,6 +443,10 @@ def test_joins_against_a_model(t):
 
 def test_joins_against_a_model_over_two_cores(t):
     run_join(t, 2)
+
+
+def test_joins_in_slices_against_a_model(t):
+    run_join(t, t.random.choice((1, 2)), True)
 
 
 def test_a_join_without_partner_says_nil(t):
