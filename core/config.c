@@ -153,24 +153,31 @@ config_init(struct config *ret)
         ASSERT(config_parse(ret, &rows[i], slice_of(rows[i].fallback), &err) == 0);
 }
 
+static void
+about(const struct config_row *ret_rows[2], const char *first, const char *second)
+{
+    ret_rows[0] = config_find(slice_of(first));
+    ret_rows[1] = second ? config_find(slice_of(second)) : NULL;
+}
+
 /* Durations must be whole numbers of the timestamp unit, functions those that ts-compat allows. */
 static int
-check_compactions(const struct config *c, const struct config_row **ret_row, struct buf *err)
+check_compactions(const struct config *c, const struct config_row *ret_rows[2], struct buf *err)
 {
     const struct compactions *m = &c->ts_compaction_policy;
 
     for (uint32_t i = 0; i < m->n; i++) {
         const struct compaction *one = &m->c[i];
-        const char *wrong = NULL;
+        const char *wrong = NULL, *other = "timestamp-unit";
 
         if (c->timestamp_unit == CONFIG_TIME_S &&
             (one->bucket_ms % 1000 || one->retention_ms % 1000 || one->align_ms % 1000))
             wrong = "has parts of a second, which timestamp-unit s cannot say";
         else if (c->ts_compat == CONFIG_TS_STRICT && aggregate_is_extension(one->function))
-            wrong = "has a function that ts-compat strict refuses";
+            wrong = "has a function that ts-compat strict refuses", other = "ts-compat";
         if (wrong == NULL)
             continue;
-        *ret_row = config_find(SLICE("ts-compaction-policy"));
+        about(ret_rows, "ts-compaction-policy", other);
         buf_printf(err, "ts-compaction-policy %s", wrong);
         return -EINVAL;
     }
@@ -179,28 +186,28 @@ check_compactions(const struct config *c, const struct config_row **ret_row, str
 
 /* As DUPLICATE_POLICY of TS.CREATE. */
 static int
-check_policy(const struct config *c, const struct config_row **ret_row, struct buf *err)
+check_policy(const struct config *c, const struct config_row *ret_rows[2], struct buf *err)
 {
     if (c->ts_compat != CONFIG_TS_STRICT || c->ts_duplicate_policy != CONFIG_TS_DUPLICATE_KEEP)
         return 0;
-    *ret_row = config_find(SLICE("ts-duplicate-policy"));
+    about(ret_rows, "ts-duplicate-policy", "ts-compat");
     buf_append_lit(err, "ts-duplicate-policy is keep, which ts-compat strict refuses");
     return -EINVAL;
 }
 
 /* As CHUNK_SIZE of TS.CREATE. */
 static int
-check_chunk_size(const struct config *c, const struct config_row **ret_row, struct buf *err)
+check_chunk_size(const struct config *c, const struct config_row *ret_rows[2], struct buf *err)
 {
     if (c->ts_chunk_size_bytes % 8 == 0)
         return 0;
-    *ret_row = config_find(SLICE("ts-chunk-size-bytes"));
+    about(ret_rows, "ts-chunk-size-bytes", NULL);
     buf_append_lit(err, "ts-chunk-size-bytes must be a multiple of 8");
     return -EINVAL;
 }
 
 int
-config_check(const struct config *c, const struct config_row **ret_row, struct buf *err)
+config_check(const struct config *c, const struct config_row *ret_rows[2], struct buf *err)
 {
 #define PAIR(small, large) {offsetof(struct config, small), offsetof(struct config, large)},
     static const size_t pairs[][2] = {CONFIG_ORDERED(PAIR)};
@@ -221,11 +228,11 @@ config_check(const struct config *c, const struct config_row **ret_row, struct b
         buf_printf(err, ") must not be larger than %s (", row[1]->name);
         config_get_human(c, row[1], err);
         buf_append_lit(err, ")");
-        *ret_row = row[0];
+        memcpy(ret_rows, row, sizeof(row));
         return -EINVAL;
     }
-    return check_chunk_size(c, ret_row, err) ?: check_policy(c, ret_row, err)
-           ?: check_compactions(c, ret_row, err);
+    return check_chunk_size(c, ret_rows, err) ?: check_policy(c, ret_rows, err)
+           ?: check_compactions(c, ret_rows, err);
 }
 
 /* CONFIG SET */
@@ -262,7 +269,7 @@ int
 config_set_live(struct config *c, const struct config_pair *pairs, size_t n, struct buf *err)
 {
     struct config next = *c;
-    const struct config_row *row;
+    const struct config_row *about_rows[2];
     size_t i, start = err->n;
     int r;
 
@@ -278,10 +285,10 @@ config_set_live(struct config *c, const struct config_pair *pairs, size_t n, str
             return r;
         err->n = start;
     }
-    if (config_check(&next, &row, err) < 0) {
+    if (config_check(&next, about_rows, err) < 0) {
         err->n = start;
-        say_failed(slice_of(row->name), err);
-        return config_check(&next, &row, err);
+        say_failed(slice_of(about_rows[0]->name), err);
+        return config_check(&next, about_rows, err);
     }
     *c = next;
     return 0;

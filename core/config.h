@@ -107,8 +107,9 @@ void config_get_human(const struct config *c, const struct config_row *row, stru
  * the field is untouched. FIXED rows take only the value they have. */
 int config_parse(struct config *c, const struct config_row *row, struct slice text,
                  struct buf *err);
-/* Rules that involve two settings. -EINVAL and a sentence, *ret_row is the first of the two. */
-int config_check(const struct config *c, const struct config_row **ret_row, struct buf *err);
+/* Rules that a row alone cannot say, most of them about two settings. -EINVAL and a sentence,
+ * ret_rows are the settings it is about; the second is NULL where there is but one. */
+int config_check(const struct config *c, const struct config_row *ret_rows[2], struct buf *err);
 
 /* CONFIG SET: all pairs or none. On failure `err` is Redis 7's text for it, `c` is untouched.
  * -ENOENT unknown name, -EPERM not live, -EEXIST named twice, -EINVAL bad value. */

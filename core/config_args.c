@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#define FROM_FLAG SIZE_MAX
+
 struct args {
     int argc;
     char **argv;
     int at; /* next word */
     const char *file;
     struct config next;
+    size_t lines[CONFIG_ROWS_MAX]; /* by row: line of the file that set it, FROM_FLAG, 0 = neither */
     struct buf *err;
 };
 
@@ -69,6 +72,7 @@ apply_flag(struct args *a, struct flag flag, struct slice value)
     if (config_parse(&a->next, row, value, a->err) < 0)
         return -EINVAL;
     a->err->n = start;
+    a->lines[config_row_index(row)] = FROM_FLAG;
     return 0;
 }
 
@@ -135,19 +139,46 @@ print_help(const char *program)
     buf_fini(&out);
 }
 
+/* Where the later of the settings that contradict each other stands: a flag, or a line. */
+static void
+say_place(const struct args *a, const struct config_row *const rows[2], struct buf *out)
+{
+    const struct config_row *row = rows[0];
+
+    if (rows[1] && a->lines[config_row_index(rows[1])] > a->lines[config_row_index(row)])
+        row = rows[1];
+    if (a->lines[config_row_index(row)] == FROM_FLAG)
+        buf_printf(out, "--%s: ", row->name);
+    else
+        buf_printf(out, "%s:%zu: ", a->file, a->lines[config_row_index(row)]);
+}
+
+/* What a row alone does not say. */
+static int
+check(struct args *a)
+{
+    const struct config_row *about[2];
+    struct buf why = {0};
+    int r = config_check(&a->next, about, &why);
+
+    if (r < 0) {
+        say_place(a, about, a->err);
+        buf_append(a->err, why.p, why.n);
+    }
+    buf_fini(&why);
+    return r;
+}
+
 static int
 parse(struct args *a, int first)
 {
-    const struct config_row *row;
     int r = walk_flags(a, first, false);
 
     if (r == 0 && a->file != NULL)
-        r = config_load(&a->next, a->file, a->err);
+        r = config_load_lines(&a->next, a->file, a->lines, a->err);
     if (r == 0)
         r = walk_flags(a, first, true);
-    if (r == 0)
-        r = config_check(&a->next, &row, a->err);
-    return r;
+    return r == 0 ? check(a) : r;
 }
 
 int

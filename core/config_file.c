@@ -165,8 +165,9 @@ load_entry(struct config_walk *w, const yaml_event_t *name, const yaml_event_t *
     return 0;
 }
 
-int
-config_load_text(struct config *c, const char *path, struct slice text, struct buf *err)
+/* ret_lines may be NULL. */
+static int
+load_text(struct config *c, const char *path, struct slice text, size_t *ret_lines, struct buf *err)
 {
     struct config next = *c;
     struct load l = {.walk = {.path = path, .err = err, .entry = load_entry}, .next = &next};
@@ -174,7 +175,15 @@ config_load_text(struct config *c, const char *path, struct slice text, struct b
 
     if (r == 0)
         *c = next;
+    if (r == 0 && ret_lines)
+        memcpy(ret_lines, l.lines, sizeof(l.lines));
     return r;
+}
+
+int
+config_load_text(struct config *c, const char *path, struct slice text, struct buf *err)
+{
+    return load_text(c, path, text, NULL, err);
 }
 
 /* Reads all of an open file. 0 or a negative errno. */
@@ -208,7 +217,8 @@ config_read_file(const char *path, struct buf *ret_text, struct buf *err)
 }
 
 int
-config_load(struct config *c, const char *path, struct buf *err)
+config_load_lines(struct config *c, const char *path, size_t ret_lines[CONFIG_ROWS_MAX],
+                  struct buf *err)
 {
     struct buf text = {0};
     struct config next = *c;
@@ -216,7 +226,7 @@ config_load(struct config *c, const char *path, struct buf *err)
     int r = config_read_file(path, &text, err);
 
     if (r == 0)
-        r = config_load_text(&next, path, (struct slice){text.p, text.n}, err);
+        r = load_text(&next, path, (struct slice){text.p, text.n}, ret_lines, err);
     if (r == 0) {
         resolved = realpath(path, NULL);
         r = resolved == NULL                           ? -errno
@@ -232,4 +242,10 @@ config_load(struct config *c, const char *path, struct buf *err)
     free(resolved);
     buf_fini(&text);
     return r;
+}
+
+int
+config_load(struct config *c, const char *path, struct buf *err)
+{
+    return config_load_lines(c, path, NULL, err);
 }

@@ -8,6 +8,9 @@
 
 extern const char *const config_group_titles[CONFIG_GROUPS_COUNT];
 
+/* config_load that also tells the line of each setting of the file, by row; 0 where it has none. */
+int config_load_lines(struct config *c, const char *path, size_t ret_lines[CONFIG_ROWS_MAX],
+                      struct buf *err);
 /* Walks "a|b|c|": sets *ret_word and steps on; false at the end. */
 bool config_enum_word(const char **words, struct slice *ret_word);
 /* Appends the words of an ENUM row with `separator` between them. */

@@ -178,7 +178,8 @@ help_row(struct buf *out, const struct config_row *row)
 void
 config_write_help(struct buf *out, const char *program)
 {
-    buf_printf(out, "Usage: %s [FILE | --config FILE] [--name value | --name=value]...\n\n",
+    buf_printf(out,
+               "Usage: %s [FILE | --config FILE] [--name value | --name=value]... | --version\n\n",
                program);
     buf_append_lit(out, "FILE is YAML, one \"name: value\" a line; flags override it.\n"
                         "Sizes take b, k, kb, m, mb, g, gb (k = 1000, kb = 1024), times us, ms, s, "

@@ -225,8 +225,8 @@ cmd_hello(struct ctx *c)
         return;
     if (!s->authenticated) {
         ctx_error(c, "NOAUTH HELLO must be called with the client already authenticated, otherwise "
-                     "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the "
-                     "client and select the RESP protocol version at the same time");
+                     "the HELLO AUTH <user> <pass> option can be used to authenticate the client and "
+                     "select the RESP protocol version at the same time");
         return;
     }
     if (h.named && !set_name(c, h.name))

@@ -236,20 +236,21 @@ cmd_restore(struct ctx *c)
         ctx_error(c, ERR_BUSYKEY);
         return;
     }
-    if (!restore_number(c, 2, INT64_MAX, "ERR Invalid TTL value, must be >= 0", &r.ttl) ||
-        !restore_expiry(c, &r, &expire_ms))
+    if (!restore_number(c, 2, INT64_MAX, "ERR Invalid TTL value, must be >= 0", &r.ttl))
         return;
     e = dump_parse(c->argv[3], c->core->config.proto_max_bulk_len, &d);
     if (e != DUMP_OK) {
         restore_refuse(c, e, &d);
         return;
     }
-    if (expire_ms && expire_ms <= ctx_now_ms(c)) {
-        if (old)
-            key_delete(c, &k, old);
-        resp_ok(c->out);
-    } else {
-        restore_value(c, &k, old, &d, &r, expire_ms);
+    if (restore_expiry(c, &r, &expire_ms)) {
+        if (expire_ms && expire_ms <= ctx_now_ms(c)) {
+            if (old)
+                key_delete(c, &k, old);
+            resp_ok(c->out);
+        } else {
+            restore_value(c, &k, old, &d, &r, expire_ms);
+        }
     }
     dump_fini(&d);
 }

@@ -121,10 +121,7 @@ session_admit(struct session *s, struct request *rq)
     const struct command *cmd = rq->cmd;
 
     if (unlikely(cmd == NULL || cmd->flags & CMD_HIDDEN)) {
-        if (!s->authenticated)
-            session_refuse(s, NULL, "NOAUTH Authentication required.");
-        else
-            session_refuse_unknown(s, rq);
+        session_refuse_unknown(s, rq); /* before AUTH as well, as in Redis */
         return NULL;
     }
     if (unlikely(cmd->sub != NULL) && rq->argc > 1) {
@@ -138,8 +135,10 @@ session_admit(struct session *s, struct request *rq)
         session_refuse(s, cmd, "ERR wrong number of arguments for '%s' command", cmd->name);
         return NULL;
     }
-    if (unlikely(!s->authenticated) && !(cmd->flags & CMD_NO_AUTH)) {
-        session_refuse(s, cmd, "NOAUTH Authentication required.");
+    if (unlikely(!s->authenticated) && !(cmd->flags & CMD_NO_AUTH) &&
+        command_arity_ok(cmd, rq->argc)) { /* else its handler refuses it, as Redis does first */
+        session_refuse(s, cmd, "%sNOAUTH Authentication required.",
+                       strcmp(cmd->name, "exec") == 0 ? EXEC_REFUSED : "");
         return NULL;
     }
     return cmd;

@@ -163,8 +163,7 @@ bool
 txn_refused(struct txn *t)
 {
     if (t->refused_memory) {
-        resp_error(&t->reply, t->exec ? "EXECABORT Transaction discarded because of: " ERR_OOM
-                                      : ERR_OOM);
+        resp_error(&t->reply, t->exec ? EXEC_REFUSED ERR_OOM : ERR_OOM);
         return true;
     }
     for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {

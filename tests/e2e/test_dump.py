@@ -106,6 +106,7 @@ def test_options_and_errors_are_those_of_redis(t):
             ("RESTORE", "k", "x", good, "REPLACE"), ("RESTORE", "k", -1, good, "REPLACE"),
             ("RESTORE", "k", 0, bad, "REPLACE"), ("RESTORE", "k", 0, b"", "REPLACE"),
             ("RESTORE", "k", 0, b"123456789", "REPLACE"), ("RESTORE", "k", -1, bad),
+            ("RESTORE", "q", 2**63 - 1, bad),
             ("RESTORE", "k", 0, sealed(b"\x00\x20abc"), "REPLACE"),
             ("RESTORE", "k", 0, sealed(b"\x00\x40\x01v"), "REPLACE"), ("GET", "k"),
             ("RESTORE", "k", 100, good, "REPLACE"), ("RESTORE", "k", 5000000, good, "REPLACE", "REPLACE"),

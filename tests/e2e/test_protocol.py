@@ -238,6 +238,21 @@ def test_before_authentication_requests_must_be_small(t):
     eq(str(c("PING")), "NOAUTH Authentication required.")
 
 
+def test_before_authentication_errors_are_those_of_redis(t):
+    redis, s = Redis(t), t.server(cores=2)
+    for server in (redis, s):
+        server.client().ok("CONFIG", "SET", "requirepass", "secret")
+    for words in (["NOSUCH", "a", "b"], ["GET", "a"], ["GET"], ["EXEC"], ["EXEC", "a"], ["MULTI"],
+                  ["DISCARD"], ["HELLO"], ["HELLO", "3"], ["HELLO", "2", "SETNAME", "x"], ["HELLO", "9"],
+                  ["HELLO", "3", "AUTH", "default", "wrong"], ["AUTH", "other", "secret"], ["AUTH"],
+                  ["CLIENT", "NOSUCH"], ["CLIENT", "ID"], ["CONFIG", "GET", "hz"], ["RESET"], ["QUIT"]):
+        theirs, ours = redis.client(), s.client()
+        for c in (theirs, ours):
+            c.send(*words)
+        eq(ours.read_raw(), theirs.read_raw(), " ".join(words))
+    redis.stop()
+
+
 def until_closed(client):
     got = b""
     try:

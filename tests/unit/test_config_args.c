@@ -79,7 +79,9 @@ Test(config_args, bad_flags_are_named_and_nothing_is_touched)
         {ARGS("/nonexistent"), "/nonexistent: No such file or directory"},
         {ARGS("--appendonly", "no"), "--appendonly: argument can only be 'yes' here"},
         {ARGS("--block-points", "5000", "--block-points-max", "200"),
-         "block-points (5000) must not be larger than block-points-max (200)"},
+         "--block-points: block-points (5000) must not be larger than block-points-max (200)"},
+        {ARGS("--ts-chunk-size-bytes", "50"),
+         "--ts-chunk-size-bytes: ts-chunk-size-bytes must be a multiple of 8"},
         {ARGS(path, "--hz", "5"), in_file},
     };
 
@@ -91,6 +93,39 @@ Test(config_args, bad_flags_are_named_and_nothing_is_touched)
         cr_expect_lt(parse_args(cases[i].argv, &c, &err), 0, "%s", cases[i].message);
         cr_expect_str_eq(text(&err), cases[i].message);
         cr_expect_arr_eq(&c, &before, sizeof(c));
+    }
+}
+
+Test(config_args, what_contradicts_is_told_with_its_place)
+{
+    static const char *const cases[][3] = {
+        {"hz: 5\nblock-points-max: 500\n", "2: ",
+         "block-points (1024) must not be larger than block-points-max (500)"},
+        {"block-points-max: 500\nhz: 5\nblock-points: 600\n", "3: ",
+         "block-points (600) must not be larger than block-points-max (500)"},
+        {"# how\nts-chunk-size-bytes: 50\n", "2: ", "ts-chunk-size-bytes must be a multiple of 8"},
+        {"ts-duplicate-policy: keep\nts-compat: strict\n", "2: ",
+         "ts-duplicate-policy is keep, which ts-compat strict refuses"},
+        {"timestamp-unit: s\nts-compaction-policy: max:100m:0m\n", "2: ",
+         "ts-compaction-policy has parts of a second, which timestamp-unit s cannot say"},
+    };
+    local_buf err = {0};
+    struct config c;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        local_path char *path = temporary_file(cases[i][0]);
+        char want[256];
+
+        snprintf(want, sizeof(want), "%s:%s%s", path, cases[i][1], cases[i][2]);
+        cr_expect_eq(parse_args(ARGS(path), &c, &err), -EINVAL);
+        cr_expect_str_eq(text(&err), want);
+    }
+    { /* a flag comes after the file */
+        local_path char *path = temporary_file("block-points: 600\n");
+
+        cr_expect_eq(parse_args(ARGS(path, "--block-points-max", "500"), &c, &err), -EINVAL);
+        cr_expect_str_eq(text(&err), "--block-points-max: block-points (600) must not be larger than "
+                                     "block-points-max (500)");
     }
 }
 
