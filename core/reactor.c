@@ -95,6 +95,8 @@ reactor_init(struct reactor *r, const struct reactor_options *opt)
     *r = (struct reactor){.id = opt->id, .opt = *opt, .mesh = opt->mesh};
     list_init(&r->pollers);
     timer_heap_init(&r->timers);
+    busy_poll_init(&r->busy_poll);
+    r->shares_cpu = opt->cpu < 0 || !opt->background || cpu_set_has(opt->background, opt->cpu);
     clock_update(&r->clock);
     r->wake_op.fn = wake_received;
     r->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -193,18 +195,40 @@ run_hooks(struct reactor *r)
     unsigned i;
 
     r->patience = 0;
+    r->waits_long = false;
     for (i = 0; i < r->nhooks; i++)
         r->hooks[i].fn(r->hooks[i].arg);
 }
 
-/* How long it may sleep: until the next timer, not at all while busy polling lasts. */
+/* Helpers that have something to do on this CPU are not kept from it. */
+static bool
+must_not_poll(const struct reactor *r)
+{
+    return !r->opt.busy_poll_ns || r->waits_long ||
+           (r->shares_cpu && offload_pending(r->offload) > 0);
+}
+
+/* Whether this turn, which found no work, is to be followed by another at once. */
+static bool
+polls_on(struct reactor *r)
+{
+    if (must_not_poll(r)) {
+        busy_poll_cancel(&r->busy_poll);
+        return false;
+    }
+    if (r->idle_ns == r->turn_ns && !busy_poll_begin(&r->busy_poll))
+        return false;
+    if (r->busy_poll.polling && r->turn_ns - r->idle_ns >= r->opt.busy_poll_ns)
+        busy_poll_end(&r->busy_poll, false);
+    return r->busy_poll.polling;
+}
+
+/* How long it may sleep: until the next timer. */
 static uint64_t
 sleep_ns(const struct reactor *r)
 {
     uint64_t now = r->clock.mono_ns, next = timer_next(&r->timers);
 
-    if (r->opt.busy_poll_ns && now - r->work_ns < r->opt.busy_poll_ns)
-        return 0;
     if (next == UINT64_MAX)
         return UINT64_MAX;
     return next > now ? next - now : 0;
@@ -230,6 +254,18 @@ reactor_sleep(struct reactor *r)
         mesh_sleep_end(r->mesh, r->id);
 }
 
+static void
+note_work(struct reactor *r, bool worked)
+{
+    if (worked) {
+        r->work_ns = r->turn_ns;
+        busy_poll_end(&r->busy_poll, true);
+    } else if (r->worked) {
+        r->idle_ns = r->turn_ns;
+    }
+    r->worked = worked;
+}
+
 unsigned
 reactor_turn(struct reactor *r, bool may_sleep)
 {
@@ -245,10 +281,8 @@ reactor_turn(struct reactor *r, bool may_sleep)
     run_hooks(r);
     if (r->mesh)
         mesh_flush(r->mesh, r->id, ring_bell, r);
-    r->worked = work > 0;
-    if (r->worked)
-        r->work_ns = r->clock.mono_ns;
-    else if (may_sleep)
+    note_work(r, work > 0);
+    if (!r->worked && may_sleep && !polls_on(r))
         reactor_sleep(r);
     return work;
 }

@@ -9,6 +9,7 @@
 #define CORE_REACTOR_H
 
 #include "core/base.h"
+#include "core/busy_poll.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/list.h"
@@ -37,7 +38,7 @@ struct reactor_options {
     int cpu;                          /* CPU to pin to, -1 = do not pin */
     struct mesh *mesh;                /* shared by all reactors, NULL for a single one */
     const struct cpu_set *background; /* CPUs of io-wq and helper threads, NULL = leave */
-    uint64_t busy_poll_ns;            /* poll this long before sleeping */
+    uint64_t busy_poll_ns;            /* poll at most this long before sleeping, 0 = never */
     struct io_options io;
 };
 
@@ -64,8 +65,14 @@ struct reactor {
     unsigned patience;
     uint64_t patience_ns;
     uint64_t patient_after_ns;
+    /* Set by a flush hook, for this turn only: what is waited for takes longer than polling for it
+     * would pay, so sleep at once. */
+    bool waits_long;
+    struct busy_poll busy_poll;
+    bool shares_cpu;  /* helper threads may run on this reactor's CPU */
     uint64_t turn_ns; /* when this turn began */
     uint64_t work_ns; /* when a turn last found work */
+    uint64_t idle_ns; /* when the first turn after it began that found none */
     bool worked;      /* the last turn did */
     /* waking and stopping */
     int wake_fd; /* eventfd: doorbells of other cores, helper completions, reactor_stop */

@@ -108,12 +108,16 @@ core_reset_stats(struct core *c)
     stats_reset(&c->stats);
 }
 
-/* While a journal write is in flight, what clients send meanwhile goes into the next batch and its
+/* A reply that waits for a disk, here or on another core, is not worth looking for all the time.
+ *
+ * While a journal write is in flight, what clients send meanwhile goes into the next batch and its
  * replies wait for that: waking for every single request would only cost CPU time. Not with several
  * cores: their messages should not wait. */
 static void
 be_patient(struct core *c)
 {
+    c->reactor.waits_long =
+        !c->everysec_ack && (!journal_idle(&c->shard.journal) || c->remote_writes > 0);
     if (c->ncores > 1 || c->everysec_ack || journal_idle(&c->shard.journal) ||
         list_empty(&c->conns.held))
         return;

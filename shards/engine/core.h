@@ -49,6 +49,7 @@ struct core {
     struct scratch scratch;     /* reset every turn */
     struct list round_pool;     /* idle remote batches: see round.c */
     uint32_t round_pool_n;
+    uint32_t remote_writes;     /* batches with writes that are with other cores */
     struct blocking *blocking;  /* of the command that runs, if it may wait: see blocked.h */
     uint32_t blocked_n;         /* clients of this core that wait */
     uint32_t txns;              /* transactions that this core coordinates */

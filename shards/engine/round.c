@@ -160,6 +160,7 @@ round_remote_to(struct round *r, uint32_t target)
     m->proto = s->proto;
     m->client_id = s->id;
     m->requests_n = 0;
+    m->writes = false;
     m->at = 0;
     r->remotes[target] = m;
     r->pending++;
@@ -190,6 +191,7 @@ round_remote(struct round *r, uint32_t core, const struct command *cmd, uint8_t 
     }
     m->requests.n += bytes;
     m->requests_n++;
+    m->writes = m->writes || (cmd->flags & CMD_WRITE);
     round_plan(r, (uint16_t)core, 0);
 }
 
@@ -213,6 +215,7 @@ remote_send(struct remote *m)
     m->msg.done = remote_done;
     if (mesh_send(core->node->mesh, core->id, m->target, &m->msg)) {
         metrics_add(&core->metrics, commands_remote_sent, m->requests_n);
+        core->remote_writes += m->writes;
         return;
     }
     metrics_inc(&core->metrics, mesh_no_credit);
@@ -382,6 +385,7 @@ remote_done(struct mesh_msg *msg)
 {
     struct remote *m = container_of(msg, struct remote, msg);
 
+    m->sender->remote_writes -= m->writes;
     if (unlikely(m->at < m->requests.n))
         remote_widen(m);
     else

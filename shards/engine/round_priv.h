@@ -25,6 +25,7 @@ struct remote {
     uint64_t client_id;
     struct buf requests;
     uint32_t requests_n;
+    bool writes; /* one of them may */
     /* the target's, while the message is there */
     size_t at;    /* the next request */
     size_t ahead; /* requests before this one have been prefetched */

@@ -234,6 +234,67 @@ Test(reactor, busy_polling_comes_before_sleeping)
     reactor_fini(&e.r);
 }
 
+static void
+says_it_takes_long(void *arg)
+{
+    struct reactor *r = arg;
+
+    r->waits_long = true;
+}
+
+/* Turns until a timer 30 ms from now fires, with busy polling for as long. */
+static uint64_t
+turns_while_waiting(struct everything *e)
+{
+    uint64_t turns = stat_of(&e->r.stats.turns);
+    unsigned before = ntrace;
+
+    timer_arm(&e->r.timers, &e->timer, clock_now_ns() + 30 * MS);
+    while (ntrace == before)
+        reactor_turn(&e->r, true);
+    return stat_of(&e->r.stats.turns) - turns;
+}
+
+Test(reactor, what_takes_long_is_not_polled_for)
+{
+    static struct everything e;
+    struct reactor_options opt = small_options(0);
+
+    opt.busy_poll_ns = 60000 * MS;
+    start(&e.r, &opt);
+    e.timer.fn = timer_came;
+    reactor_add_flush(&e.r, says_it_takes_long, &e.r);
+    cr_assert_leq(turns_while_waiting(&e), 10);
+    reactor_fini(&e.r);
+}
+
+static void
+job_takes_a_while(struct offload_job *j)
+{
+    usleep(50000);
+}
+
+static void
+job_ended(struct offload_job *j)
+{
+    note('j');
+}
+
+Test(reactor, a_helper_on_the_same_cpu_is_not_kept_from_it)
+{
+    static struct everything e;
+    struct reactor_options opt = small_options(0);
+
+    opt.busy_poll_ns = 60000 * MS;
+    start(&e.r, &opt);
+    e.job = (struct offload_job){.work = job_takes_a_while, .done = job_ended};
+    offload_submit(e.r.offload, OFFLOAD_FILES, &e.job);
+    while (ntrace == 0)
+        reactor_turn(&e.r, true);
+    cr_assert_leq(stat_of(&e.r.stats.turns), 10);
+    reactor_fini(&e.r);
+}
+
 static unsigned
 poller_spins(struct poller *p)
 {
