@@ -72,15 +72,22 @@ make_units(struct ahead *a, struct ctx *c)
     }
 }
 
+/* With so many behind it that none other has. */
+uint64_t
+ahead_watcher(struct core *core)
+{
+    uint64_t serial = ++core->next_ahead * core->ncores + core->id;
+
+    return WATCHER_BIT | serial * 2 * (AHEAD_UNITS_MAX + MESH_CORES_MAX);
+}
+
 void
 ahead_init(struct ahead *a, struct ctx *c, const struct slice *name, uint32_t n)
 {
-    uint64_t serial = ++c->core->next_ahead * c->core->ncores + c->core->id;
-
     a->name = name;
     a->n = n;
     a->db = c->db;
-    a->watcher = WATCHER_BIT | serial * 2 * (AHEAD_UNITS_MAX + MESH_CORES_MAX);
+    a->watcher = ahead_watcher(c->core);
     a->order = malloc(n * sizeof(*a->order));
     a->units = malloc(MIN(n, AHEAD_UNITS_MAX + (uint32_t)MESH_CORES_MAX) * sizeof(*a->units));
     ASSERT(a->order && a->units && (!a->chained || n <= AHEAD_UNITS_MAX));

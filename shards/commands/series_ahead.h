@@ -65,6 +65,8 @@ struct ahead {
 uint64_t ahead_until(const struct ctx *c, uint32_t keys_n);
 /* Inside MULTI: is the time over that it may take? */
 bool ahead_is_late(const struct ctx *c, uint64_t began_ns);
+/* A watcher that is no client and of no other reading. */
+uint64_t ahead_watcher(struct core *core);
 /* a: zeroed but for slices, keys, values_max and chained. The n names are arguments of the transaction. */
 void ahead_init(struct ahead *a, struct ctx *c, const struct slice *name, uint32_t n);
 /* Drops everything that was read. */

@@ -101,6 +101,7 @@ multi_leased(struct ctx *c, const struct ts_multi *m)
     ASSERT(g && x.parts);
     for (uint32_t i = 0; i < x.n && r == TS_GATHER_DONE; i++) {
         r = ts_gather_step(&g[i], c, ctx_shard_at(c, i), until);
+        ts_gather_leave(&g[i], ctx_shard_at(c, i));
         x.parts[i] = g[i].part;
         g[i].part = (struct ts_part){0};
         ts_gather_fini(&g[i]);
@@ -135,7 +136,8 @@ struct multi_part {
     struct ack_waiter ack;
     struct ts_gather g;
     struct ts_asker asker;
-    uint32_t attempts, attempts_at; /* fetches without a step forward, and where it stood */
+    uint32_t attempts;              /* fetches without a step forward */
+    uint64_t attempts_at;           /* where it stood then */
 };
 
 static void part_step(struct multi_part *x);
@@ -185,6 +187,7 @@ part_end(struct multi_part *x)
 {
     struct shard *sh = &x->p->core->shard;
 
+    ts_gather_leave(&x->g, sh);
     x->ack.run = part_acked;
     if (x->p->core->everysec_ack)
         part_acked(&x->ack);
@@ -202,9 +205,9 @@ part_fail(struct multi_part *x)
 static void
 part_fetch(struct multi_part *x, struct ctx *c)
 {
-    if (x->attempts_at != x->g.done)
+    if (x->attempts_at != x->g.done + x->g.next.steps)
         x->attempts = 0;
-    x->attempts_at = x->g.done;
+    x->attempts_at = x->g.done + x->g.next.steps;
     if (x->attempts++ == EXEC_ATTEMPTS_MAX) {
         resp_errorf(c->out, "ERR what '%s' needs from disk does not stay in the block cache "
                             "(store-block-cache-bytes): ask for less at once", c->cmd->name);

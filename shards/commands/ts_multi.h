@@ -2,8 +2,8 @@
  * and TS.QUERYLABELS, which asks the same index.
  *
  * The way: every core looks into its own index and reads its own series, in slices of a
- * millisecond, each into a part (ts_gather_step); what only the disk has is fetched by a helper
- * meanwhile. The client's core reduces groups, or counts words that several cores have, in such
+ * millisecond, also within a long one (ts_watched.h), each core into a part (ts_gather_step); what only
+ * the disk has is fetched by a helper meanwhile. The client's core reduces groups, or counts words that several cores have, in such
  * slices too, merges the parts by key, and writes the reply as the client takes it. Each series is
  * read at one moment, all of them at moments of their own. In a transaction all shards are leased
  * and everything happens at once.
@@ -14,7 +14,7 @@
 #ifndef SHARDS_COMMANDS_TS_MULTI_H
 #define SHARDS_COMMANDS_TS_MULTI_H
 
-#include "shards/commands/ts_range.h"
+#include "shards/commands/ts_watched.h"
 #include "shards/labels/label_scan.h"
 
 #define TS_SELECTED_LABELS_MAX 50
@@ -130,6 +130,7 @@ struct ts_questions {
 struct ts_gather {
     struct label_scan found; /* by the filter */
     uint32_t done;           /* how many have been read */
+    struct ts_watched next;  /* of a range: the one that is being read */
     uint32_t waited;         /* done + 1 when something was fetched last */
     bool begun, listed;
     struct ts_part part;
@@ -146,6 +147,8 @@ enum ts_gathered {
 /* Reads on until the clock says until_ns. The shard is the caller's to touch. */
 enum ts_gathered ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh,
                                 uint64_t until_ns);
+/* On the core of the shard, before it is over. */
+void ts_gather_leave(struct ts_gather *g, struct shard *sh);
 void ts_gather_fini(struct ts_gather *g);
 
 /* --- replying ---------------------------------------------------------------------------------- */

@@ -136,6 +136,7 @@ struct reading {
     struct shard *sh;
     const struct labels *labels;
     const struct ts_multi *m;
+    uint64_t until_ns; /* when it must stop, be it within a series; UINT64_MAX: it reads each to its end */
 };
 
 /* With the next series, some behind it whose open buckets have to be asked for as well. What is
@@ -160,6 +161,8 @@ ask(struct reading *x)
 static enum ts_gathered
 fail(struct reading *x, int rc)
 {
+    if (rc == -EINPROGRESS)
+        return TS_GATHER_MORE;
     if (rc == -EAGAIN) {
         need_more(x->g, x->c);
         return TS_GATHER_NEED;
@@ -243,7 +246,7 @@ add_rows(struct reading *x, struct slice key, uint32_t id, struct series_table *
  * digit. With a COUNT reading stops where it is reached, from the newest on. */
 static int
 read_member(struct reading *x, const struct key *k, const struct entry *e,
-            const struct ts_open *open, struct series_table *t)
+            const struct ts_open *open)
 {
     struct ts_range r = x->m->r;
     bool turn = x->m->grouped && r.reverse && r.columns_n && r.count == UINT64_MAX;
@@ -251,9 +254,9 @@ read_member(struct reading *x, const struct key *k, const struct entry *e,
 
     r.reverse = r.reverse && !turn;
     r.open = open;
-    rc = ts_range_read(x->c, k, e, &r, 0, t);
+    rc = ts_watched_go(&x->g->next, x->c, k, e, &r, r.latest ? UINT64_MAX : x->until_ns);
     if (rc == 0 && turn)
-        series_table_reverse(t);
+        series_table_reverse(&x->g->next.rows);
     return rc;
 }
 
@@ -261,20 +264,21 @@ static enum ts_gathered
 read_range(struct reading *x, const struct key *k, uint32_t id, const struct entry *e,
            const struct ts_open *open)
 {
-    struct series_table t = {.cols = ts_range_cols(&x->m->r, 0)};
+    struct series_table *t = &x->g->next.rows;
     struct slice group;
     int rc;
 
     if (x->m->grouped && !labels_value(x->labels, id, x->m->group_by, &group))
         return TS_GATHER_DONE;
-    rc = read_member(x, k, e, open, &t);
-    x->c->core->points_read += rc == 0 ? t.n : 0;
-    if (rc == 0 && x->m->grouped)
-        add_to_group(x, k->name, group, &t);
-    else if (rc == 0 && !(x->m->exclude_empty && t.n == 0))
-        add_rows(x, k->name, id, &t);
-    series_table_fini(&t);
-    return rc == 0 ? TS_GATHER_DONE : fail(x, rc);
+    rc = read_member(x, k, e, open);
+    if (rc < 0)
+        return fail(x, rc);
+    x->c->core->points_read += t->n;
+    if (x->m->grouped)
+        add_to_group(x, k->name, group, t);
+    else if (!(x->m->exclude_empty && t->n == 0))
+        add_rows(x, k->name, id, t);
+    return TS_GATHER_DONE;
 }
 
 static enum ts_gathered
@@ -373,6 +377,8 @@ read_on(struct reading *x, uint64_t until_ns)
 
         if (r != TS_GATHER_DONE)
             return r;
+        if (x->m->is_range)
+            ts_watched_drop(&g->next, x->sh);
         g->done++;
         if (ts_part_bytes(&g->part) > x->c->core->limits.multi_bytes)
             return too_much(x->c, x->c->core->limits.multi_bytes);
@@ -400,7 +406,7 @@ ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t un
 
     if (!ts_multi_parse(c, &m))
         return TS_GATHER_FAILED;
-    x = (struct reading){g, c, sh, sh->db[c->db].labels, &m};
+    x = (struct reading){g, c, sh, sh->db[c->db].labels, &m, c->in_exec ? UINT64_MAX : until_ns};
     ctx_hold_newest(c, sh);
     if (!g->listed)
         r = list_on(&x, until_ns);
@@ -411,8 +417,15 @@ ts_gather_step(struct ts_gather *g, struct ctx *c, struct shard *sh, uint64_t un
 }
 
 void
+ts_gather_leave(struct ts_gather *g, struct shard *sh)
+{
+    ts_watched_drop(&g->next, sh);
+}
+
+void
 ts_gather_fini(struct ts_gather *g)
 {
+    ASSERT(g->next.watcher == 0);
     label_scan_fini(&g->found);
     ts_questions_fini(&g->questions);
     ts_part_fini(&g->part);

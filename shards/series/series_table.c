@@ -1,5 +1,7 @@
 #include "shards/series/series_table.h"
 
+#include "core/reaper.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,8 +10,8 @@
 void
 series_table_fini(struct series_table *t)
 {
-    free(t->ts);
-    free(t->v);
+    reaper_free(t->ts, t->cap * sizeof(*t->ts));
+    reaper_free(t->v, (size_t)t->cap * t->cols * sizeof(*t->v));
     *t = (struct series_table){.cols = t->cols};
 }
 

@@ -149,6 +149,32 @@ def test_many_keys_are_read_in_slices_of_each(t):
         assert w == got, (q, w[:300], got[:300])
 
 
+def multi_question(r, ends):
+    """As `question` has them, of all series."""
+    q = question(r, ends)
+    while q[0] == "TSDB_GET":
+        q = question(r, ends)
+    q = [q[0].replace("TS.", "TS.M"), *q[2:], "FILTER", r.choice(("all=1", "all=1", "kind=crowd"))]
+    if r.random() < 0.4 and not any("," in str(word) for word in q):
+        q += ["GROUPBY", r.choice(("kind", "all")), "REDUCE", r.choice(("sum", "max", "count"))]
+    return q
+
+
+def test_long_series_that_a_filter_finds_are_read_in_slices(t):
+    for cores, settings in ((1, {}), (2, {"store_block_cache_bytes": "1mb", "block_points": 64})):
+        s = start(t, cores, duplicate_policy="KEEP", **settings)
+        c = s.client(proto=t.random.choice((2, 3)))
+        ends = fill(c, t.random)
+        for key in ("long", "crowd"):
+            c.ok("TS.ALTER", key, "LABELS", "all", 1, "kind", key)
+        questions = [multi_question(t.random, ends) for _ in range(1000 if t.long else 20)]
+        limit(s, IN_SLICES)
+        want = in_one_go(c, questions)
+        for q, w, got in zip(questions, want, in_slices(c, questions)):
+            assert w == got, (q, w[:300], got[:300])
+        s.stop()
+
+
 class Writer:
     """Does `step` over and over in a thread of its own."""
 
@@ -191,7 +217,7 @@ def test_points_that_are_added_meanwhile_are_seen_up_to_one_of_them(t):
     for cores in (1, 2):
         s = start(t, cores)
         c, w = s.client(), s.client()
-        c.ok("TS.CREATE", "hot")
+        c.ok("TS.CREATE", "hot", "LABELS", "kind", "hot")
         all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("hot", ts, value(ts))])
                    for a in range(0, 20000, 100)])
         limit(s, {"slice-ns": 0, "slice-points": 1000})
@@ -217,6 +243,8 @@ def test_points_that_are_added_meanwhile_are_seen_up_to_one_of_them(t):
             before = acked
             whole([row[0] for row in c.ok("TSDB_ROWS", "hot", "-", "+", "FIELDS", "price")], before)
             before = acked
+            whole([row[0] for row in c.ok("TS.MRANGE", "-", "+", "FILTER", "kind=hot")[0][2]], before)
+            before = acked
             [candle] = c.ok("TSDB_CANDLE", "hot", "-", "+", 10 ** 9, "VOLUME", "price")
             n = int(candle[6])
             assert before <= n <= sent, (before, n, sent)
@@ -238,7 +266,7 @@ def test_an_answer_is_of_one_moment_while_points_change_everywhere(t):
     for cores in (1, 2):
         s = start(t, cores)
         c, w = s.client(), s.client()
-        c.ok("TS.CREATE", "even", "DUPLICATE_POLICY", "LAST")
+        c.ok("TS.CREATE", "even", "DUPLICATE_POLICY", "LAST", "LABELS", "kind", "even")
         n = 15000
         all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("even", ts, (ts % 2) * 2 - 1)])
                    for a in range(0, n, 100)])
@@ -261,6 +289,13 @@ def test_an_answer_is_of_one_moment_while_points_change_everywhere(t):
                 [row] = c.ok(*q, "AGGREGATION", "sum", 10 ** 9)
                 eq(float(row[1]), 0.0)
             eq(sum(float(row[1]) for row in c.ok("TSDB_GET", "even", "-", "+")), 0.0)
+            for q in (("TS.MRANGE", "-", "+"), ("TS.MREVRANGE", "-", "+")):
+                [[_, _, rows]] = c.ok(*q, "FILTER", "kind=even")
+                eq(sum(float(row[1]) for row in rows), 0.0)
+                [[_, _, [row]]] = c.ok(*q, "AGGREGATION", "sum", 10 ** 9, "FILTER", "kind=even")
+                eq(float(row[1]), 0.0)
+                [[_, _, rows]] = c.ok(*q, "FILTER", "kind=even", "GROUPBY", "kind", "REDUCE", "sum")
+                eq(sum(float(row[1]) for row in rows), 0.0)
 
         writer = Writer(change)
         rounds(t, check)
@@ -306,7 +341,7 @@ def test_what_becomes_of_a_key_that_is_being_read(t):
     limit(s, {"slice-ns": 0, "slice-points": 500})
 
     def make():
-        w.pipe_many([("DEL", "k"), ("TS.CREATE", "k")] +
+        w.pipe_many([("DEL", "k"), ("TS.CREATE", "k", "LABELS", "kind", "k")] +
                     [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("k", ts, 1)])
                      for a in range(0, n, 100)])
 
@@ -325,6 +360,11 @@ def test_what_becomes_of_a_key_that_is_being_read(t):
             assert not got or float(got[0][1]) % 100 == 0, got
         got = c("TSDB_GET", "k", "-", "+")
         assert isinstance(got, Error) or len(got) % 100 == 0, len(got)
+        got = c.ok("TS.MRANGE", "-", "+", "FILTER", "kind=k")
+        assert not got or len(got[0][2]) % 100 == 0, len(got[0][2])
+        got = c.ok("TS.MRANGE", "-", "+", "AGGREGATION", "count", 10 ** 9, "FILTER", "kind=k", "GROUPBY", "kind",
+                   "REDUCE", "max")
+        assert not got or not got[0][2] or float(got[0][2][0][1]) % 100 == 0, got
 
     make()
     writer = Writer(change)
