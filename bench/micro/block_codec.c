@@ -6,7 +6,8 @@
  * in order, sealing included; ticks share timestamps (KEEP)
  *
  * Shapes: ticks (bursts of equal milliseconds, prices in cents that mostly repeat), sensor (one a
- * second, decimals that drift), jitter (microseconds around a rhythm, true doubles), constant. */
+ * second, decimals that drift), jitter (microseconds around a rhythm, true doubles), constant, load (what
+ * bench/load sends: gaps of chance, any price from 100 to 1000). */
 #include "shards/series/block_priv.h"
 #include "shards/series/series.h"
 
@@ -31,7 +32,7 @@ next_random(void)
     return seed;
 }
 
-static const char *const shapes[] = {"ticks", "sensor", "jitter", "constant"};
+static const char *const shapes[] = {"ticks", "sensor", "jitter", "constant", "load"};
 
 static void
 make_point(unsigned shape, uint32_t i, struct sample *p, const struct sample *before)
@@ -54,8 +55,12 @@ make_point(unsigned shape, uint32_t i, struct sample *p, const struct sample *be
     case 2:
         *p = (struct sample){before->ts + 1000000 + (int64_t)(r >> 50), sin(i * 0.001) + i * 1e-9};
         break;
-    default:
+    case 3:
         *p = (struct sample){before->ts + 1000, 42};
+        break;
+    default:
+        *p = (struct sample){before->ts + 1 + (int64_t)(-20 * log1p(-(double)(r >> 11) * 0x1p-53)),
+                             (double)(10000 + next_random() % 90000) / 100};
     }
 }
 

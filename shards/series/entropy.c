@@ -8,6 +8,7 @@
 
 struct entropy_model {
     uint16_t freq[ENTROPY_CLASSES], start[ENTROPY_CLASSES];
+    uint64_t inverse[ENTROPY_CLASSES]; /* 2^63 / freq, rounded up: a division as a multiplication */
     unsigned lo, hi; /* classes that occur */
 };
 
@@ -34,20 +35,28 @@ rest_bits(unsigned class)
     return class ? class - 1 : 0;
 }
 
+double
+entropy_bits(const struct class_counts *c, size_t n)
+{
+    double bits = 0;
+    unsigned k;
+
+    for (k = 0; k < ENTROPY_CLASSES; k++)
+        if (c->of[k])
+            bits += c->of[k] * (log2((double)n / c->of[k]) + rest_bits(k));
+    return bits;
+}
+
 size_t
 entropy_estimate(const struct class_counts *c, size_t n)
 {
-    double bits = 0;
-    unsigned k, lo = ENTROPY_CLASSES, hi = 0;
+    unsigned lo = 0, hi = ENTROPY_CLASSES - 1;
 
-    for (k = 0; k < ENTROPY_CLASSES; k++) {
-        if (!c->of[k])
-            continue;
-        lo = MIN(lo, k);
-        hi = k;
-        bits += c->of[k] * (log2((double)n / c->of[k]) + rest_bits(k));
-    }
-    return (size_t)(bits / 8) + 12 + 3 * (hi - lo + 1) / 2;
+    while (lo < hi && !c->of[lo])
+        lo++;
+    while (hi > lo && !c->of[hi])
+        hi--;
+    return (size_t)(entropy_bits(c, n) / 8) + 12 + 3 * (hi - lo + 1) / 2;
 }
 
 /* Scales the counts so that they add up to ENTROPY_ONE and nothing that occurs gets 0. */
@@ -74,6 +83,8 @@ model_build(struct entropy_model *m, const struct class_counts *c, size_t n)
     }
     for (k = m->lo; k < m->hi; k++)
         m->start[k + 1] = (uint16_t)(m->start[k] + m->freq[k]);
+    for (k = m->lo; k <= m->hi; k++)
+        m->inverse[k] = m->freq[k] ? (1ULL << 63) / m->freq[k] + 1 : 0;
 }
 
 static void
@@ -90,9 +101,12 @@ model_write(const struct entropy_model *m, struct buf *out)
 static uint32_t
 state_push(uint32_t x, const struct entropy_model *m, unsigned class)
 {
-    uint32_t f = m->freq[class];
+    const uint32_t f = m->freq[class];
+    /* exact: 2x * inverse is off from x * 2^64 / f by less than 2^33, and x / f, if no whole number, by at
+     * least 1 / f from the next one */
+    const uint32_t q = (uint32_t)(((unsigned __int128)(2 * (uint64_t)x) * m->inverse[class]) >> 64);
 
-    return (x / f << ENTROPY_ONE_BITS) + x % f + m->start[class];
+    return (q << ENTROPY_ONE_BITS) + (x - q * f) + m->start[class];
 }
 
 /* Runs over the integers from last to first, as the decoder unwinds a stack: words are filled from
@@ -116,14 +130,52 @@ push_classes(const uint64_t *v, size_t n, const struct entropy_model *m, uint16_
     return w;
 }
 
+#define PUT_WIDTH_MAX 56 /* beside up to seven bits that wait, in one word */
+
+/* The bits below the leading ones; room for all of them is made before. */
+static void
+write_rest(const uint64_t *v, size_t n, const struct class_counts *c, unsigned widest,
+           struct buf *out)
+{
+    uint64_t bits = 0, acc = 0;
+    unsigned k, have = 0, width;
+    char *p;
+    size_t i;
+
+    for (k = 0; k < ENTROPY_CLASSES; k++)
+        bits += (uint64_t)c->of[k] * rest_bits(k);
+    p = buf_reserve(out, (bits + 7) / 8 + sizeof(acc));
+    ASSERT(widest <= PUT_WIDTH_MAX);
+    for (i = 0; i < n; i++) {
+        width = rest_bits(bit_width(v[i]));
+        acc |= (v[i] & ((1ULL << width) - 1)) << have;
+        have += width;
+        put_le64(p, acc);
+        p += have / 8;
+        acc >>= have & ~7u;
+        have &= 7;
+    }
+    out->n += (bits + 7) / 8;
+}
+
+static void
+write_wide_rest(const uint64_t *v, size_t n, struct buf *out)
+{
+    struct bit_writer rest;
+    size_t i;
+
+    bit_writer_init(&rest, out);
+    for (i = 0; i < n; i++)
+        bit_writer_put(&rest, v[i], rest_bits(bit_width(v[i])));
+    bit_writer_finish(&rest);
+}
+
 void
 entropy_encode(const uint64_t *v, size_t n, const struct class_counts *c, struct buf *out)
 {
     struct entropy_model m;
-    struct bit_writer rest;
     uint32_t state[STATES] = {STATE_LOW, STATE_LOW};
     uint16_t *words = malloc(n * sizeof(*words)), *first;
-    size_t i;
 
     ASSERT(n > 0 && words);
     model_build(&m, c, n);
@@ -132,10 +184,10 @@ entropy_encode(const uint64_t *v, size_t n, const struct class_counts *c, struct
     varint_put(out, (uint64_t)(words + n - first));
     buf_append(out, state, sizeof(state));
     buf_append(out, first, (size_t)((char *)(words + n) - (char *)first));
-    bit_writer_init(&rest, out);
-    for (i = 0; i < n; i++)
-        bit_writer_put(&rest, v[i], rest_bits(bit_width(v[i])));
-    bit_writer_finish(&rest);
+    if (rest_bits(m.hi) <= PUT_WIDTH_MAX)
+        write_rest(v, n, c, rest_bits(m.hi), out);
+    else
+        write_wide_rest(v, n, out);
     free(words);
 }
 

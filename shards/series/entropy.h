@@ -28,6 +28,8 @@ struct class_counts {
 
 void class_counts_add(struct class_counts *c, const uint64_t *v, size_t n);
 
+/* Bits that classes and rest take, without what stands before them. */
+double entropy_bits(const struct class_counts *c, size_t n);
 /* Bytes that entropy_encode is going to need, within a few. */
 size_t entropy_estimate(const struct class_counts *c, size_t n);
 /* Appends n > 0 integers whose counts are `c`. */

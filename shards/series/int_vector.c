@@ -4,21 +4,13 @@
 
 #define POSITION_BITS 10 /* of a patch within its vector */
 #define VECTOR_PATCHED 0x80
+#define BASE_FAR_BITS 3
 static_assert(1 << POSITION_BITS == INT_VECTOR, "a patch position names any value of a vector");
-
-/* How one vector is bit-packed. */
-struct vector_plan {
-    uint64_t base;
-    unsigned width;      /* bits of every value */
-    unsigned high_width; /* further bits of the patched ones */
-    uint32_t patches;
-    size_t bytes;
-};
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void
-plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
+plan_width(struct int_vector_plan *plan, const struct class_counts *c, uint32_t n)
 {
     unsigned w, top = ENTROPY_CLASSES - 1;
     uint32_t above = 0;
@@ -31,7 +23,7 @@ plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
         if (above)
             bytes += 3 + bitpack_bytes(above, POSITION_BITS) + bitpack_bytes(above, top - w);
         if (bytes < plan->bytes)
-            *plan = (struct vector_plan){plan->base, w, above ? top - w : 0, above, bytes};
+            *plan = (struct int_vector_plan){plan->base, w, above ? top - w : 0, above, bytes};
         if (w == 0)
             break;
         above += c->of[w];
@@ -39,24 +31,49 @@ plan_width(struct vector_plan *plan, const struct class_counts *c, uint32_t n)
     plan->bytes += 2;
 }
 
-/* `c` are the counts of r as it stands; recounted when the vector has a base of its own. */
+/* Least and greatest of unsigned integers. */
 static void
-plan_vector(struct vector_plan *plan, const uint64_t *r, uint32_t n, const struct class_counts *c,
-            bool with_base)
+bounds_of(const uint64_t *r, uint32_t n, uint64_t *ret_low, uint64_t *ret_high)
+{
+    int64_t low, high;
+
+    codec_kernels->range(r, n, &low, &high);
+    *ret_low = (uint64_t)low;
+    *ret_high = (uint64_t)high;
+    if (low >= 0)
+        return;
+    *ret_low = *ret_high = r[0];
+    for (uint32_t i = 1; i < n; i++) {
+        *ret_low = MIN(*ret_low, r[i]);
+        *ret_high = MAX(*ret_high, r[i]);
+    }
+}
+
+/* Is the least value so far below what the others take their width from that they would not be narrower
+ * without it? */
+static bool
+base_is_idle(uint64_t low, uint64_t high, const struct int_vector_plan *plan)
+{
+    return low == 0 || (bit_width(low) + BASE_FAR_BITS <= plan->width &&
+                        bit_width(high - low) == bit_width(high));
+}
+
+/* The counts are of r as it stands: made anew where the vector has a base of its own. */
+void
+int_vector_plan(struct int_vector_plan *plan, const uint64_t *r, uint32_t n,
+                const struct class_counts *c, bool with_base)
 {
     struct class_counts above_base = {0};
-    uint64_t low = r[0], shifted[INT_VECTOR];
+    uint64_t low = 0, high = 0, shifted[INT_VECTOR];
     uint32_t i;
 
-    for (i = 1; with_base && i < n; i++)
-        low = MIN(low, r[i]);
-    if (!with_base)
-        low = 0;
-    plan->base = low;
-    if (low == 0) {
-        plan_width(plan, c, n);
+    plan->base = 0;
+    plan_width(plan, c, n);
+    if (with_base)
+        bounds_of(r, n, &low, &high);
+    if (base_is_idle(low, high, plan))
         return;
-    }
+    plan->base = low;
     for (i = 0; i < n; i++)
         shifted[i] = r[i] - low;
     class_counts_add(&above_base, shifted, n);
@@ -74,7 +91,7 @@ append_packed(struct buf *out, const uint64_t *v, uint32_t n, unsigned width, ui
 }
 
 static void
-write_patches(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_plan *plan,
+write_patches(const uint64_t *r, uint32_t n, uint64_t less, const struct int_vector_plan *plan,
               struct buf *out)
 {
     uint64_t at[INT_VECTOR], high[INT_VECTOR];
@@ -93,18 +110,9 @@ write_patches(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_
     append_packed(out, high, k, plan->high_width, 0);
 }
 
-size_t
-int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c, bool with_base)
-{
-    struct vector_plan plan;
-
-    plan_vector(&plan, r, n, c, with_base);
-    return plan.bytes;
-}
-
 /* Packs r - less. */
 static void
-write_planned(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_plan *plan,
+write_planned(const uint64_t *r, uint32_t n, uint64_t less, const struct int_vector_plan *plan,
               struct buf *out)
 {
     buf_put_u8(out, (uint8_t)(plan->width | (plan->patches ? VECTOR_PATCHED : 0)));
@@ -119,14 +127,9 @@ write_planned(const uint64_t *r, uint32_t n, uint64_t less, const struct vector_
 }
 
 void
-int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out)
+int_vector_write(const uint64_t *r, uint32_t n, const struct int_vector_plan *plan, struct buf *out)
 {
-    struct class_counts c = {0};
-    struct vector_plan plan;
-
-    class_counts_add(&c, r, n);
-    plan_vector(&plan, r, n, &c, with_base);
-    write_planned(r, n, 0, &plan, out);
+    write_planned(r, n, 0, plan, out);
 }
 
 /* --- writing quickly -------------------------------------------------------------------------- */
@@ -170,7 +173,7 @@ int_vector_sample_bits(const uint64_t *r, uint32_t n)
 
 /* Lets what does not fit `width` be patched, if that is shorter. */
 static void
-plan_patches(struct vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t less, unsigned width)
+plan_patches(struct int_vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t less, unsigned width)
 {
     const unsigned top = plan->width, high = top - width;
     const uint64_t limit = width ? ~0ULL >> (64 - width) : 0;
@@ -179,14 +182,14 @@ plan_patches(struct vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t l
                    bitpack_bytes(above, high) + 3;
 
     if (bytes < bitpack_bytes(n, top))
-        *plan = (struct vector_plan){plan->base, width, high, above, bytes};
+        *plan = (struct int_vector_plan){plan->base, width, high, above, bytes};
 }
 
 void
 int_vector_write_quick(const uint64_t *r, uint32_t n, uint64_t less, bool with_base,
                        struct buf *out)
 {
-    struct vector_plan plan = {0};
+    struct int_vector_plan plan = {0};
     uint64_t least = less;
     int64_t low, high;
     unsigned width;

@@ -12,11 +12,22 @@
 
 #define INT_VECTOR BITPACK_VECTOR
 
-/* Bytes the vector takes. `c` are the counts of r. with_base: take the least value off all; only
- * worth it for residuals that do not lie around 0 already. */
-size_t int_vector_bytes(const uint64_t *r, uint32_t n, const struct class_counts *c,
-                        bool with_base);
-void int_vector_write(const uint64_t *r, uint32_t n, bool with_base, struct buf *out);
+/* How one vector is bit-packed. */
+struct int_vector_plan {
+    uint64_t base;
+    unsigned width;      /* bits of every value */
+    unsigned high_width; /* further bits of the patched ones */
+    uint32_t patches;
+    size_t bytes; /* that the vector takes */
+};
+
+/* `c` are the counts of r. with_base: take the least value off all; only worth it for residuals that do
+ * not lie around 0 already. */
+void int_vector_plan(struct int_vector_plan *plan, const uint64_t *r, uint32_t n,
+                     const struct class_counts *c, bool with_base);
+/* As planned for the same integers. */
+void int_vector_write(const uint64_t *r, uint32_t n, const struct int_vector_plan *plan,
+                      struct buf *out);
 /* Residuals are r - `less`. Chooses the width from the greatest one and a sample: several times
  * faster, at times a little longer. */
 void int_vector_write_quick(const uint64_t *r, uint32_t n, uint64_t less, bool with_base,

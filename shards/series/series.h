@@ -112,7 +112,9 @@ struct series {
     bool has_stored_open : 1;     /* stored_open_ts is one */
     bool has_stored_blocks : 1;   /* the store may hold blocks before mem_first */
     struct series_chunk *sealed; /* oldest first, all before open; NULL when none */
-    uint32_t sealed_n, sealed_cap;
+    uint32_t sealed_n;
+    uint32_t sealed_cap : 31;
+    bool has_stored_tail : 1; /* the stored blocks may end with small ones, see series_tail.h */
     struct series_aside *aside;   /* NULL: nothing */
     struct series_frozen *frozen; /* NULL: no checkpoint under way */
     int64_t stored_open_ts;       /* first ts of the open chunk's row in the store */
@@ -310,6 +312,7 @@ struct series_flush {
     uint8_t type;
     bool has_stale_open;
     bool has_stored_blocks;
+    bool has_stored_tail; /* brought up to date by series_flush_write: series.has_stored_tail */
 };
 /* No other checkpoint of the series may be under way. Stored blocks that end before `kept_from`
  * are dropped (INT64_MIN: none is). */

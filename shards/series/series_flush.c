@@ -135,6 +135,7 @@ series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t a
         .type = s->type,
         .has_stale_open = s->has_stored_open,
         .has_stored_blocks = s->has_stored_blocks,
+        .has_stored_tail = s->has_stored_tail,
     };
 }
 
@@ -183,6 +184,7 @@ take_over(struct arena *a, struct series_key *k, struct series *s, struct series
     late_free(a, k, &z->late);
     ranges_free(a, k, &z->dead);
     drop_empty_aside(a, k, s);
+    s->has_stored_tail = f->has_stored_tail;
     s->has_stored_open = f->open.n > 0;
     s->stored_open_ts = f->open.n ? f->open.p[0].ts : 0;
     s->stored_until = f->stored_until;

@@ -83,6 +83,7 @@ load_type(struct loader *l, struct arena *a, struct series_key *k, const struct 
     s->as_of_lsn = t->as_of_lsn;
     s->late_gen = t->late_gen;
     s->has_stored_blocks = t->has_blocks;
+    s->has_stored_tail = t->has_blocks;
     s->run_max = MIN(t->run_max, (uint32_t)BLOCK_POINTS_MAX);
     if (!t->has_open)
         return 0;

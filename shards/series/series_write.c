@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define GROUP_BLOCKS 4 /* that chunks are shared out to at a time */
+
 struct writer {
     struct store *s;
     struct store_batch *batch;
@@ -258,6 +260,7 @@ write_stored(struct writer *w, uint32_t n)
     struct series_rows rows;
     int rc;
 
+    w->f->has_stored_tail |= n > 0 || f->dead.n > 0;
     w->late = f->late;
     w->late_end = f->late + n;
     if (!f->has_stored_blocks)
@@ -272,16 +275,30 @@ write_stored(struct writer *w, uint32_t n)
 
 /* --- chunks ----------------------------------------------------------------------------------- */
 
-/* How many chunks from the i-th on make one block that is not too long; at least one. */
-static uint32_t
-group_of(const struct series_flush *f, uint32_t i, uint32_t *ret_points)
+static uint64_t
+points_from(const struct series_flush *f, uint32_t i)
 {
+    uint64_t points = 0;
+
+    for (; i < f->sealed_n; i++)
+        points += f->sealed[i].n;
+    return points;
+}
+
+/* How many chunks from the i-th on are made into blocks of an equal length together; at least one. Of
+ * the `left` points in all, too few for a block that is to stay are not left over. */
+static uint32_t
+group_of(const struct series_flush *f, uint32_t i, uint64_t left, uint32_t *ret_points)
+{
+    const uint64_t most = (uint64_t)GROUP_BLOCKS * f->block_points_max;
+    uint64_t points = 0;
     uint32_t k = i;
 
-    *ret_points = 0;
     do
-        *ret_points += f->sealed[k++].n;
-    while (k < f->sealed_n && *ret_points + f->sealed[k].n <= f->block_points_max);
+        points += f->sealed[k++].n;
+    while (k < f->sealed_n && (points + f->sealed[k].n <= most ||
+                               left - points < series_cold_points(f->block_points_max)));
+    *ret_points = (uint32_t)points;
     return k - i;
 }
 
@@ -313,27 +330,39 @@ write_group(struct writer *w, const struct series_chunk *c, uint32_t chunks, uin
     return rc;
 }
 
-/* Enough chunks make a block that is to stay; fewer are written quickly, each by itself, and joined
- * when more have come (series_tail.h). */
+/* Each by itself; joined when more have come (series_tail.h). */
+static void
+write_young(struct writer *w)
+{
+    const struct series_flush *f = w->f;
+
+    for (uint32_t i = 0; i < f->sealed_n; i++) {
+        struct samples in = {f->sealed[i].p, f->sealed[i].quality, f->sealed[i].n};
+
+        put_block(w, &in, BLOCK_QUICK);
+    }
+    w->f->has_stored_tail |= f->sealed_n > 0;
+}
+
+/* Enough chunks make blocks that are to stay. */
 static int
 write_chunks(struct writer *w)
 {
     const struct series_flush *f = w->f;
-    const uint32_t cold = series_cold_points(f->block_points_max);
-    uint32_t i, k, chunks, points;
+    uint64_t left = points_from(f, 0);
+    uint32_t i, chunks, points;
     int rc = 0;
 
-    for (i = 0; i < f->sealed_n && rc == 0; i += chunks) {
-        chunks = group_of(f, i, &points);
-        if (points >= cold) {
-            rc = write_group(w, &f->sealed[i], chunks, points);
-            continue;
-        }
-        for (k = i; k < i + chunks; k++) {
-            struct samples in = {f->sealed[k].p, f->sealed[k].quality, f->sealed[k].n};
-            put_block(w, &in, BLOCK_QUICK);
-        }
+    if (left < series_cold_points(f->block_points_max)) {
+        write_young(w);
+        return 0;
     }
+    for (i = 0; i < f->sealed_n && rc == 0; i += chunks) {
+        chunks = group_of(f, i, left, &points);
+        left -= points;
+        rc = write_group(w, &f->sealed[i], chunks, points);
+    }
+    w->f->has_stored_tail = false;
     return rc;
 }
 
@@ -345,6 +374,7 @@ write_merged_chunks(struct writer *w, const struct late_point *late, uint32_t n)
     uint32_t i, mine;
     int rc = 0;
 
+    w->f->has_stored_tail = true;
     for (i = 0; i < f->sealed_n && rc == 0; i++) {
         const struct series_chunk *c = &f->sealed[i];
         struct samples base = {c->p, c->quality, c->n};
@@ -400,7 +430,7 @@ join_stored(struct writer *w, int64_t late_ts)
     uint32_t i;
     int rc;
 
-    if (!f->has_stored_blocks || f->sealed_n == 0 || w->gone.n > 0)
+    if (!f->has_stored_blocks || !f->has_stored_tail || f->sealed_n == 0 || w->gone.n > 0)
         return 0;
     rc = series_tail_read(w->s, &w->id, &q, &tail);
     if (rc < 0 || tail.rows == 0)
