@@ -1,6 +1,6 @@
 /* What the files of the checkpoint share. checkpoint.c drives it through its stages; each of the others
- * is one of them: checkpoint_gather.c and checkpoint_settle.c on the loop, checkpoint_write.c on the
- * helper. */
+ * is one of them: checkpoint_gather.c and checkpoint_settle.c on the loop, checkpoint_write.c, with
+ * checkpoint_sort.c, on the helper. */
 #ifndef SHARDS_ENGINE_CHECKPOINT_PRIV_H
 #define SHARDS_ENGINE_CHECKPOINT_PRIV_H
 
@@ -26,6 +26,7 @@ struct item {
     uint8_t was;     /* ENTRY_IN_STORE, ENTRY_MAYBE_STORE or 0 */
     bool purge;      /* sub rows of an older incarnation must go */
     bool labels;     /* so does its row of labels, or it becomes ... */
+    uint16_t slot;   /* of the key, once the items are sorted */
     uint32_t labels_n;
     char *labels_row; /* ... this */
     char key[];
@@ -69,6 +70,9 @@ struct checkpoint_slice {
 
 /* Captures a slice of the dirty entries. True when every database is through. */
 bool checkpoint_gather(struct checkpoint *c, struct checkpoint_slice slice);
+
+/* Brings the items into the order of their rows. On the helper. */
+void checkpoint_sort(struct checkpoint *c);
 
 /* The work of c->job: everything captured into the store, in one commit. Sets c->rc. */
 void checkpoint_write(struct offload_job *job);

@@ -1,5 +1,6 @@
-/* Write: what was captured goes into the store. On the helper; and the rows of the store that are the
- * checkpoint's own. */
+/* Write: what was captured goes into the store, in the order of its rows, each megabyte of them as soon as it
+ * is made: what is encoded is still in the processor's cache, and no memory is needed for all of it. On
+ * the helper; and the rows of the store that are the checkpoint's own. */
 #include "shards/engine/checkpoint_priv.h"
 
 #include "shards/series/series_row.h"
@@ -7,6 +8,8 @@
 #include "shards/store/row.h"
 
 #include <stdio.h>
+
+#define SPILL_BYTES (1 * MIB)
 
 /* --- the captured entries ------------------------------------------------------------------------- */
 
@@ -31,14 +34,14 @@ look_up(struct checkpoint *c, struct item *it, struct slice row_key)
 }
 
 static void
-write_labels(struct store_batch *b, const struct item *it, uint16_t slot)
+write_labels(struct store_batch *b, const struct item *it)
 {
     char name[ROW_KEY_BYTES_MAX];
     struct slice row = {name, 0};
 
     if (!it->labels)
         return;
-    row.n = row_labels(name, it->db, slot, (struct slice){it->key, it->key_n});
+    row.n = row_labels(name, it->db, it->slot, (struct slice){it->key, it->key_n});
     if (it->labels_n)
         store_batch_put(b, row, (struct slice){it->labels_row, it->labels_n});
     else
@@ -50,7 +53,7 @@ write_item(struct checkpoint *c, struct store_batch *b, struct item *it)
 {
     char lower[ROW_KEY_BYTES_MAX], upper[ROW_KEY_BYTES_MAX];
     struct slice key = {it->key, it->key_n};
-    uint16_t slot = key_slot(key);
+    uint16_t slot = it->slot;
     struct slice main_row = {lower, row_main(lower, it->db, slot, key)};
     bool was = it->was != 0;
     int rc = 0;
@@ -72,7 +75,6 @@ write_item(struct checkpoint *c, struct store_batch *b, struct item *it)
         store_batch_put_joined(b, main_row, (struct slice){it->row, it->row_n}, it->tail);
     else if (was || it->purge)
         store_batch_delete(b, main_row);
-    write_labels(b, it, slot);
     for (uint32_t i = 0; i < it->flushes_n && rc == 0; i++)
         rc = series_flush_write(c->sh->store, b, it->db, slot, key, &it->flushes[i], &c->error);
     c->keys[it->db] += (uint64_t)(it->row_n != 0) - (uint64_t)was;
@@ -105,6 +107,30 @@ purge_databases(struct checkpoint *c)
     return rc;
 }
 
+static int
+spill_if_large(struct checkpoint *c, struct store_batch *b)
+{
+    return store_batch_bytes(b) < SPILL_BYTES ? 0 : store_batch_spill(b, &c->error);
+}
+
+/* All rows of keys, then all rows of labels, which stand behind those of every database. */
+static int
+write_items(struct checkpoint *c, struct store_batch *b)
+{
+    int rc = 0;
+
+    for (struct item *it = c->items; it && rc == 0; it = it->next) {
+        rc = write_item(c, b, it);
+        if (rc == 0)
+            rc = spill_if_large(c, b);
+    }
+    for (struct item *it = c->items; it && rc == 0; it = it->next) {
+        write_labels(b, it);
+        rc = spill_if_large(c, b);
+    }
+    return rc;
+}
+
 void
 checkpoint_write(struct offload_job *job)
 {
@@ -113,10 +139,10 @@ checkpoint_write(struct offload_job *job)
     int rc;
 
     shard_slow_down(c->sh);
+    checkpoint_sort(c);
     rc = purge_databases(c);
-
-    for (struct item *it = c->items; it && rc == 0; it = it->next)
-        rc = write_item(c, b, it);
+    if (rc == 0)
+        rc = write_items(c, b);
     if (rc == 0) {
         checkpoint_put_state(b, c->start_lsn, c->keys);
         rc = store_batch_commit(b, &c->error);

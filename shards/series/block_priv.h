@@ -99,7 +99,8 @@ struct halves_decoder {
     uint8_t right_bits;
 };
 
-/* What follows the codec byte of VALUE_HALVES. */
+/* What follows the codec byte of VALUE_HALVES. Takes HALVES_BITS_MIN bits a value and more. */
+#define HALVES_BITS_MIN 36
 void halves_encode(const double *v, size_t n, int64_t *spare, struct buf *out);
 bool halves_decoder_open(struct halves_decoder *d, struct slice in);
 bool halves_decoder_next(struct halves_decoder *d, double *ret_v, uint32_t n);

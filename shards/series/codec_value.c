@@ -6,7 +6,7 @@
 /* Bit patterns are tried when the decimal column takes more than this ... */
 #define DECIMAL_GOOD_BITS 16
 /* ... and a few values of a long column do not say that they would take much more: runs of neighbours here
- * and there, each way encoded. Most such columns are decimals that jump, and each of the other ways is as
+ * and there, encoded quickly both ways. Most such columns are decimals that jump, and bit patterns are as
  * much work as the decimals were. */
 #define SAMPLE_COLUMN_MIN 2048
 #define SAMPLE_RUNS 4
@@ -61,60 +61,29 @@ keep_best(struct attempt *best, struct attempt other)
     buf_fini(&worse.bytes);
 }
 
-/* What a few values of the column take in each of the ways. */
-struct value_sample {
-    double v[SAMPLE_VALUES];
-    int64_t spare[SAMPLE_VALUES];
-    enum block_effort effort;
-    size_t decimal_bytes; /* 0: the column is too short to take samples of it */
-};
-
-static void
-sample_take(const double *v, size_t n, enum block_effort effort, struct value_sample *s)
+/* May bit patterns be shorter than decimals? */
+static bool
+bits_may_win(const double *v, size_t n)
 {
-    struct buf out = {0};
+    double sample[SAMPLE_VALUES];
+    int64_t spare[SAMPLE_VALUES];
+    struct buf decimals = {0};
+    struct attempt bits;
+    bool may = true;
     size_t i;
 
-    s->effort = effort;
-    s->decimal_bytes = 0;
     if (n < SAMPLE_COLUMN_MIN)
-        return;
-    for (i = 0; i < SAMPLE_RUNS; i++)
-        memcpy(s->v + i * SAMPLE_RUN, v + i * (n - SAMPLE_RUN) / (SAMPLE_RUNS - 1),
-               SAMPLE_RUN * sizeof(*v));
-    if (decimal_encode(s->v, SAMPLE_VALUES, s->spare, effort, &out))
-        s->decimal_bytes = out.n;
-    buf_fini(&out);
-}
-
-static bool
-sample_says_try(struct value_sample *s, enum value_codec codec)
-{
-    struct attempt t;
-    bool says;
-
-    if (s->decimal_bytes == 0)
         return true;
-    t = codec == VALUE_BITS ? try_bits(s->v, SAMPLE_VALUES, s->spare, s->effort)
-                            : try_halves(s->v, SAMPLE_VALUES, s->spare);
-    says = (double)t.bytes.n < (double)s->decimal_bytes * SAMPLE_MARGIN;
-    buf_fini(&t.bytes);
-    return says;
-}
-
-/* Decimals take much; do other ways take less? */
-static void
-try_others(const double *v, size_t n, int64_t *spare, enum block_effort effort,
-           struct attempt *best)
-{
-    struct value_sample s;
-
-    sample_take(v, n, effort, &s);
-    if (sample_says_try(&s, VALUE_BITS))
-        keep_best(best, try_bits(v, n, spare, effort));
-    if (effort == BLOCK_SMALL && best->bytes.n * 8 > n * DECIMAL_GOOD_BITS &&
-        sample_says_try(&s, VALUE_HALVES))
-        keep_best(best, try_halves(v, n, spare));
+    for (i = 0; i < SAMPLE_RUNS; i++)
+        memcpy(sample + i * SAMPLE_RUN, v + i * (n - SAMPLE_RUN) / (SAMPLE_RUNS - 1),
+               SAMPLE_RUN * sizeof(*v));
+    if (decimal_encode(sample, SAMPLE_VALUES, spare, BLOCK_QUICK, &decimals)) {
+        bits = try_bits(sample, SAMPLE_VALUES, spare, BLOCK_QUICK);
+        may = (double)bits.bytes.n < (double)decimals.n * SAMPLE_MARGIN;
+        buf_fini(&bits.bytes);
+    }
+    buf_fini(&decimals);
+    return may;
 }
 
 static void
@@ -123,13 +92,12 @@ append_best(const double *v, size_t n, int64_t *spare, enum block_effort effort,
     struct attempt best = {.codec = VALUE_DECIMAL};
     bool has_decimal = decimal_encode(v, n, spare, effort, &best.bytes);
 
-    if (!has_decimal) {
+    if (!has_decimal)
         best = try_bits(v, n, spare, effort);
-        if (effort == BLOCK_SMALL && best.bytes.n * 8 > n * DECIMAL_GOOD_BITS)
-            keep_best(&best, try_halves(v, n, spare));
-    } else if (best.bytes.n * 8 > n * DECIMAL_GOOD_BITS) {
-        try_others(v, n, spare, effort, &best);
-    }
+    else if (best.bytes.n * 8 > n * DECIMAL_GOOD_BITS && bits_may_win(v, n))
+        keep_best(&best, try_bits(v, n, spare, effort));
+    if (effort == BLOCK_SMALL && best.bytes.n * 8 > n * HALVES_BITS_MIN)
+        keep_best(&best, try_halves(v, n, spare));
     if (best.bytes.n < n * sizeof(*v)) {
         buf_put_u8(out, best.codec);
         buf_append(out, best.bytes.p, best.bytes.n);

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#define RIGHT_BITS_MIN 36
+#define RIGHT_BITS_MIN HALVES_BITS_MIN
 #define RIGHT_BITS_MAX 62
 #define RIGHT_BITS_STEP 2
 

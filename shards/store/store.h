@@ -115,6 +115,11 @@ void store_batch_delete(struct store_batch *b, struct slice key);
  * or after this call). Reads the range (blocking). */
 int store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
                             struct store_error *err);
+/* Writes what it has to the table file that the commit will complete, so that a large batch need not be
+ * held in memory as a whole. Every key that comes later must be above all of these. Errors as
+ * store_batch_commit; from then on a failure leaves a batch that can only be destroyed. */
+int store_batch_spill(struct store_batch *b, struct store_error *err);
+/* Of what is held in memory. */
 size_t store_batch_rows(const struct store_batch *b);
 size_t store_batch_bytes(const struct store_batch *b);
 /* Sorts, writes one SST beside the database, syncs and ingests it. An empty batch is fine.

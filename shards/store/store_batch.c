@@ -5,7 +5,10 @@
  *
  * Most comparisons of the sort are settled by the eight bytes. Checkpoints mostly append in key
  * order already; then there is nothing to sort. Of operations on the same key the last one counts,
- * but deletes that store_batch_delete_rows found by reading only count if nothing else was said. */
+ * but deletes that store_batch_delete_rows found by reading only count if nothing else was said.
+ *
+ * A batch that is spilled begins its table file early; what it holds is then always above what the file
+ * has. */
 #include "shards/store/store_priv.h"
 
 #include <stdlib.h>
@@ -26,6 +29,9 @@ struct store_batch {
     struct store_entry *index;
     size_t n, cap;
     bool ascending; /* every key is above the one before it */
+    struct store_sst sst; /* spilled: has everything below what is here */
+    bool spilled;
+    bool broken; /* what was spilled is lost */
 };
 
 struct store_batch *
@@ -44,6 +50,7 @@ store_batch_destroy(struct store_batch **b)
 {
     if (!*b)
         return;
+    store_sst_close(&(*b)->sst);
     buf_fini(&(*b)->bytes);
     free((*b)->index);
     free(*b);
@@ -227,22 +234,48 @@ batch_clear(struct store_batch *b)
     b->ascending = true;
 }
 
-int
-store_batch_commit(struct store_batch *b, struct store_error *err)
+/* To the table file, which is begun if there is none yet. */
+static int
+write_out(struct store_batch *b, struct store_error *err)
 {
-    struct store_sst sst;
+    int r;
+
+    ASSERT(!b->broken);
+    if (!b->ascending)
+        store_sort(b->index, b->n, compare_for_sort, b->bytes.p);
+    r = b->spilled ? store_check_room(b->s, b->bytes.n, err)
+                   : store_sst_open(&b->sst, b->s, b->bytes.n, err);
+    return r == 0 ? write_rows(b, &b->sst, err) : r;
+}
+
+int
+store_batch_spill(struct store_batch *b, struct store_error *err)
+{
     int r;
 
     if (b->n == 0)
         return 0;
-    if (!b->ascending)
-        store_sort(b->index, b->n, compare_for_sort, b->bytes.p);
-    r = store_sst_open(&sst, b->s, b->bytes.n, err);
+    r = write_out(b, err);
+    b->spilled = true;
+    b->broken = r < 0;
     if (r == 0)
-        r = write_rows(b, &sst, err);
+        batch_clear(b);
+    return r;
+}
+
+int
+store_batch_commit(struct store_batch *b, struct store_error *err)
+{
+    int r;
+
+    if (b->n == 0 && !b->spilled)
+        return 0;
+    r = write_out(b, err);
     if (r == 0)
-        r = store_sst_ingest(&sst, err);
-    store_sst_close(&sst);
+        r = store_sst_ingest(&b->sst, err);
+    store_sst_close(&b->sst);
+    b->broken = r < 0 && b->spilled;
+    b->spilled = false;
     if (r == 0)
         batch_clear(b);
     return r;

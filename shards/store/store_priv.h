@@ -4,6 +4,7 @@
 
 #include "core/list.h"
 #include "shards/store/store.h"
+#include "shards/store/store_sort.h"
 
 #include <pthread.h>
 #include <rocksdb/c.h>
@@ -75,17 +76,6 @@ struct store {
     struct list monitor_node;
     atomic_uint_least64_t numbers[STORE_NUMBERS];
 };
-
-/* An operation of a batch: the first eight bytes of its key as a number that orders like the bytes
- * (short keys end in zeros), and where the rest is; `at` ascends in the order of the calls. */
-struct store_entry {
-    uint64_t prefix;
-    uint64_t at;
-};
-
-/* Sorts by prefix, entries of the same prefix by `compare`, which looks at all there is. */
-typedef int (*store_compare_fn)(const void *a, const void *b, void *arg);
-void store_sort(struct store_entry *e, size_t n, store_compare_fn compare, void *arg);
 
 /* The order of the rows: as unsigned bytes, the shorter one first. */
 static inline int

@@ -4,7 +4,7 @@
  *
  * 100,000 shuffled rows, some six of each slot: 8 ms, with qsort_r for all of it 24 ms, most of
  * them waiting for memory. */
-#include "shards/store/store_priv.h"
+#include "shards/store/store_sort.h"
 
 #include <stdlib.h>
 

@@ -80,6 +80,28 @@ Test(series_joined, chunks_of_one_checkpoint_are_joined_at_once)
     fixture_fini(&f);
 }
 
+/* However many chunks there are, none is left over as a small block. */
+Test(series_joined, chunks_of_one_checkpoint_are_shared_out_evenly)
+{
+    for (int64_t n = 64; n < 1500; n += 1 + n / 50) {
+        struct store_fixture f;
+        struct bench b;
+        struct block_rows r;
+
+        fixture_init(&f);
+        bench_init(&b, &f);
+        for (int64_t i = 0; i < n; i++)
+            bench_add(&b, i * 10, (double)i, 0, DUPLICATE_LAST);
+        flush_whole(&b);
+        r = count_rows(&b, &f);
+        cr_assert_eq(r.points, (uint64_t)n);
+        cr_assert_leq(r.small, 1, "%ld points: %u of %u", (long)n, r.small, r.rows);
+        assert_same(&b, "shared out");
+        bench_fini(&b);
+        fixture_fini(&f);
+    }
+}
+
 /* Late points among small blocks, before them and between: each point is in one row. */
 Test(series_joined, joining_and_late_points_do_not_meet)
 {

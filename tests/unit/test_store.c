@@ -142,6 +142,68 @@ Test(store, last_operation_on_a_key_wins)
     fixture_fini(&f);
 }
 
+Test(store, a_batch_that_is_spilled_becomes_visible_at_once)
+{
+    struct store_fixture f;
+    struct store_batch *b;
+    char key[16];
+
+    fixture_init(&f);
+    fixture_put(&f, "k000", "old");
+    fixture_put(&f, "k150", "old");
+    b = store_batch_create(f.s);
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(key, sizeof(key), "k%03u", i ^ 1); /* in order by the spills only */
+        if (i == 150)
+            store_batch_delete(b, slice_of("k150"));
+        else if (i != 151)
+            store_batch_put(b, slice_of(key), slice_of(key));
+        if (i % 100 == 99)
+            cr_assert_eq(store_batch_spill(b, &f.err), 0, "%s", f.err.text);
+    }
+    cr_assert_eq(store_batch_rows(b), 0);
+    fixture_expect(&f, "k000", "old");
+    fixture_expect(&f, "k299", NULL);
+    cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(key, sizeof(key), "k%03u", i);
+        fixture_expect(&f, key, i == 150 || i == 151 ? NULL : key);
+    }
+    store_batch_put(b, SLICE("a"), SLICE("below all"));
+    cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
+    store_batch_destroy(&b);
+    fixture_expect(&f, "a", "below all");
+    fixture_fini(&f);
+}
+
+Test(store, a_spilled_batch_that_is_given_up_leaves_nothing)
+{
+    struct store_fixture f;
+    struct store_batch *b;
+    int before;
+
+    fixture_init(&f);
+    fixture_put(&f, "a", "old");
+    before = files_in(f.dir);
+    b = store_batch_create(f.s);
+    store_batch_put(b, SLICE("a"), SLICE("new"));
+    cr_assert_eq(store_batch_spill(b, &f.err), 0, "%s", f.err.text);
+    cr_assert_gt(files_in(f.dir), before);
+    store_batch_destroy(&b);
+    cr_assert_eq(files_in(f.dir), before);
+    b = store_batch_create(f.s);
+    store_batch_put(b, SLICE("b"), SLICE("new"));
+    cr_assert_eq(store_batch_spill(b, &f.err), 0, "%s", f.err.text);
+    store_batch_put(b, SLICE("a"), SLICE("not above what was spilled"));
+    cr_assert_lt(store_batch_commit(b, &f.err), 0);
+    store_batch_destroy(&b);
+    cr_assert_eq(files_in(f.dir), before);
+    fixture_reopen(&f);
+    fixture_expect(&f, "a", "old");
+    fixture_expect(&f, "b", NULL);
+    fixture_fini(&f);
+}
+
 Test(store, delete_rows_spares_what_the_batch_puts)
 {
     struct store_fixture f;

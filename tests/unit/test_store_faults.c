@@ -285,6 +285,29 @@ Test(store_faults, a_full_disk_refuses_commits_and_serves_reads)
     small_fini(&f);
 }
 
+Test(store_faults, a_disk_that_fills_up_between_two_spills_refuses_the_second)
+{
+    struct store_fixture f;
+    struct store_batch *b;
+
+    small_fixture(&f, "64m");
+    fixture_open(&f);
+    fixture_put(&f, "a", "old");
+    b = store_batch_create(f.s);
+    store_batch_put(b, SLICE("a"), SLICE("new"));
+    cr_assert_eq(store_batch_spill(b, &f.err), 0, "%s", f.err.text);
+    fill_disk(&f, 12 * MIB);
+    store_batch_put(b, SLICE("b"), SLICE("new"));
+    cr_assert_eq(store_batch_spill(b, &f.err), -ENOSPC);
+    store_batch_destroy(&b);
+    cr_assert_eq(count_files(f.dir, "ingest-"), 0);
+    fixture_expect(&f, "a", "old");
+    free_disk(&f);
+    fixture_put(&f, "b", "2");
+    fixture_expect(&f, "a", "old");
+    small_fini(&f);
+}
+
 static int64_t
 now_ms(void)
 {
