@@ -85,30 +85,69 @@ has_live_rule(struct ctx *c, const struct key *k, const struct entry *e, bool *r
     return true;
 }
 
-/* Chains go from a source to the source of that, and so on: never back to where they began. */
+/* How many rules lie before a series, from source to source. Never more than there may be: of a chain
+ * every rule was counted when it was made. False: ctx->need is set, or the way leads to `to`. */
 static bool
-chain_ok(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to)
+rules_above(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to,
+            uint32_t *ret_n)
 {
     struct key at = *k;
     const struct entry *on = e;
-    uint32_t links = 1;
     bool live;
 
-    for (;;) {
+    for (*ret_n = 0;; (*ret_n)++) {
         struct entry *from;
 
         if (slice_equal(at.name, to->name))
             return refuse(c, "ERR TSDB: the rules would go round in a circle");
-        if (++links > TS_RULE_CHAIN_MAX)
-            return refuse(c, "ERR TSDB: more than 16 rules one behind the other");
         if (!has_live_source(c, &at, on, &live))
             return false;
-        if (!live)
+        if (!live || *ret_n == TS_RULE_CHAIN_MAX)
             return true;
         if (!ts_rule_peer(c, meta_of(on)->source, &at, &from))
             return false;
         on = from;
     }
+}
+
+/* How many rules lie one behind the other from a series on, counted up to `most`. False: ctx->need is
+ * set. */
+static bool
+rules_below(struct ctx *c, const struct key *k, const struct entry *e, uint32_t most, uint32_t *ret_n)
+{
+    const struct series_meta *m = meta_of(e);
+
+    *ret_n = 0;
+    for (uint32_t i = 0; i < m->rules_n && *ret_n < most; i++) {
+        struct entry *to;
+        struct key to_key;
+        uint32_t n;
+
+        if (!ts_rule_peer(c, m->rules[i].to, &to_key, &to))
+            return false;
+        if (to == NULL || !meta_of(to)->has_source || !slice_equal(meta_of(to)->source, k->name))
+            continue;
+        if (!rules_below(c, &to_key, to, most - 1, &n))
+            return false;
+        *ret_n = MAX(*ret_n, n + 1);
+    }
+    return true;
+}
+
+/* Chains never go back to where they began, and have an end: what follows from a point is done by
+ * functions that call themselves once for each rule. */
+static bool
+chain_ok(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to_key,
+         const struct entry *to)
+{
+    uint32_t above, below;
+
+    if (!rules_above(c, k, e, to_key, &above) ||
+        !rules_below(c, to_key, to, TS_RULE_CHAIN_MAX, &below))
+        return false;
+    if (above + 1 + below > TS_RULE_CHAIN_MAX)
+        return refuse(c, "ERR TSDB: more than 16 rules one behind the other");
+    return true;
 }
 
 /* False: refused, or ctx->need is set. */
@@ -130,7 +169,7 @@ may_link(struct ctx *c, const struct key *k, const struct entry *e, const struct
         return false;
     if (live)
         return refuse(c, "ERR TSDB: the destination key already has a src rule");
-    return chain_ok(c, k, e, to_key);
+    return chain_ok(c, k, e, to_key, to);
 }
 
 /* Rules without those to keys that are gone or are others' now; -1: ctx->need is set. */

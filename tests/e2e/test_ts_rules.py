@@ -477,6 +477,28 @@ def test_chains_of_rules(t):
         eq(points(c, "k3"), [(0, 300.0), (1000, 200.0)])
 
 
+def test_a_chain_has_at_most_16_rules_in_whatever_order_it_is_made(t):
+    for cores in (1, 2):
+        c = t.server(cores=cores, ts_compat="extended").client(proto=2)
+        c.pipe([("TS.CREATE", "k%d" % i) for i in range(40)])
+        link = lambda i: c("TS.CREATERULE", "k%d" % i, "k%d" % (i + 1), MB, "sum", 1)
+        for order in (range(20), range(19, -1, -1), (5, 0, 4, 1, 3, 2, *range(6, 20))):
+            made = [i for i in order if link(i) == "OK"]
+            # 16 in a row, one that is refused, and what lies beyond it
+            eq(sorted(set(range(20)) - set(made)), [3 if order[0] == 19 else 16])
+            for i in made:
+                eq(c("TS.DELETERULE", "k%d" % i, "k%d" % (i + 1)), "OK")
+        for i in (*range(8), *range(9, 17)):
+            eq(link(i), "OK")
+        holds(str(link(8)), "more than 16 rules one behind the other")
+        eq(c("TS.DELETERULE", "k16", "k17"), "OK")
+        eq(link(8), "OK")
+        eq(c.pipe([("MULTI",), ("TS.ADD", "k0", 1, 1), ("EXEC",)])[2], [1])
+        for i in range(2, 40):
+            c("TS.ADD", "k0", i, 1)
+        eq(c("TS.GET", "k16"), [39 - 16, "1"])
+
+
 def test_backfill_writes_what_is_over(t):
     for cores in (1, 2):
         server = t.server(cores=cores)
