@@ -2,11 +2,9 @@
  * and spacing of the rest stay as they were. It reads its own result back before it writes. */
 #include "core/config_yaml_priv.h"
 
-#include <fcntl.h>
-#include <libgen.h>
+#include "core/whole_file.h"
+
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define REWRITE_COMMENT "# Added by CONFIG REWRITE"
 
@@ -172,60 +170,6 @@ config_rewrite_text(const struct config *c, struct slice text, struct buf *out, 
     return r;
 }
 
-static int
-write_all(int fd, struct slice text)
-{
-    while (text.n > 0) {
-        ssize_t n = write(fd, text.p, text.n);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0)
-            text = (struct slice){text.p + n, text.n - (size_t)n};
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int
-sync_directory(const char *path)
-{
-    char copy[CONFIG_TEXT_BYTES_MAX + 1];
-    int fd, r;
-
-    strcpy(copy, path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) < 0 ? -errno : 0;
-    close(fd);
-    return r;
-}
-
-/* A new file beside the old one, with its mode, renamed over it: there is always a whole one. */
-static int
-replace_file(const char *path, struct slice text)
-{
-    char temporary[CONFIG_TEXT_BYTES_MAX + 16];
-    struct stat st;
-    int fd, r;
-
-    if (stat(path, &st) < 0)
-        return -errno;
-    snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-    fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    r = fchmod(fd, st.st_mode & 07777) < 0 ? -errno : write_all(fd, text);
-    close(fd);
-    if (r == 0 && rename(temporary, path) < 0)
-        r = -errno;
-    if (r < 0) {
-        unlink(temporary);
-        return r;
-    }
-    return sync_directory(path);
-}
-
 int
 config_rewrite(const struct config *c, struct buf *err)
 {
@@ -240,7 +184,7 @@ config_rewrite(const struct config *c, struct buf *err)
     if (r == 0)
         r = config_rewrite_text(c, (struct slice){old.p, old.n}, &out, err);
     if (r == 0) {
-        r = replace_file(c->file, (struct slice){out.p, out.n});
+        r = whole_file_rewrite(c->file, (struct slice){out.p, out.n});
         if (r < 0)
             buf_printf(err, "Rewriting config file: %s", strerror(-r));
     }

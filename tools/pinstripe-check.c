@@ -1,10 +1,12 @@
 /* pinstripe-check: are the parts of a data directory all there and its own, and the journals below it
- * whole? Explains what is not, and cuts damage off a journal on request.
+ * whole, from what the store beside them lacks on? Explains what is not, and cuts damage off a journal on
+ * request.
  *
  *   pinstripe-check [--verbose] [--cut [--yes]] DIR
  *
  * Exit status: 0 every journal can be read (a torn tail is no damage), 1 one is damaged or a part is
  * missing or not the directory's own, 2 something else went wrong. */
+#include "shards/engine/recovery.h"
 #include "shards/journal/journal_dir.h"
 #include "shards/node/datadir.h"
 
@@ -12,6 +14,7 @@
 #include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -140,6 +143,14 @@ print_damage(const char *dir, const struct journal_error *err)
         "  a replica or a backup. --cut gives up everything from this place on.\n");
 }
 
+/* Nothing of the journal is damaged, but it is not the one of this store, or not all of it. */
+static void
+print_short(const char *dir, const char *what)
+{
+    printf("%s: DAMAGED\n  %s.\n  The server does not start. Bring back what is missing, or take a backup "
+           "of the whole\n  directory.\n", dir, what);
+}
+
 /* ---- cutting ---- */
 
 static bool
@@ -171,15 +182,66 @@ cut(const char *dir, uint64_t segment, uint64_t offset)
 
 /* ---- one journal ---- */
 
+/* Asks for all records behind the store's, so that those that are missing are noticed. */
+static int
+take_record(void *arg, uint64_t lsn, struct slice record)
+{
+    return 0;
+}
+
+/* How far the store beside a journal is: its journal must go on from there. False: there is none. */
+static bool
+store_beside(const char *dir, char *out, size_t size)
+{
+    const char *slash = strrchr(dir, '/');
+    struct stat st;
+
+    if (slash == NULL || strcmp(slash, "/journal") != 0)
+        return false;
+    snprintf(out, size, "%.*s/store", (int)(slash - dir), dir);
+    return stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int
+scan_behind_store(const char *dir, const char *store, struct journal_tail *ret_tail,
+                  struct journal_error *err)
+{
+    struct checkpoint_state state = {0};
+    struct store_error why = {""};
+    uint64_t before;
+    int code = checkpoint_peek_state(store, &state, &why);
+
+    if (code < 0) {
+        snprintf(err->text, sizeof(err->text), "the store in %.80s cannot be read: %.140s", store,
+                 why.text);
+        return -EUCLEAN;
+    }
+    do { /* a running server may store more, and give up what it has stored, meanwhile */
+        before = state.lsn;
+        code = journal_scan(dir, state.lsn, take_record, NULL, ret_tail, err);
+    } while (code == -EBADMSG && checkpoint_peek_state(store, &state, &why) == 0 &&
+             state.lsn != before);
+    if (code == 0 && recovery_check_end(dir, state.lsn, ret_tail, err) < 0)
+        code = -EUCLEAN;
+    return code;
+}
+
 static enum verdict
 check_once(const struct options *o, const char *dir, bool *ret_again)
 {
     struct journal_tail tail;
-    struct journal_error err;
-    int code = journal_scan(dir, 0, NULL, NULL, &tail, &err);
+    struct journal_error err = {.text = ""};
+    char store[PATH_MAX];
+    int code = store_beside(dir, store, sizeof(store))
+                   ? scan_behind_store(dir, store, &tail, &err)
+                   : journal_scan(dir, 0, NULL, NULL, &tail, &err);
     uint64_t segment, offset;
 
     *ret_again = false;
+    if (code == -EUCLEAN) {
+        print_short(dir, err.text);
+        return DAMAGED;
+    }
     if (code && code != -EBADMSG) {
         fprintf(stderr, "%s\n", err.text);
         return TROUBLE;

@@ -228,6 +228,11 @@ part_step(struct multi_part *x)
     uint64_t until = clock_now_ns() + core->limits.slice_ns;
     struct ctx c;
 
+    if (unlikely(core_hurries(core))) {
+        resp_error(&x->p->out, ERR_STOPPING);
+        part_fail(x);
+        return;
+    }
     if (!shard_available(&core->shard)) {
         x->waiter.lease.run = part_lease_over;
         shard_wait(&core->shard, &x->waiter.lease);
@@ -338,6 +343,7 @@ job_step(struct multi_job *job)
         job_go_on(job);
         return;
     }
+    job->core->multis--;
     free(job->q);
     free(job);
 }
@@ -378,6 +384,7 @@ multi_fanout(struct ctx *c)
     *job = (struct multi_job){.session = c->session, .client_id = c->client_id, .db = c->db,
                               .proto = c->proto,
                               .q = queued_command_create(c->cmd, c->argv, c->argc)};
+    c->core->multis++;
     session_block(c->session);
     fanout_start(c->core, multi_each, multi_done, job);
 }

@@ -50,6 +50,9 @@ struct checkpoint_state {
 /* 0 (zeros when the store is new), -EBADMSG or -EIO with err. Blocking. */
 int checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state,
                           struct store_error *err);
+/* The same of a store that nobody has opened for it, see store_peek. */
+int checkpoint_peek_state(const char *dir, struct checkpoint_state *ret_state,
+                          struct store_error *err);
 
 /* Adds that row to a batch: LSN and keys per database (SHARD_DBS of them). */
 void checkpoint_put_state(struct store_batch *b, uint64_t lsn, const uint64_t *keys);

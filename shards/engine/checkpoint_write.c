@@ -168,30 +168,48 @@ checkpoint_put_state(struct store_batch *b, uint64_t lsn, const uint64_t *keys)
                     (struct slice){value, sizeof(value)});
 }
 
+static int
+parse_state(struct slice value, struct checkpoint_state *ret_state, struct store_error *err)
+{
+    if (value.n != 1 + 8 + 8 * SHARD_DBS || value.p[0] != CHECKPOINT_FORMAT_VERSION) {
+        snprintf(err->text, sizeof(err->text),
+                 "the checkpoint row has version %d and %zu bytes; this server reads version %d",
+                 value.n ? (uint8_t)value.p[0] : -1, value.n, CHECKPOINT_FORMAT_VERSION);
+        return -EBADMSG;
+    }
+    ret_state->lsn = get_le64(value.p + 1);
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        ret_state->keys[i] = get_le64(value.p + 9 + 8 * i);
+    return 0;
+}
+
 int
 checkpoint_read_state(struct store *s, struct checkpoint_state *ret_state, struct store_error *err)
 {
-    struct checkpoint_state st = {0};
     struct store_value v;
     int rc = store_get(s, (struct slice){state_row_key, sizeof(state_row_key)}, &v, err);
 
-    if (rc < 0)
+    if (rc == 0)
+        *ret_state = (struct checkpoint_state){0};
+    if (rc <= 0)
         return rc;
-    if (rc == 1) {
-        if (v.v.n != 1 + 8 + 8 * SHARD_DBS || v.v.p[0] != CHECKPOINT_FORMAT_VERSION) {
-            snprintf(err->text, sizeof(err->text),
-                     "the checkpoint row has version %d and %zu bytes; this server reads version %d",
-                     v.v.n ? (uint8_t)v.v.p[0] : -1, v.v.n, CHECKPOINT_FORMAT_VERSION);
-            store_value_put(&v);
-            return -EBADMSG;
-        }
-        st.lsn = get_le64(v.v.p + 1);
-        for (unsigned i = 0; i < SHARD_DBS; i++)
-            st.keys[i] = get_le64(v.v.p + 9 + 8 * i);
-        store_value_put(&v);
-    }
-    *ret_state = st;
-    return 0;
+    rc = parse_state(v.v, ret_state, err);
+    store_value_put(&v);
+    return rc;
+}
+
+int
+checkpoint_peek_state(const char *dir, struct checkpoint_state *ret_state, struct store_error *err)
+{
+    struct buf value = {0};
+    int rc = store_peek(dir, (struct slice){state_row_key, sizeof(state_row_key)}, &value, err);
+
+    if (rc == 0)
+        *ret_state = (struct checkpoint_state){0};
+    else if (rc == 1)
+        rc = parse_state((struct slice){value.p, value.n}, ret_state, err);
+    buf_fini(&value);
+    return rc;
 }
 
 /* --- compaction ------------------------------------------------------------------------------------ */

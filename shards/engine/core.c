@@ -1,4 +1,5 @@
-/* What a core does besides running commands: the end of each turn, periodic work, stopping. */
+/* What a core does besides running commands: the end of each turn, periodic work. For its end see
+ * core_stop.c. */
 #include "shards/engine/core.h"
 
 #include "core/log.h"
@@ -19,9 +20,6 @@
 #define CORE_PATIENCE_MAX 16 /* completions waited for, at most ... */
 #define CORE_PATIENCE_SHARE 4 /* ... and one for so many clients */
 #define CORE_PATIENCE_NS 50000ULL
-
-/* Stopping, step by step; each core at its own pace, in step where they depend on each other. */
-enum stop_step { STOP_NOT, STOP_DRAIN, STOP_DRAINED, STOP_CHECKPOINT, STOP_DONE, STOP_CLOSING };
 
 /* --- end of turn --------------------------------------------------------------------------------- */
 
@@ -345,7 +343,7 @@ core_open_journal(struct core *c, const char *dir, const struct journal_tail *ta
     return 0;
 }
 
-/* --- start and stop --------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------------- */
 
 void
 core_init(struct core *c, struct node *node, unsigned id)
@@ -401,108 +399,4 @@ core_fini(struct core *c)
     shard_fini(&c->shard);
     expire_sweep_destroy(&c->sweep);
     free(c->fault_state);
-}
-
-static void
-stop_listening(struct core *c)
-{
-    log_debug("core %u: stopping", c->id);
-    listener_close_all(c);
-    list_each_safe(it, &c->conns.all) conn_pause(list_entry(it, struct conn, all_node));
-}
-
-/* Nobody has to wait any more: those who do are answered with what there is. */
-static void
-stop_waiting(struct core *c)
-{
-    list_each_safe(it, &c->conns.all) blocked_hurry(session_of(list_entry(it, struct conn, all_node)));
-}
-
-static bool
-core_is_drained(struct core *c)
-{
-    list_each(it, &c->conns.all)
-    {
-        struct session *s = session_of(list_entry(it, struct conn, all_node));
-
-        if (s->round || s->parked || (s->blocked && !timer_armed(&s->timer)))
-            return false;
-    }
-    return c->txns == 0 && shard_available(&c->shard) && journal_idle(&c->shard.journal) &&
-           list_empty(&c->shard.groups) && list_empty(&c->shard.ack_waiters);
-}
-
-static void
-stop_checkpointed(struct checkpoint_waiter *w, int rc)
-{
-    struct core *c = container_of(w, struct core, stop_waiter);
-
-    if (rc < 0)
-        log_warn("core %u: the last checkpoint failed; the journal holds what it would have stored",
-                 c->id);
-    c->stop_step = STOP_DONE;
-    reactor_wake(&c->reactor); /* the turn that found nothing to store would fall asleep */
-}
-
-/* The last connections end; what the kernel still holds of them comes back within a few turns. */
-static void
-stop_close(struct core *c)
-{
-    list_each_safe(it, &c->conns.all) conn_close(list_entry(it, struct conn, all_node));
-    c->stop_deadline_ns = c->reactor.clock.mono_ns + CORE_CLOSE_NS;
-}
-
-unsigned
-core_stop_poll(struct core *c)
-{
-    struct node *node = c->node;
-
-    if (likely(!atomic_load_explicit(&node->stopping, memory_order_relaxed)))
-        return 0;
-    switch (c->stop_step) {
-    case STOP_NOT:
-        stop_listening(c);
-        c->stop_deadline_ns = c->reactor.clock.mono_ns + CORE_DRAIN_NS;
-        c->stop_step = STOP_DRAIN;
-        stop_waiting(c);
-        return 1;
-    case STOP_DRAIN:
-        if (!core_is_drained(c) && c->reactor.clock.mono_ns < c->stop_deadline_ns) {
-            if (shard_available(&c->shard))
-                journal_want_durable(&c->shard.journal, journal_last_lsn(&c->shard.journal));
-            return 1;
-        }
-        if (!core_is_drained(c))
-            log_warn("core %u: gives up what is still under way after %llu s", c->id,
-                     CORE_DRAIN_NS / 1000000000);
-        atomic_fetch_add(&node->drained, 1);
-        c->stop_step = STOP_DRAINED;
-        return 1;
-    case STOP_DRAINED:
-        if (atomic_load(&node->drained) < node->ncores)
-            return 1;
-        c->stop_step = STOP_CHECKPOINT;
-        c->stop_waiter.done = stop_checkpointed;
-        if (atomic_load(&node->stop_without_checkpoint) || c->shard.journal.state != JOURNAL_OK)
-            c->stop_step = STOP_DONE;
-        else
-            checkpoint_wait(&c->shard, &c->stop_waiter);
-        return 1;
-    case STOP_CHECKPOINT:
-        return 0; /* asleep: the helper that writes it may have no other CPU than this */
-    case STOP_DONE:
-        stop_close(c);
-        c->stop_step = STOP_CLOSING;
-        return 1;
-    case STOP_CLOSING:
-        if (c->conns.count > 0 && c->reactor.clock.mono_ns < c->stop_deadline_ns)
-            return 1;
-        if (!journal_idle(&c->shard.journal) && c->shard.journal.state == JOURNAL_OK) {
-            journal_want_durable(&c->shard.journal, journal_last_lsn(&c->shard.journal));
-            return 1;
-        }
-        reactor_stop(&c->reactor);
-        return 0;
-    }
-    return 0;
 }

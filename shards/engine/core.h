@@ -14,8 +14,8 @@
 #include "shards/engine/shard.h"
 #include "shards/engine/stats.h"
 
-/* How long a stopping core waits for requests under way before it gives them up. */
-#define CORE_DRAIN_NS (10 * 1000000000ULL)
+/* How long a stopping core that hurries waits for what has begun ... */
+#define CORE_HURRY_NS (10 * 1000000000ULL)
 /* ... and for the kernel to let go of its closed connections. */
 #define CORE_CLOSE_NS 1000000000ULL
 
@@ -53,6 +53,7 @@ struct core {
     struct blocking *blocking;  /* of the command that runs, if it may wait: see blocked.h */
     uint32_t blocked_n;         /* clients of this core that wait */
     uint32_t txns;              /* transactions that this core coordinates */
+    uint32_t multis;            /* TS.MRANGE and its like, until all they found is freed */
     struct list journal_waiters;/* sessions and batches that wait for journal room */
     struct timer cron;
     struct timer expire_more;   /* many keys are over: not only at cron */
@@ -75,6 +76,7 @@ struct core {
     void *fault_state;          /* DEBUG FAULT */
     /* stopping */
     int stop_step;              /* 0: it does not */
+    bool stop_hurries;          /* it has closed its connections */
     uint64_t stop_deadline_ns;
     struct checkpoint_waiter stop_waiter;
 };
@@ -92,6 +94,8 @@ struct node {
     _Atomic uint32_t clients;   /* of all cores, for maxclients */
     _Atomic int64_t last_save_s;
     _Atomic bool stopping, stop_without_checkpoint;
+    _Atomic bool hurrying;      /* stopping takes too long (core_stop.c) */
+    _Atomic bool gave_up;       /* and did even so */
     _Atomic uint32_t drained;
     struct reactor **peers;     /* by core */
     uint64_t recovered_records;
@@ -117,6 +121,14 @@ static inline bool
 core_is_stopping(const struct core *c)
 {
     return c->stop_step != 0;
+}
+
+/* The stop takes too long: what has not begun is refused (ERR_STOPPING), slices are cut short. Relaxed:
+ * a turn later is soon enough. */
+static inline bool
+core_hurries(const struct core *c)
+{
+    return atomic_load_explicit(&c->node->hurrying, memory_order_relaxed);
 }
 
 static inline struct shard *

@@ -14,6 +14,7 @@
     "ERR disk full: the journal has no room for a new segment, writes are refused"
 #define ERR_NOT_DURABLE                                                                            \
     "READONLY the journal failed before the write was on disk: it may be lost"
+#define ERR_STOPPING "ERR the server is stopping"
 #define EXEC_ATTEMPTS_MAX 8 /* fetches for one request before it is refused */
 
 enum exec_result {

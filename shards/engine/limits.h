@@ -11,6 +11,7 @@
 #define LIMIT_SLICE_NS 1000000        /* of a core, before its other clients have their turn */
 #define LIMIT_SLICE_POINTS 16384     /* of one series, read before the clock is looked at again */
 #define LIMIT_EXEC_NS 1000000000      /* of one command over many series inside MULTI, in one go */
+#define LIMIT_STOP_DRAIN_NS 10000000000 /* that a stop waits for requests under way */
 
 /* ROW(field, name, default) */
 #define LIMITS_TABLE(ROW)                                                                          \
@@ -18,7 +19,8 @@
     ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES)                                             \
     ROW(slice_ns, "slice-ns", LIMIT_SLICE_NS)                                                      \
     ROW(slice_points, "slice-points", LIMIT_SLICE_POINTS)                                          \
-    ROW(exec_ns, "exec-ns", LIMIT_EXEC_NS)
+    ROW(exec_ns, "exec-ns", LIMIT_EXEC_NS)                                                         \
+    ROW(stop_drain_ns, "stop-drain-ns", LIMIT_STOP_DRAIN_NS)
 
 struct limits {
 #define FIELD(field, name, value) uint64_t field;

@@ -54,16 +54,16 @@ group_add(struct recovery_shard *r, uint64_t lsn, const struct record *rec)
     memcpy(g->parts, rec->parts, rec->parts_n * 10u);
 }
 
-/* The store never has what was not in the journal first, and the newest segment stays. */
-static int
-check_end(const struct recovery_shard *r, const struct journal_tail *tail, struct journal_error *err)
+int
+recovery_check_end(const char *dir, uint64_t store_lsn, const struct journal_tail *tail,
+                   struct journal_error *err)
 {
-    if (tail->segments == 0 || tail->last_lsn >= r->state.lsn || journal_was_cut(r->dir))
+    if (tail->segments == 0 || tail->last_lsn >= store_lsn || journal_was_cut(dir))
         return 0;
     snprintf(err->text, sizeof(err->text),
              "the journal ends at LSN %llu, but the store has changes up to %llu: the end of the "
-             "journal is missing, or one of both is a copy of another time (in %.100s)",
-             (unsigned long long)tail->last_lsn, (unsigned long long)r->state.lsn, r->dir);
+             "journal is missing, or one of both is a copy of another time (in %.75s)",
+             (unsigned long long)tail->last_lsn, (unsigned long long)store_lsn, dir);
     return -EBADMSG;
 }
 
@@ -86,7 +86,7 @@ recovery_scan(struct recovery_shard *r, struct journal_error *err)
     int rc = journal_scan(r->dir, r->state.lsn, scan_record, r, &r->tail, err);
 
     if (rc == 0)
-        rc = check_end(r, &r->tail, err);
+        rc = recovery_check_end(r->dir, r->state.lsn, &r->tail, err);
     if (rc < 0)
         return rc;
     r->scanned = true;
@@ -453,7 +453,7 @@ recovery_replay(struct recovery_shard *r, struct journal_error *err)
     if (rc == 0)
         rc = journal_scan(r->dir, r->state.lsn, replay_record, &rp, &tail, err);
     if (rc == 0)
-        rc = check_end(r, &tail, err);
+        rc = recovery_check_end(r->dir, r->state.lsn, &tail, err);
     if (rc < 0)
         return rc;
     if (!r->scanned)

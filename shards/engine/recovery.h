@@ -35,6 +35,10 @@ void recovery_decide(struct recovery_shard *all, uint32_t n);
 /* Reads the labels of the store's series, then applies the journal to the shard. Blocking; any thread
  * that owns the shard. */
 int recovery_replay(struct recovery_shard *r, struct journal_error *err);
+/* Does the journal in `dir` reach as far as its store? The store never has what was not in the journal
+ * first, and the newest segment stays. 0, also where somebody has cut it, or -EBADMSG and err->text. */
+int recovery_check_end(const char *dir, uint64_t store_lsn, const struct journal_tail *tail,
+                       struct journal_error *err);
 /* The LSN the journal goes on with. */
 uint64_t recovery_next_lsn(const struct recovery_shard *r);
 void recovery_end(struct recovery_shard *r);

@@ -140,11 +140,26 @@ remote_ctx(struct remote *m, const struct remote_command *rc, struct ctx *c)
     c->attempts = m->attempts;
 }
 
+/* The server stops and has waited long enough: of those that have not run yet. */
+static void
+remote_refuse(struct remote *m)
+{
+    while (m->at < m->requests.n) {
+        size_t before = m->replies.n;
+
+        resp_error(&m->replies, ERR_STOPPING);
+        remote_replied(m, before);
+        m->at += ((const struct remote_command *)(m->requests.p + m->at))->bytes;
+    }
+}
+
 static void
 remote_continue(struct remote *m)
 {
     struct shard *sh = &m->runner->shard;
 
+    if (unlikely(core_hurries(m->runner)))
+        remote_refuse(m);
     while (m->at < m->requests.n) {
         const struct remote_command *rc = (const void *)(m->requests.p + m->at);
         size_t before = m->replies.n;

@@ -342,12 +342,15 @@ void
 txn_try(struct txn *t)
 {
     enum txn_step step = TXN_GOES_ON;
-    bool open = txn_gates(t);
+    bool stopping = core_hurries(t->core), open = !stopping && txn_gates(t);
 
     /* What the gates saw, and what it saw before it started over, is not shown. */
     memset(t->holds, 0, t->core->ncores * sizeof(t->holds[0]));
     if (open) {
         step = txn_run_commands(t);
+    } else if (stopping) {
+        txn_forget_needs(t);
+        resp_error(&t->reply, ERR_STOPPING);
     } else if (t->attempts < TXN_ATTEMPTS_MAX) {
         step = TXN_STARTS_OVER;
     } else {

@@ -49,6 +49,10 @@ part_go_on(struct txn_part *p)
     struct buf out = {0};
     struct ctx c;
 
+    if (unlikely(core_hurries(core))) {
+        txn_part_notify(p); /* it is refused then */
+        return;
+    }
     if (!shard_available(p->sh)) {
         p->fetched.lease.run = part_lease_over;
         shard_wait(p->sh, &p->fetched.lease);

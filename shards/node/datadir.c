@@ -1,8 +1,8 @@
 #include "shards/node/datadir.h"
 
 #include "core/log.h"
+#include "core/whole_file.h"
 #include "shards/node/owner.h"
-#include "shards/node/whole_file.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "shards/node/owner.h"
 
-#include "shards/node/whole_file.h"
+#include "core/whole_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

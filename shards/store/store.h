@@ -54,6 +54,11 @@ int store_open(struct store **ret_s, struct store_env *env, const struct store_o
 /* All iterators and batches must be gone; values may be released later, before the environment. */
 void store_close(struct store **s);
 
+/* One row of the database in `dir`, appended to ret_value, without opening it for more: nothing is made
+ * or removed there, and a server may use it. 1 found, 0 not there or nothing stored yet, -EIO or the
+ * errno of the directory with err. Blocks. */
+int store_peek(const char *dir, struct slice key, struct buf *ret_value, struct store_error *err);
+
 /* A value found; release with store_value_put. */
 struct store_value {
     struct slice v;

@@ -140,6 +140,9 @@ int store_sst_delete_range(struct store_sst *sst, struct slice lower, struct sli
 int store_sst_ingest(struct store_sst *sst, struct store_error *err);
 /* Releases everything; an ingested file has moved, any other is removed. */
 void store_sst_close(struct store_sst *sst);
+/* Is it the name of a table of a database, and not of one on its way in? */
+bool store_sst_is_table(const char *name);
+#define STORE_LOST_CURRENT "table files but no CURRENT file"
 /* Removes table files that a crash left on their way in; refuses a directory whose tables have lost
  * their database. */
 int store_sst_sweep(const char *dir, struct store_error *err);

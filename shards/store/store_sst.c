@@ -108,6 +108,18 @@ has_suffix(const char *name, const char *suffix)
     return n >= k && strcmp(name + n - k, suffix) == 0;
 }
 
+static bool
+is_on_its_way(const char *name)
+{
+    return strncmp(name, SST_PREFIX, strlen(SST_PREFIX)) == 0;
+}
+
+bool
+store_sst_is_table(const char *name)
+{
+    return has_suffix(name, SST_SUFFIX) && !is_on_its_way(name);
+}
+
 /* What a look through the directory found. */
 struct sweep {
     bool has_current; /* CURRENT names the MANIFEST: there is a database */
@@ -119,12 +131,10 @@ sweep_entry(int dir_fd, const char *name, struct sweep *w)
 {
     if (strcmp(name, "CURRENT") == 0)
         w->has_current = true;
-    if (!has_suffix(name, SST_SUFFIX))
-        return 0;
-    if (strncmp(name, SST_PREFIX, strlen(SST_PREFIX)) != 0) {
+    if (store_sst_is_table(name))
         w->has_tables = true;
+    if (!has_suffix(name, SST_SUFFIX) || !is_on_its_way(name))
         return 0;
-    }
     return unlinkat(dir_fd, name, 0) < 0 ? -errno : 0;
 }
 
@@ -145,6 +155,6 @@ store_sst_sweep(const char *dir, struct store_error *err)
         return store_error_errno(err, dir, -r);
     /* RocksDB would make a new, empty database here and delete these tables. */
     if (w.has_tables && !w.has_current)
-        return store_error_errno(err, "table files but no CURRENT file", EIO);
+        return store_error_errno(err, STORE_LOST_CURRENT, EIO);
     return 0;
 }

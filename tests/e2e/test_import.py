@@ -480,6 +480,10 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     holds(tools.load(*options, "/absent", status=3), "/absent: No such file")
     packed = gzip.compress(b"1,1\n" * 10000)
     holds(tools.load(*options, tools.file("cut.gz", packed[:-20]), status=3), "in the middle of")
+    holds(tools.load(*options, tools.file("zeros.gz", packed + packed + b"\0" * 300000)), "loaded 20000 points")
+    for what in (b"no gzip\n", b"\0" * 300000 + b"x", b"\0\0" + packed):
+        holds(tools.load(*options, tools.file("more.gz", packed + what), status=1),
+              "loaded 10000 points", "more.gz: what follows the compressed data is no gzip data")
     holds(tools.load(*options, tools.file("bad.gz", packed[:10] + b"x" * 50), status=3), "bad.gz: ")
     skipped = b"\x5f\x2a\x4d\x18\x04\0\0\0abcd"  # a frame of zstd that is passed over, before one of no text
     tools.load(*options, tools.file("skip.zst", skipped + b"\x28\xb5\x2f\xfd\x00\x58\x21\0\x00" + b"1,1\n"))
@@ -670,6 +674,22 @@ def test_another_unit_there_and_going_on_with_a_server_are_refused(t):
     tools.load("--from-redis", address, "--unit", "ns")
     eq(tools.dump("k", "--header", "no"), b"k,5,00,0,1\n")
     holds(tools.load("--from-redis", address, "--resume", status=2), "--resume is for files", "KEEP", "SUM")
+
+
+def test_a_server_is_not_loaded_onto_itself(t):
+    s = t.server(cores=2, duplicate_policy="KEEP", core_ports="yes")
+    c, tools = s.client(), Tools(t, s)
+    for i in range(5):
+        c.ok("TSDB_SET", "k%d" % i, i, i)
+    before = tools.dump("*")
+    for host, port in (("127.0.0.1", s.port), ("localhost", s.port), ("127.0.0.1", s.port + 1)):
+        for key in ((), ("--key", "{key}")):
+            holds(tools.load("--from-redis", "%s:%d" % (host, port), *key, status=2),
+                  "is the server that is loaded", "k0 would be written onto itself")
+    same(tools.dump("*"), before, "untouched")
+    holds(tools.load("--from-redis", "127.0.0.1:%d" % s.port, "--dry-run"), "read 5 points")
+    holds(tools.load("--from-redis", "127.0.0.1:%d" % s.port, "--key", "copy:{key}"), "loaded 5 points")
+    same(tools.dump("copy:*", "--key", "copy:{key}"), before, "copied")
 
 
 def bulk(b):

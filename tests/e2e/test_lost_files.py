@@ -87,22 +87,24 @@ def test_what_is_missing_of_a_core_is_not_made_anew(t):
     all_there(t, s)
 
 
+def refused_exchanged(t, s, mine, theirs, why):
+    """Parts of s, each in the place of another one."""
+    for what in ("", "store", "journal"):
+        exchange(mine(what), theirs(what))
+        refused(t, s, why)
+        exchange(mine(what), theirs(what))
+    all_there(t, s)
+
+
 def test_exchanged_parts_are_refused(t):
     s = filled(t, cores=2)
-    for what in ("", "store", "journal"):
-        exchange(part(s, 0, what), part(s, 1, what))
-        refused(t, s, "files were exchanged")
-        exchange(part(s, 0, what), part(s, 1, what))
-    all_there(t, s)
+    refused_exchanged(t, s, lambda what: part(s, 0, what), lambda what: part(s, 1, what), "files were exchanged")
 
 
 def test_parts_of_another_server_are_refused(t):
     s, other = filled(t), filled(t)
-    for what in ("", "store", "journal"):
-        exchange(part(s, 0, what), part(other, 0, what))
-        refused(t, s, "come from another place")
-        exchange(part(s, 0, what), part(other, 0, what))
-    all_there(t, s)
+    refused_exchanged(t, s, lambda what: part(s, 0, what), lambda what: part(other, 0, what),
+                      "come from another place")
 
 
 def test_a_journal_older_than_its_store_is_refused(t):
@@ -118,12 +120,54 @@ def test_a_journal_older_than_its_store_is_refused(t):
         s.kill9()
         os.rename(journal, s.root + "/newer")
         os.rename(s.root + "/older", journal)
-        holds(s.start_fails(), "the journal ends at LSN", "not started")
+        refused(t, s, "the journal ends at LSN")
+        holds(check(t, s)[1], "core-%03d/journal: DAMAGED" % core, "the journal ends at LSN")
         os.rename(journal, s.root + "/older")
         os.rename(s.root + "/newer", journal)
         s.start()
         eq(s.client()("GET", "k399"), b"new")
         s.kill9()
+
+
+def test_a_journal_without_its_first_file_is_refused(t):
+    s = filled(t)
+    c = s.start().client()
+    for i in range(8):  # over several files
+        eq(c("SET", "long%d" % i, "x" * 900000), "OK")
+    s.kill9()
+    first = s.segments()[0]
+    os.rename(first, s.root + "/first")
+    refused(t, s, "records are missing: the segment begins at LSN")
+    holds(check(t, s)[1], "core-000/journal: DAMAGED", "records are missing")
+    os.rename(s.root + "/first", first)
+    eq(check(t, s)[0], 0)
+    s.start()
+    eq(s.client()("DBSIZE"), 408)
+    s.stop()
+    eq(check(t, s)[0], 0)
+
+
+def test_a_check_changes_nothing_and_may_run_beside_a_server(t):
+    def files():
+        return sorted((path, f, os.path.getsize(os.path.join(path, f)), os.stat(os.path.join(path, f)).st_mtime_ns)
+                      for path, _, names in os.walk(s.dir) for f in names)
+
+    s = filled(t)
+    before = files()
+    eq(check(t, s)[0], 0)
+    eq(files(), before)
+    os.rename(part(s, 0, "store") + "/CURRENT", s.root + "/current")
+    refused(t, s, "no CURRENT file")
+    os.rename(s.root + "/current", part(s, 0, "store") + "/CURRENT")
+    s.start()
+    c = s.client()
+    for i in range(5):
+        eq(c("SET", "more", i), "OK")
+        eq(c("SAVE"), "OK")
+        status, text = check(t, s)
+        eq(status, 0, text)
+        holds(text, "in use by a running server")
+    s.stop()
 
 
 def test_a_segment_without_its_length_or_header_is_refused(t):

@@ -25,6 +25,10 @@ Test(checkpoint_state, comes_back_as_it_was_written)
     cr_assert_eq(checkpoint_read_state(f.s, &st, &f.err), 0, "%s", f.err.text);
     cr_assert_eq(st.lsn, 77);
     cr_assert_arr_eq(st.keys, keys, sizeof(keys));
+    st = (struct checkpoint_state){0};
+    cr_assert_eq(checkpoint_peek_state(f.dir, &st, &f.err), 0, "beside who has it open: %s", f.err.text);
+    cr_assert_eq(st.lsn, 77);
+    cr_assert_arr_eq(st.keys, keys, sizeof(keys));
     fixture_fini(&f);
 }
 
@@ -47,8 +51,34 @@ Test(checkpoint_state, another_version_is_refused)
         store_batch_destroy(&b);
         cr_assert_eq(checkpoint_read_state(f.s, &st, &f.err), -EBADMSG);
         cr_assert(strstr(f.err.text, "this server reads version 3"), "%s", f.err.text);
+        cr_assert_eq(checkpoint_peek_state(f.dir, &st, &f.err), -EBADMSG);
+        cr_assert(strstr(f.err.text, "this server reads version 3"), "%s", f.err.text);
         cr_assert_eq(st.lsn, 5);
     }
+    fixture_fini(&f);
+}
+
+Test(checkpoint_state, looking_for_it_makes_nothing)
+{
+    struct store_fixture f;
+    struct checkpoint_state st = {.lsn = 5};
+    char dir[80], current[100];
+
+    fixture_init(&f);
+    snprintf(dir, sizeof(dir), "%s/new", f.base);
+    cr_assert_eq(checkpoint_peek_state(dir, &st, &f.err), -ENOENT);
+    cr_assert_eq(st.lsn, 5);
+    cr_assert_eq(mkdir(dir, 0750), 0);
+    cr_assert_eq(checkpoint_peek_state(dir, &st, &f.err), 0, "%s", f.err.text);
+    cr_assert_eq(st.lsn, 0, "nothing is stored yet");
+    cr_assert_eq(rmdir(dir), 0, "and nothing was made");
+    store_close(&f.s);
+    snprintf(current, sizeof(current), "%s/CURRENT", f.dir);
+    cr_assert_eq(truncate(current, 0), 0);
+    cr_assert_eq(checkpoint_peek_state(f.dir, &st, &f.err), -EIO);
+    cr_assert(f.err.text[0]);
+    cr_assert_eq(unlink(current), 0);
+    fixture_open(&f);
     fixture_fini(&f);
 }
 

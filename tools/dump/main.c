@@ -240,40 +240,38 @@ dump_all(struct dump *d, const char **words, unsigned n)
     return rc == 0 ? write_out(d) : rc;
 }
 
-static void
+/* Says what is not as one may have thought; true: something is. */
+static bool
 say_doubts(const struct dump *d)
 {
-    if (d->uneven)
-        fprintf(stderr,
-                "pinstripe-dump: %" PRIu64 " lines of times that have several lack a value: "
-                "which values stood on one line is not known\n",
-                d->uneven);
-    if (d->mixed)
-        fprintf(stderr,
-                "pinstripe-dump: %" PRIu64 " lines have points of different quality, the "
-                "first one's is shown\n",
-                d->mixed);
-    if (d->unreadable)
-        fprintf(stderr,
-                "pinstripe-dump: %" PRIu64 " keys are empty or have a line end in them: "
-                "pinstripe-load does not read their lines back, RENAME them first\n",
-                d->unreadable);
-    if (d->retyped)
-        fprintf(stderr,
-                "pinstripe-dump: %" PRIu64 " values are not of the type that their quality says, "
-                "they are written as floats\n",
-                d->retyped);
-    if (d->not_finite)
-        fprintf(stderr,
-                "pinstripe-dump: %" PRIu64 " values are NaN or infinite, which line protocol does "
-                "not have: they are left out\n",
-                d->not_finite);
+    const struct {
+        uint64_t n;
+        const char *what;
+    } doubts[] = {
+        {d->uneven, "lines of times that have several lack a value: which values stood on one line is "
+                    "not known"},
+        {d->mixed, "lines have points of different quality, the first one's is shown"},
+        {d->unreadable, "keys are empty or have a line end in them: pinstripe-load does not read their "
+                        "lines back, RENAME them first"},
+        {d->retyped, "values are not of the type that their quality says, they are written as floats"},
+        {d->not_finite, "values are NaN or infinite, which line protocol does not have: they are left "
+                        "out"},
+    };
+    bool any = d->absent > 0; /* said when it was found out */
+
+    for (size_t i = 0; i < ARRAY_SIZE(doubts); i++) {
+        if (doubts[i].n)
+            fprintf(stderr, "pinstripe-dump: %" PRIu64 " %s\n", doubts[i].n, doubts[i].what);
+        any = any || doubts[i].n;
+    }
+    return any;
 }
 
 static int
 run(struct dump *d, const char **words, unsigned n)
 {
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    bool doubtful;
     int rc;
 
     sigaction(SIGINT, &sa, NULL);
@@ -282,7 +280,7 @@ run(struct dump *d, const char **words, unsigned n)
     rc = dump_all(d, words, n);
     if (rc < 0)
         fprintf(stderr, "pinstripe-dump: %s\n", d->error);
-    say_doubts(d);
+    doubtful = say_doubts(d);
     if (!d->o.quiet)
         fprintf(stderr, "%" PRIu64 " points in %" PRIu64 " lines, %" PRIu64 " bytes\n", d->points,
                 d->lines, d->out.bytes);
@@ -290,9 +288,7 @@ run(struct dump *d, const char **words, unsigned n)
     keys_fini(&d->keys);
     if (rc < 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_STOPPED;
-    return d->uneven || d->mixed || d->absent || d->unreadable || d->retyped || d->not_finite
-               ? EXIT_DOUBTFUL
-               : EXIT_WRITTEN;
+    return doubtful ? EXIT_DOUBTFUL : EXIT_WRITTEN;
 }
 
 int

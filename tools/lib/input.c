@@ -62,6 +62,7 @@ decode_some(struct input *in)
             rc = fail(in, -EBADMSG, why);
         if (rc == 0 && at == 0 && in->raw_at == in->raw.n && in->raw_end) {
             in->text_end = true;
+            in->garbage = input_decoder_has_garbage(in->decoder);
             if (!input_decoder_at_end(in->decoder))
                 rc = fail(in, -EBADMSG, "the file ends in the middle of compressed data");
             break;

@@ -2,7 +2,7 @@
  *
  * A line is handed out without its end ("\n" or "\r\n"), in memory that is the reader's and may be
  * written to until the next call. Offsets count bytes of the text, uncompressed. A file that ends
- * within compressed data is an error, not an end. */
+ * within compressed data is an error, not an end; zeros behind gzip data are nothing, as for gzip. */
 #ifndef TOOLS_LIB_INPUT_H
 #define TOOLS_LIB_INPUT_H
 
@@ -29,6 +29,7 @@ struct input {
     uint64_t offset;     /* of the text behind it */
     uint64_t file_bytes; /* size of the file, 0 when it has none (a pipe) */
     uint64_t file_at;    /* bytes of it that were read */
+    bool garbage;        /* behind the end of gzip data stood what is none, and was passed over */
     char error[INPUT_ERROR_MAX];
 };
 

@@ -4,11 +4,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#define GZIP_MAGIC_FIRST '\x1f'
 #define GZIP_WINDOW (15 + 16) /* the largest window, with a gzip header */
 
 struct input_decoder {
     enum input_kind kind;
     bool at_end; /* behind a whole member or frame */
+    bool behind; /* gzip: behind the last member */
+    bool garbage; /* and something stood there */
     z_stream gzip;
     ZSTD_DStream *zstd;
 };
@@ -54,6 +57,15 @@ input_decoder_destroy(struct input_decoder **d)
     *d = NULL;
 }
 
+/* As gzip does: zeros that fill up a block of a tape or a disk are nothing, all else is. */
+static void
+pass_over(struct input_decoder *d, const char *in, size_t in_n, size_t *in_at)
+{
+    d->behind = true;
+    for (; *in_at < in_n; ++*in_at)
+        d->garbage = d->garbage || in[*in_at] != 0;
+}
+
 /* Members that follow each other are one text, as for gunzip. */
 static int
 decode_gzip(struct input_decoder *d, const char *in, size_t in_n, size_t *in_at, char *out,
@@ -62,6 +74,10 @@ decode_gzip(struct input_decoder *d, const char *in, size_t in_n, size_t *in_at,
     z_stream *z = &d->gzip;
     int rc;
 
+    if (d->at_end && (d->behind || in[*in_at] != GZIP_MAGIC_FIRST)) {
+        pass_over(d, in, in_n, in_at);
+        return 0;
+    }
     z->next_in = (Bytef *)(uintptr_t)(in + *in_at);
     z->avail_in = (uInt)(in_n - *in_at);
     z->next_out = (Bytef *)(out + *out_at);
@@ -111,4 +127,10 @@ bool
 input_decoder_at_end(const struct input_decoder *d)
 {
     return d->at_end;
+}
+
+bool
+input_decoder_has_garbage(const struct input_decoder *d)
+{
+    return d->garbage;
 }

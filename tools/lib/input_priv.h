@@ -24,5 +24,7 @@ int input_decode(struct input_decoder *d, const char *in, size_t in_n, size_t *i
                  size_t out_n, size_t *out_at, const char **ret_why);
 /* May the file end here? */
 bool input_decoder_at_end(const struct input_decoder *d);
+/* Was something that is neither compressed data nor zeros passed over behind it? */
+bool input_decoder_has_garbage(const struct input_decoder *d);
 
 #endif

@@ -47,12 +47,38 @@ server_setting(const struct client_target *t, int fd, const char *name, char *re
     return rc;
 }
 
+static int
+ask_info(const struct client_target *t, int fd, struct buf *reply, char *error, size_t error_size)
+{
+    struct slice argv[] = {SLICE("INFO"), SLICE("server")};
+
+    return ask(t, fd, ARRAY_SIZE(argv), argv, reply, error, error_size);
+}
+
+int
+server_run_id(const struct client_target *t, int fd, char *ret, char *error, size_t error_size)
+{
+    static const char field[] = "\nrun_id:";
+    struct buf reply = {0};
+    int rc = ask_info(t, fd, &reply, error, error_size);
+    const char *at = rc == 0 ? strstr(reply.p, field) : NULL;
+    size_t n = at ? strcspn(at + strlen(field), "\r\n") : 0;
+
+    if (rc == 0 || rc == -EPROTO)
+        rc = n > 0 && n < SERVER_VALUE_MAX;
+    if (rc > 0) {
+        memcpy(ret, at + strlen(field), n);
+        ret[n] = '\0';
+    }
+    buf_fini(&reply);
+    return rc;
+}
+
 int
 server_is_pinstripe(const struct client_target *t, int fd, char *error, size_t error_size)
 {
-    struct slice argv[] = {SLICE("INFO"), SLICE("server")};
     struct buf reply = {0};
-    int rc = ask(t, fd, ARRAY_SIZE(argv), argv, &reply, error, error_size);
+    int rc = ask_info(t, fd, &reply, error, error_size);
 
     if (rc == 0)
         rc = strstr(reply.p, "\npinstripe_version:") != NULL;

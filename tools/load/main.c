@@ -258,6 +258,11 @@ load_file(struct load *ld, const char *path)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
     else
         rc = load_opened(ld);
+    if (rc == 0 && ld->in.garbage) {
+        report_say(&ld->report, "%s: what follows the compressed data is no gzip data, it was passed "
+                                "over", path);
+        ld->report.garbage++;
+    }
     ld->bytes_before += ld->in.file_bytes;
     ld->bytes_read += ld->in.file_at;
     input_close(&ld->in);
@@ -329,7 +334,7 @@ run(struct load *ld, const char **files, unsigned n)
     say_summary(ld, (double)(clock_now_ns() - start) / 1e9);
     if (rc < 0)
         return EXIT_STOPPED;
-    return ld->report.lines_bad || report_refusals(&ld->report) ? EXIT_SOME_BAD : EXIT_LOADED;
+    return ld->report.lines_bad || ld->report.garbage || report_refusals(&ld->report) ? EXIT_SOME_BAD : EXIT_LOADED;
 }
 
 int

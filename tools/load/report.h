@@ -19,6 +19,7 @@ struct report {
     uint64_t refused;    /* points the server refused */
     uint64_t unlabelled; /* series whose labels it refused */
     uint64_t cells_left; /* values that are not numbers and were passed over (Influx strings) */
+    uint64_t garbage;    /* files with something behind their compressed data */
     uint64_t complaints;
     /* progress */
     FILE *to;

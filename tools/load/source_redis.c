@@ -22,6 +22,7 @@ struct redis_source {
     struct load *ld;
     struct link from;
     bool pinstripe; /* is at the other end */
+    bool same;      /* it is the server that is loaded */
     struct keyname keyname;
     struct keys keys;
     struct buf key; /* of ours */
@@ -280,6 +281,17 @@ load_pages(struct redis_source *s, struct slice key)
     return sent;
 }
 
+/* Each of its points would be written once more: doubled under KEEP, and read again for ever. */
+static int
+onto_itself(struct load *ld, struct slice key)
+{
+    snprintf(ld->error, sizeof(ld->error),
+             "--from-redis is the server that is loaded, and %.*s would be written onto itself: give a "
+             "--key that makes other keys",
+             (int)MIN(key.n, 128), key.p);
+    return -EINVAL;
+}
+
 static int
 load_series(struct redis_source *s, struct slice key)
 {
@@ -287,6 +299,8 @@ load_series(struct redis_source *s, struct slice key)
     int rc;
 
     set_key_of(s, key);
+    if (s->same && slice_equal(key, (struct slice){s->key.p, s->key.n}))
+        return onto_itself(s->ld, key);
     rc = copy_labels(s, key, &gone);
     if (rc == 0 && !gone)
         rc = s->pinstripe ? load_pages(s, key) : load_range(s, key);
@@ -313,6 +327,28 @@ find_out(struct redis_source *s)
         return -EINVAL;
     }
     return rc < 0 ? link_failed(ld, l, rc) : 0;
+}
+
+/* By whatever addresses: a server is known by its run_id. One that does not tell is taken for another. */
+static int
+find_whether_same(struct redis_source *s)
+{
+    char there[SERVER_VALUE_MAX], here[SERVER_VALUE_MAX];
+    struct load *ld = s->ld;
+    struct link to = {.fd = -1};
+    int rc = server_run_id(&s->from.target, s->from.fd, there, s->from.error, sizeof(s->from.error));
+
+    if (rc < 0)
+        return link_failed(ld, &s->from, rc);
+    if (rc == 0 || ld->o.dry_run)
+        return 0;
+    if (link_open(&to, &ld->target) < 0)
+        return link_failed(ld, &to, -EIO);
+    rc = server_run_id(&ld->target, to.fd, here, to.error, sizeof(to.error));
+    s->same = rc > 0 && strcmp(here, there) == 0;
+    rc = rc < 0 ? link_failed(ld, &to, rc) : 0;
+    link_close(&to);
+    return rc;
 }
 
 static int
@@ -342,6 +378,8 @@ source_redis(struct load *ld)
         rc = link_failed(ld, &s->from, -EIO);
     if (rc == 0)
         rc = find_out(s);
+    if (rc == 0)
+        rc = find_whether_same(s);
     if (rc == 0)
         rc = find_keys(s);
     for (size_t i = 0; rc == 0 && i < s->keys.n; i++)
