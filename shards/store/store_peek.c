@@ -4,7 +4,12 @@
 
 #include <dirent.h>
 
+#include <unistd.h>
+
 #define PEEK_OPEN_FILES 64 /* tables are opened as they are looked into */
+/* Who has it open may remove a table between our look at the MANIFEST and into the table. */
+#define PEEK_TRIES 10
+#define PEEK_RETRY_US 20000
 
 /* 1: there is a database, 0: nothing was stored yet, -EIO: tables without a database. */
 static int
@@ -43,22 +48,34 @@ get_row(rocksdb_t *db, struct slice key, struct buf *ret_value, struct store_err
     return 1;
 }
 
+static int
+peek_once(const rocksdb_options_t *options, const char *dir, struct slice key, struct buf *ret_value,
+          struct store_error *err)
+{
+    char *message = NULL;
+    rocksdb_t *db = rocksdb_open_for_read_only(options, dir, 0, &message);
+    int rc = message ? store_error_take(err, message) : get_row(db, key, ret_value, err);
+
+    if (db)
+        rocksdb_close(db);
+    return rc;
+}
+
 int
 store_peek(const char *dir, struct slice key, struct buf *ret_value, struct store_error *err)
 {
     rocksdb_options_t *options;
-    char *message = NULL;
-    rocksdb_t *db;
     int rc = look(dir, err);
 
     if (rc <= 0)
         return rc;
     options = rocksdb_options_create();
     rocksdb_options_set_max_open_files(options, PEEK_OPEN_FILES);
-    db = rocksdb_open_for_read_only(options, dir, 0, &message);
-    rc = message ? store_error_take(err, message) : get_row(db, key, ret_value, err);
-    if (db)
-        rocksdb_close(db);
+    rc = peek_once(options, dir, key, ret_value, err);
+    for (int i = 1; rc < 0 && i < PEEK_TRIES; i++) {
+        usleep(PEEK_RETRY_US);
+        rc = peek_once(options, dir, key, ret_value, err);
+    }
     rocksdb_options_destroy(options);
     return rc;
 }
