@@ -4,6 +4,7 @@
 #include "core/reaper.h"
 #include "shards/engine/listener.h"
 #include "shards/node/file_limit.h"
+#include "shards/node/memory_limit.h"
 #include "shards/node/node_priv.h"
 #include "shards/node/reshard.h"
 
@@ -326,7 +327,9 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
         rc = datadir_open(&r->dir, r->node.config.dir, err);
     if (rc < 0)
         return rc;
-    rc = file_limit_raise(r->cpus.n, &r->node.config.maxclients, err);
+    rc = memory_limit_check(r->cpus.n, err);
+    if (rc == 0)
+        rc = file_limit_raise(r->cpus.n, &r->node.config.maxclients, err);
     if (rc == 0)
         rc = create_parts(r, err);
     if (rc == 0)

@@ -170,6 +170,30 @@ def test_a_limit_of_file_sizes_is_an_error_and_no_signal(t):
     holds(s.start_fails(), "File too large", "not started")
 
 
+# A process that may not raise its limits, whoever runs the tests.
+DOWN = ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"]
+
+
+def test_too_little_stack_is_an_error_where_it_cannot_be_raised(t):
+    s = t.server(start=False, wrap=["prlimit", "--stack=131072:131072"] + DOWN)
+    holds(s.start_fails(), "the stack may have 128 KiB (ulimit -s), 1024 are needed")
+    s = t.server(cores=2, wrap=["prlimit", "--stack=131072:8388608"] + DOWN)
+    c = s.client()
+    for i in range(3):  # threads of every kind
+        eq(c.pipe([("SET", "k%d" % n, "x" * 2000) for n in range(1000)]), ["OK"] * 1000)
+        eq(c("SAVE"), "OK")
+
+
+def test_too_few_addresses_are_an_error(t):
+    if is_sanitized(t.binary):
+        t.skip("sanitizers take all addresses there are")
+    for cores, mib in ((1, 100), (1, 380), (2, 500)):
+        s = t.server(start=False, cores=cores, wrap=["prlimit", "--as=%d" % (mib * MIB)])
+        holds(s.start_fails(), "may have %d KiB of addresses (ulimit -v)" % (mib * 1024), "need")
+    s = t.server(cores=2, wrap=["prlimit", "--as=%d" % (512 * MIB)])
+    eq(s.client()("PING"), "PONG")
+
+
 # --- big requests -------------------------------------------------------------------------------------
 
 
