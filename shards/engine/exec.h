@@ -61,6 +61,10 @@ bool load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
 /* The same for who cannot turn back (ctx->reads_through): what has left the block cache since it was
  * looked at is read from the disk at once. False: it is damaged, or cannot be read. */
 bool load_key_through(struct shard *sh, uint8_t db, struct slice key, uint64_t hash);
+/* Builds the entry of a main row. False: its open blocks are not in the cache, or the row is damaged:
+ * who asks for the key gets an error in the end. Taken for absent it would be written anew. */
+bool load_install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct slice row,
+                  bool cached_only);
 
 /* Field by field: the large part of a ctx (what it needs from the store) only counts when its kind
  * says so, and clearing it would cost as much as a short command. The caller says for whom it runs,

@@ -4,12 +4,10 @@
  * several at a time. */
 #include "shards/engine/exec.h"
 
-#include "core/log.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/load_string.h"
 #include "shards/engine/rows.h"
-#include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
 #include "shards/store/row.h"
 
@@ -64,79 +62,6 @@ struct load {
 
 /* A transaction comes back for its count only after messages to and fro. */
 #define COUNT_EXACT_NS 100000000ULL
-
-/* --- on the loop: what needs no disk ----------------------------------------------------------- */
-
-/* Builds the entry of a main row. False: its open blocks are not in the cache, or the row is damaged:
- * who asks for the key gets an error in the end. Taken for absent it would be written anew. */
-static bool
-install(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, struct slice row,
-        bool cached_only)
-{
-    struct head *h = &sh->db[db].head;
-    struct row_head head;
-    struct slice value;
-    struct entry *e;
-
-    if (!row_head_parse(row, &head, &value)) {
-        log_error("core %u: the row of key '%.*s' is damaged", sh->id, (int)MIN(key.n, 64), key.p);
-        return false;
-    }
-    if (head.type == ENTRY_STRING) {
-        e = head_insert(h, hash, key, ENTRY_STRING, 0, head.expire_ms);
-        e = head_string_set(h, hash, e, value);
-    } else {
-        struct series_key *sk;
-
-        if (series_load(sh->store, cached_only, db, key_slot(key), key, row, sh->arena, &sk))
-            return false;
-        e = head_insert(h, hash, key, ENTRY_SERIES, sizeof(void *), head.expire_ms);
-        entry_set_ptr(e, sk);
-        sh->series_keys++;
-    }
-    head_set_store(h, e, ENTRY_IN_STORE);
-    /* Somebody waits for it: what his other keys displace should be something else. */
-    e->flags |= ENTRY_REFERENCED;
-    e->access_s = sh->now_s;
-    e->seq = sh->acked_seq;
-    return true;
-}
-
-static bool
-load_key(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, bool cached_only)
-{
-    char row_key[ROW_KEY_BYTES_MAX];
-    struct shard_db *d = &sh->db[db];
-    struct store_value v;
-    struct slice k = {row_key, 0};
-    bool ok;
-    int rc;
-
-    if (d->hidden || d->stored_keys <= d->head.in_store || head_find(&d->head, hash, key))
-        return true;
-    k.n = row_main(row_key, db, key_slot(key), key);
-    rc = cached_only ? store_get_cached(sh->store, k, &v)
-                     : store_get(sh->store, k, &v, &(struct store_error){0});
-    if (rc == 0)
-        return true;
-    if (rc < 0)
-        return false;
-    ok = install(sh, db, key, hash, v.v, cached_only);
-    store_value_put(&v);
-    return ok;
-}
-
-bool
-load_key_now(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
-{
-    return load_key(sh, db, key, hash, !sh->recovering);
-}
-
-bool
-load_key_through(struct shard *sh, uint8_t db, struct slice key, uint64_t hash)
-{
-    return load_key(sh, db, key, hash, false);
-}
 
 /* --- on the helper ----------------------------------------------------------------------------- */
 
@@ -271,7 +196,7 @@ install_keys(struct load *l)
         uint64_t hash = head_hash(key);
 
         if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key))
-            install(sh, l->need.db, key, hash, k->pinned.v, true);
+            load_install(sh, l->need.db, key, hash, k->pinned.v, true);
         if (k->pinned.pin)
             store_value_put(&k->pinned);
         free(k->key);
