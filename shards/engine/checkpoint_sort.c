@@ -24,12 +24,15 @@ prefix_of(const struct item *it)
     return prefix;
 }
 
-/* Database, slot and length are in the prefix. */
+/* By the prefix as well, which has database, slot and length: few entries are sorted by this alone. */
 static int
 compare_items(const void *a, const void *b, void *arg)
 {
-    const struct item *x = item_at(a), *y = item_at(b);
+    const struct store_entry *e = a, *f = b;
+    const struct item *x = item_at(e), *y = item_at(f);
 
+    if (e->prefix != f->prefix)
+        return e->prefix < f->prefix ? -1 : 1;
     return memcmp(x->key, y->key, MIN(x->key_n, y->key_n));
 }
 

@@ -85,6 +85,26 @@ def test_a_series_overwritten_unseen_leaves_no_points_behind(t):
     eq(len(s.client().ok("TSDB_GET", "k", "-", "+")), 5000)
 
 
+def test_a_checkpoint_of_a_few_long_values_writes_them_all(t):
+    # Each fills a piece of the table file; their order is that of their slots, not of their names.
+    s = t.server(appendfsync="everysec")
+    c = s.client()
+    for db in (3, 0):
+        c.ok("SELECT", db)
+        for i in range(20):
+            c.ok("SET", "k%02d" % i, bytes([65 + i]) * 700000)
+    c.ok("TS.CREATE", "labelled", "LABELS", "a", "b")
+    eq(c("SAVE"), "OK")
+    s.kill9()
+    c = s.start().client()
+    for db in (3, 0):
+        c.ok("SELECT", db)
+        for i in range(20):
+            value = c("GET", "k%02d" % i)
+            eq((len(value), value[:1]), (700000, bytes([65 + i])), "k%02d of database %d" % (i, db))
+    eq(c("TS.QUERYINDEX", "a=b"), [b"labelled"])
+
+
 def test_keys_in_a_slot_are_counted_in_memory_and_store(t):
     for cores in (1, 2):
         s = t.server(cores=cores)
