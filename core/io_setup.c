@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PROBE_OPS 256
+
 static const unsigned modes[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
@@ -97,18 +99,34 @@ ring_open(struct io *io, const struct io_options *opt, unsigned first_mode)
 }
 
 /* The operations that Linux 6.0 brought cannot be asked for one by one; NODROP and EXT_ARG can,
- * and the last one of 6.0, zero-copy send, stands for the others (multishot receive). */
-static bool
+ * and the last one of 6.0, zero-copy send, stands for the others (multishot receive). 0, or why the
+ * ring cannot be used. */
+static int
 ring_capable(struct io *io)
 {
     const unsigned need = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
-    struct io_uring_probe *probe = io_uring_get_probe_ring(&io->ring);
-    bool capable;
+    struct io_uring_probe *probe;
+    int err;
 
-    capable = probe && (io->ring.features & need) == need &&
-              io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
-    io_uring_free_probe(probe);
-    return capable;
+    probe = calloc(1, sizeof(*probe) + PROBE_OPS * sizeof(probe->ops[0]));
+    if (!probe)
+        return -ENOMEM;
+    err = io_uring_register_probe(&io->ring, probe, PROBE_OPS);
+    if (!err && ((io->ring.features & need) != need ||
+                 !io_uring_opcode_supported(probe, IORING_OP_SEND_ZC)))
+        err = -EINVAL;
+    free(probe);
+    return err;
+}
+
+/* The three system calls are allowed or forbidden one by one: this one would only be found forbidden
+ * when everything is open. */
+static int
+ring_try(struct io *io)
+{
+    int err = io_uring_submit_and_get_events(&io->ring);
+
+    return MIN(err, 0);
 }
 
 /* The kernel drops CPUs it does not have from the mask without a word, down to an empty one. */
@@ -163,11 +181,13 @@ with_defaults(const struct io_options *opt)
 static int
 ring_equip(struct io *io, const struct io_options *opt, const char **ret_why)
 {
-    int err;
+    int err = ring_capable(io);
 
-    if (!ring_capable(io)) {
-        *ret_why = why_refused(-EINVAL);
-        return -EINVAL;
+    if (!err)
+        err = ring_try(io);
+    if (err) {
+        *ret_why = why_refused(err);
+        return err;
     }
     err = io_buffers_init(io, opt->recv_buffers, opt->recv_buffer_bytes);
     if (err) {

@@ -70,13 +70,13 @@ Test(io_setup, worker_cpus_are_accepted_if_they_exist_and_refused_if_not)
     cr_assert_null(io);
 }
 
-/* From here on this process gets `error` from io_uring_setup, as in a container. */
+/* From here on this process gets `error` from one of io_uring's system calls, as in a container. */
 static void
-forbid_io_uring(int error)
+forbid_io_uring(unsigned call, int error)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -87,16 +87,29 @@ forbid_io_uring(int error)
 }
 
 static void
-check_refusal(int error, const char *expected)
+check_refusal_of(unsigned call, int error, const char *expected)
 {
     struct io_options opt = {0};
     const char *why = NULL;
     struct io *io = NULL;
 
-    forbid_io_uring(error);
+    forbid_io_uring(call, error);
     cr_assert_eq(io_create(&io, &opt, &why), -error);
     cr_assert(why && strstr(why, expected), "%s", why);
     cr_assert_null(io);
+}
+
+static void
+check_refusal(int error, const char *expected)
+{
+    check_refusal_of(SYS_io_uring_setup, error, expected);
+}
+
+Test(io_setup, each_of_the_system_calls_may_be_the_one_that_is_forbidden)
+{
+    check_refusal_of(SYS_io_uring_enter, EPERM, "seccomp");
+    check_refusal_of(SYS_io_uring_register, EACCES, "seccomp");
+    check_refusal_of(SYS_io_uring_setup, EPERM, "seccomp");
 }
 
 Test(io_setup, eperm_names_seccomp)
