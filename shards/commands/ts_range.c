@@ -28,10 +28,30 @@ struct range_slices {
     bool reverse;
 };
 
+/* The open bucket of LATEST comes last, when everything is leased. Backward it would be the first, and may
+ * change meanwhile: that is not read in slices, unless there is no rule. */
+static bool
+may_be_sliced(const struct ts_range *r, const struct entry *e)
+{
+    return !r->latest || !r->reverse || !series_key_settings(entry_series(e))->has_source;
+}
+
+static void
+put_latest_off(struct ts_range *r)
+{
+    r->latest_last = r->latest && !r->reverse;
+    r->latest = r->latest_last;
+}
+
 static bool
 slices_parse(struct ts_sliced *x, struct ctx *c, void *ret_asked)
 {
-    return ts_range_parse(c, 2, 1, container_of(x, struct range_slices, sliced)->reverse, ret_asked);
+    struct ts_range *r = ret_asked;
+
+    if (!ts_range_parse(c, 2, 1, container_of(x, struct range_slices, sliced)->reverse, r))
+        return false;
+    put_latest_off(r);
+    return true;
 }
 
 static void
@@ -68,10 +88,12 @@ slices_create(struct ctx *c, bool reverse)
 
 /* Everything is leased, and much of it was read ahead. */
 static void
-range_ahead(struct ctx *c, const struct ts_range *r)
+range_ahead(struct ctx *c, struct ts_range *r)
 {
-    int rc = ts_sliced_all(ts_sliced_of(*c->slices), c, r);
+    int rc;
 
+    put_latest_off(r);
+    rc = ts_sliced_all(ts_sliced_of(*c->slices), c, r);
     if (rc < 0)
         reply_failure(c, rc);
 }
@@ -79,13 +101,22 @@ range_ahead(struct ctx *c, const struct ts_range *r)
 /* --- the command ------------------------------------------------------------------------------- */
 
 static void
+go_in_slices(struct ctx *c, bool reverse)
+{
+    c->need = (struct need){.kind = NEED_SLICES};
+    if (c->slices)
+        *c->slices = slices_create(c, reverse);
+}
+
+static void
 range_at_once(struct ctx *c, const struct key *k, const struct entry *e, const struct ts_range *r)
 {
     struct series_table t = {.cols = ts_range_cols(r, 0)};
-    int rc = ts_range_read_until(c, k, e, r, 0, &t, r->latest ? UINT64_MAX : ahead_until(c, 1));
+    bool sliced = may_be_sliced(r, e) && !(c->slices && *c->slices);
+    int rc = ts_range_read_until(c, k, e, r, 0, &t, sliced ? ahead_until(c, 1) : UINT64_MAX);
 
     if (rc == -EINPROGRESS)
-        c->need = (struct need){.kind = NEED_SLICES};
+        go_in_slices(c, r->reverse);
     else if (rc < 0)
         reply_failure(c, rc);
     else if (!c->probe)
@@ -102,14 +133,12 @@ range_command(struct ctx *c, bool reverse)
 
     if (e == NULL || !ts_range_parse(c, 2, 1, reverse, &r))
         return;
-    if (c->slices && *c->slices) {
+    if (c->slices && *c->slices && may_be_sliced(&r, e))
         range_ahead(c, &r);
-    } else if (c->slices && !r.latest) { /* it has said that it takes long */
-        c->need = (struct need){.kind = NEED_SLICES};
-        *c->slices = slices_create(c, reverse);
-    } else {
-        range_at_once(c, &k, e, &r);
-    }
+    else if (c->slices && *c->slices == NULL && !r.latest) /* it has said that it takes long */
+        go_in_slices(c, reverse);
+    else
+        range_at_once(c, &k, e, &r); /* with LATEST it may be here for the shard of the source */
 }
 
 void

@@ -38,6 +38,7 @@ struct ts_range {
     bool expired_too; /* what retention hides is read as well */
     bool whole;       /* as in struct aggregation */
     const struct ts_open *open; /* for LATEST; NULL: it is looked for */
+    bool latest_last; /* LATEST is ts_reading_latest's, before the end; forward only */
 };
 
 /* The options that stand anywhere behind the two times at argument `at`. `series` lists of functions
@@ -55,15 +56,15 @@ ts_range_cols(const struct ts_range *r, uint32_t i)
  * set; or an error that ts_range_error words. */
 int ts_range_read(struct ctx *c, const struct key *k, const struct entry *e,
                   const struct ts_range *r, uint32_t i, struct series_table *out);
-/* The same; -EINPROGRESS: the clock said until_ns before all was read, and `out` has a part of it. Not with
- * LATEST. */
+/* The same; -EINPROGRESS: the clock said until_ns before all was read, and `out` has a part of it. */
 int ts_range_read_until(struct ctx *c, const struct key *k, const struct entry *e,
                         const struct ts_range *r, uint32_t i, struct series_table *out,
                         uint64_t until_ns);
 const char *ts_range_error(int rc);
 
 /* The same in pieces, for who gives others their turn in between. Starts zeroed, and does not move. What
- * retention hides is what it hid when the reading began. Not with LATEST. */
+ * retention hides is what it hid when the reading began. With LATEST only where it is `latest_last`, or all in
+ * one go. */
 struct ts_reading {
     struct ts_position position;
     bool begun;
@@ -88,6 +89,10 @@ struct ts_reading {
  * every go; so is what is asked. */
 int ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const struct entry *e,
                   const struct ts_range *r, uint32_t i, struct series_table *out, uint64_t until_ns);
+/* After the last go, of a range whose `latest_last` is set: adds the open bucket. probe: finds out only what is
+ * needed for that. 0; -EAGAIN: ctx->need is set; or an error. */
+int ts_reading_latest(struct ts_reading *x, struct ctx *c, const struct key *k,
+                      const struct entry *e, const struct ts_range *r, bool probe);
 /* After the last go: completes the rows. 0 or an error. */
 int ts_reading_end(struct ts_reading *x);
 /* Does what was read stand, if points of these times have changed? */

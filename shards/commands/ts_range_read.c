@@ -212,7 +212,7 @@ has_point(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 /* A point that was written at its time stands for it. It is not one of the series: wherever it is, the reading
  * of those stands where it stood. */
 static int
-read_latest(struct ts_reading *x)
+read_latest(struct ts_reading *x, bool probe)
 {
     struct series_query q = {.start = x->latest.ts, .end = x->latest.ts, .limit = 1};
     bool written = false;
@@ -221,7 +221,7 @@ read_latest(struct ts_reading *x)
     if (!x->has_latest || x->latest.ts < x->from || x->latest.ts > x->to)
         return 0;
     rc = x->s ? ts_read(x->c, x->k, x->s, &q, has_point, &written) : 0;
-    return rc < 0 ? rc : written ? 0 : take_what_passes(x, &x->latest, 1);
+    return rc < 0 ? rc : written || probe ? 0 : take_what_passes(x, &x->latest, 1);
 }
 
 static int
@@ -244,14 +244,14 @@ read_written(struct ts_reading *x)
 static int
 read_points(struct ts_reading *x)
 {
-    int rc = x->r->reverse ? read_latest(x) : 0;
+    int rc = x->r->reverse ? read_latest(x, false) : 0;
 
     if (rc == 0 && x->s && !x->complete)
         rc = read_written(x);
     if (rc == 0 && x->position.stopped)
         return -EINPROGRESS;
     if (rc == 0 && !x->r->reverse && x->out->n < x->r->count)
-        rc = read_latest(x);
+        rc = read_latest(x, false);
     return MIN(rc, 0);
 }
 
@@ -314,7 +314,7 @@ begin_buckets(struct ts_reading *x, uint32_t i)
 static int
 reading_begin(struct ts_reading *x, const struct entry *e, uint32_t i)
 {
-    int rc = find_latest(x, e);
+    int rc = x->r->latest_last ? 0 : find_latest(x, e);
 
     if (rc < 0)
         return rc;
@@ -339,11 +339,11 @@ reading_reset(struct ts_reading *x)
 }
 
 /* Everything of the range has been read that is there now. The rows of what looks around itself are
- * completed at once: any change may touch them anyway. */
+ * completed at once: any change may touch them anyway. Unless LATEST is one of them. */
 static int
 reading_pause(struct ts_reading *x)
 {
-    return x->b && bucketer_looks_around(&x->aggregation) ? ts_reading_end(x) : 0;
+    return x->b && !x->r->latest_last && bucketer_looks_around(&x->aggregation) ? ts_reading_end(x) : 0;
 }
 
 static int
@@ -375,6 +375,24 @@ ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const st
     if (rc < 0 && rc != -EINPROGRESS && (x->failed || !x->begun || x->ended))
         reading_reset(x);
     return rc;
+}
+
+int
+ts_reading_latest(struct ts_reading *x, struct ctx *c, const struct key *k, const struct entry *e,
+                  const struct ts_range *r, bool probe)
+{
+    int rc;
+
+    ASSERT(r->latest_last && x->begun && !x->ended);
+    x->c = c;
+    x->k = k;
+    x->s = series_find(entry_series(e), r->type);
+    x->r = r;
+    if (x->out->n >= r->count || (r->columns_n && x->b == NULL))
+        return 0;
+    rc = find_latest(x, e);
+    x->has_latest = rc == 1;
+    return rc < 0 ? rc : MIN(read_latest(x, probe), 0);
 }
 
 int

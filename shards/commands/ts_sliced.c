@@ -146,6 +146,23 @@ ts_sliced_init(struct ts_sliced *x, struct ctx *c, const struct slice *name, uin
     return &x->ahead.slices;
 }
 
+/* Range i is there, but for LATEST. */
+static int
+end_range(struct ts_sliced *x, struct ctx *c, const void *asked, uint32_t i)
+{
+    struct ts_reading *reading = &x->ranges[i].reading;
+    struct key k = key_open(c, x->ahead.name[i / x->per_key]);
+    struct entry *e = key_find(c, &k);
+    struct ts_range r;
+    uint32_t at;
+    int rc = 0;
+
+    x->kind->range(asked, i, &r, &at);
+    if (r.latest_last && e && e->type == ENTRY_SERIES)
+        rc = ts_reading_latest(reading, c, &k, e, &r, c->probe);
+    return rc < 0 || c->probe ? rc : ts_reading_end(reading);
+}
+
 int
 ts_sliced_all(struct ts_sliced *x, struct ctx *c, const void *asked)
 {
@@ -153,8 +170,8 @@ ts_sliced_all(struct ts_sliced *x, struct ctx *c, const void *asked)
 
     for (uint32_t i = 0; i < x->n && rc == 0; i++) {
         rc = x->ranges[i].rc;
-        if (rc == 0 && !c->probe)
-            rc = ts_reading_end(&x->ranges[i].reading);
+        if (rc == 0)
+            rc = end_range(x, c, asked, i);
     }
     x->ahead.slices.replies = rc == 0 && !c->probe;
     return rc;

@@ -4,7 +4,8 @@
  *
  * A command that finds that it takes long says NEED_SLICES, and where it runs as a transaction leaves a
  * struct ts_sliced in ctx->slices. When it then runs again it calls ts_sliced_all. LATEST is not read in
- * slices: an open bucket depends on another series, which nobody watches. */
+ * slices: an open bucket depends on another series, which nobody watches. Where it comes last it is added when
+ * everything is leased (`latest_last`). */
 #ifndef SHARDS_COMMANDS_TS_SLICED_H
 #define SHARDS_COMMANDS_TS_SLICED_H
 

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from pinstripe import eq
+from pinstripe import eq, keys_on
 from resp import Error, encode, info
 
 IN_SLICES = {"slice-ns": 0, "slice-points": 1}
@@ -172,6 +172,49 @@ def test_long_series_that_a_filter_finds_are_read_in_slices(t):
         want = in_one_go(c, questions)
         for q, w, got in zip(questions, want, in_slices(c, questions)):
             assert w == got, (q, w[:300], got[:300])
+        s.stop()
+
+
+def test_latest_of_a_long_destination(t):
+    """Read in slices with the open bucket behind it, wherever the source is: as in one go, and while both grow."""
+    for cores in (1, 2):
+        s = start(t, cores)
+        c, w = s.client(), s.client()
+        source, to = keys_on(0, cores, 1, prefix="s")[0], keys_on(cores - 1, cores, 1, prefix="d")[0]
+        for name in (source, to):
+            c.ok("TS.CREATE", name)
+        c.ok("TS.CREATERULE", source, to, "AGGREGATION", "count", 10)
+        first = end = 12000
+        all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in (source, ts, 1)])
+                   for a in range(0, end, 100)])
+        all_in(c, [("TS.ADD", source, end + 3, 1)])
+        limit(s, {"slice-ns": 0, "slice-points": 500})
+        rest = [(), ("COUNT", 700), ("COUNT", 1201), ("FILTER_BY_VALUE", 0, 5)] + \
+            [("AGGREGATION", f, 70, *more) for f in ("sum", "last", "twa", "count,p50") for more in ((), ("EMPTY",))]
+        questions = [(command, name, "-", last, "LATEST", *r) for command in ("TS.RANGE", "TS.REVRANGE")
+                     for name in (to, source) for last in ("+", end - 50) for r in rest]
+        before = slices(s)
+        for q, want, got in zip(questions, in_one_go(c, questions), in_slices(c, questions)):
+            assert want == got, (q, want[-300:], got[-300:])
+        assert slices(s) > before + len(questions)
+
+        def add():
+            nonlocal end
+            w.ok("TS.ADD", source, end + 4, 1)
+            w.ok("TS.ADD", source, end + 5, 1)
+            end += 10
+            w.ok("TS.ADD", source, end + 3, 1)
+
+        def check():
+            rows = c.ok("TS.RANGE", to, "-", "+", "LATEST")
+            eq([row[0] for row in rows], list(range(0, rows[-1][0] + 1, 10)))
+            whole = first // 10
+            assert set(row[1] for row in rows[:whole]) == {"10"} and set(row[1] for row in rows[whole:-1]) <= {"3"}
+            assert 1 <= int(rows[-1][1]) <= 3, rows[-3:]
+
+        writer = Writer(add)
+        rounds(t, check)
+        writer.stop()
         s.stop()
 
 
