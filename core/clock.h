@@ -11,6 +11,7 @@ struct clock {
     bool fake;        /* clock_update leaves the values alone; a test sets them */
 };
 
+/* Reads the system's clocks into c, unless it is a fake. */
 void clock_update(struct clock *c);
 
 /* Reads the monotonic clock now, for measuring, on any thread. */

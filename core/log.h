@@ -18,6 +18,8 @@ int log_start(const char *path, enum log_level level);
 void log_stop(void);
 void log_set_level(enum log_level level);
 
+/* One line, without its end; any thread. Queued for the log's thread, or counted and dropped: it
+ * never blocks while that runs. Before and after, it is written at once. */
 __attribute__((format(printf, 2, 3))) void log_write(enum log_level level, const char *fmt, ...);
 
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)

@@ -88,7 +88,9 @@ struct conn {
 };
 
 void conn_set_init(struct conn_set *s, struct reactor *r);
+/* Takes over fd, a connected socket, and begins to read from it. */
 void conn_open(struct conn *c, struct conn_set *s, const struct conn_ops *ops, int fd);
+/* No more calls but the one that says it is gone, once what is in flight is done. */
 void conn_close(struct conn *c);
 /* conn_close whose end the peer sees before this returns, not only when what is in flight is done. */
 void conn_kill(struct conn *c);

@@ -52,6 +52,7 @@ struct record {
     const char *parts; /* n x 10 bytes */
 };
 
+/* The key is this string now, whatever it was; expire_ms 0 = it does not expire. */
 void record_set(struct journal *j, uint8_t db, struct slice key, int64_t expire_ms,
                 struct slice value);
 /* The same of a value that lies in a blob, which the journal holds until it is written. */

@@ -20,6 +20,7 @@ struct round;
 #define ROUND_REQUESTS_MAX 512
 #define ROUND_REQUESTS_FIRST 32
 
+/* Must it be sent before another request can be added? */
 bool round_is_full(const struct round *r);
 /* The round being filled, opened when there is none. */
 struct round *round_open(struct session *s);

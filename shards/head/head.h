@@ -103,6 +103,7 @@ uint64_t head_string_patch_cost(const struct entry *e, uint64_t offset, uint64_t
  * where on it is zeros; there is room for the rest, which is copied. Takes over the caller's hold. */
 void head_string_adopt(struct head *h, struct entry *e, struct blob *b, uint64_t len);
 
+/* The store does not have it as it is now: the next checkpoint takes it. Dirty ones stay dirty. */
 void head_mark_dirty(struct head *h, struct entry *e);
 /* The i-th of the n entries of a list. */
 struct entry *head_dirty_at(const struct head *h, unsigned list, uint32_t i);

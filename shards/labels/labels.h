@@ -23,6 +23,7 @@
 
 struct labels;
 
+/* An empty index, its memory from the arena. */
 struct labels *labels_create(struct arena *a);
 /* Linear; for big ones labels_release_slice. */
 void labels_destroy(struct labels **x);

@@ -39,6 +39,7 @@ struct sums {
 };
 extern const struct sums sums_none;
 
+/* Adds one value, in order of time. NaN is counted, and nothing to the rest. */
 void sums_add(struct sums *s, double v);
 /* The function's value; NaN where it has none. Not for twa and percentiles. */
 double sums_value(const struct sums *s, enum aggregate fn);

@@ -34,6 +34,7 @@ struct bit_writer {
 };
 
 void bit_writer_init(struct bit_writer *w, struct buf *out);
+/* Writes out the last bits, the rest of their byte zero. */
 void bit_writer_finish(struct bit_writer *w);
 
 static inline void

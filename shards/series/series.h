@@ -179,6 +179,7 @@ enum series_result {
 enum series_result series_meet(double *old, uint8_t *old_quality, double value, uint8_t quality,
                                enum duplicate_policy policy);
 
+/* What a key of type series has, without a series yet. */
 struct series_key *series_key_create(struct arena *a);
 /* No checkpoint may be reading what it has borrowed of the key; one that is through with reading
  * may still be settling (series_flush_fini only). */

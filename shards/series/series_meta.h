@@ -53,6 +53,7 @@ struct series_meta {
 /* What a key without metadata has. */
 extern const struct series_meta series_meta_default;
 
+/* The same settings, labels, source and rules, in the same order. */
 bool series_meta_equal(const struct series_meta *a, const struct series_meta *b);
 static inline bool
 series_meta_is_default(const struct series_meta *m)

@@ -32,6 +32,7 @@ row_key_room(struct slice key)
     return ROW_KEY_BYTES_MAX - 65535 + key.n;
 }
 
+/* Begins to walk the block rows of a series; cached_only: no row is read from disk. */
 void series_rows_open(struct series_rows *r, struct store *s, const struct series_id *id,
                       bool cached_only, bool fill_cache);
 /* Blocking; the rows it passes stay in the block cache (store_iter_open_holding) until what

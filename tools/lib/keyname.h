@@ -22,6 +22,7 @@ struct file_facts {
     char kind[KEYNAME_PART_MAX + 1];
 };
 
+/* What the name of a file tells ("ibm_20131007_trade.csv.gz"); parts that it has not are empty. */
 void file_facts_of(struct file_facts *f, const char *path);
 
 /* A template in which only {key} is left to fill in: before + key + after. */

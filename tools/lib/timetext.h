@@ -82,6 +82,7 @@ int time_format_day(struct time_format *f, struct slice day);
 /* Midnight of the day after "2013-10-07", of an iso format. */
 void time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts);
 
+/* A time in the format, as a timestamp of its unit. On an error *ret_ts is untouched. */
 enum time_error time_parse(struct time_format *f, struct slice text, int64_t *ret_ts);
 /* "is not a time of the format %s", for people; only for errors. */
 const char *time_error_text(enum time_error e);

@@ -33,6 +33,7 @@ struct report_state {
     uint64_t done, whole; /* bytes of the files read and to read; whole 0: unknown */
 };
 
+/* Lines go to `to`; on a terminal progress is written over itself. */
 void report_init(struct report *r, FILE *to, bool terminal);
 /* "FILE:LINE: what", unless there were too many. */
 __attribute__((format(printf, 3, 4))) void report_line(struct report *r, uint64_t line,
