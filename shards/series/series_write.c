@@ -53,16 +53,19 @@ put_block(struct writer *w, const struct samples *in, enum block_effort effort)
     store_batch_put(w->batch, block_name(w, in->p[0].ts), (struct slice){w->row.p, w->row.n});
 }
 
-/* How many points the next block takes: an equal share, but no timestamp is divided. */
+/* How many points the next block takes: an equal share, or (`fill`) as many as one may have unless too few
+ * would be left over for a block that is to stay; but no timestamp is divided. */
 static uint32_t
-next_share(const struct samples *in, uint32_t points_max)
+next_share(const struct samples *in, uint32_t points_max, bool fill)
 {
     uint32_t blocks = (in->n + points_max - 1) / points_max, share;
     struct series_chunk all = {.p = in->p, .n = in->n};
 
     if (blocks < 2)
         return in->n;
-    share = chunk_boundary(&all, in->n / blocks);
+    fill = fill && in->n - points_max >= series_cold_points(points_max);
+    share = fill ? points_max : in->n / blocks;
+    share = chunk_boundary(&all, share);
     return share ? share : in->n;
 }
 
@@ -77,10 +80,10 @@ fail_crowded(struct writer *w, int64_t ts, uint32_t n)
 }
 
 static int
-put_blocks(struct writer *w, struct samples in)
+put_blocks(struct writer *w, struct samples in, bool fill)
 {
     while (in.n > 0) {
-        struct samples part = {in.p, in.quality, next_share(&in, w->f->block_points_max)};
+        struct samples part = {in.p, in.quality, next_share(&in, w->f->block_points_max, fill)};
 
         if (part.n > BLOCK_POINTS_MAX)
             return fail_crowded(w, part.p[0].ts, part.n);
@@ -100,7 +103,7 @@ put_merged(struct writer *w, const struct samples *base, const struct late_point
 
     if (rc < 0)
         return rc;
-    rc = put_blocks(w, merged);
+    rc = put_blocks(w, merged, false);
     free(merged.p);
     free(merged.quality);
     return rc;
@@ -285,7 +288,7 @@ points_from(const struct series_flush *f, uint32_t i)
     return points;
 }
 
-/* How many chunks from the i-th on are made into blocks of an equal length together; at least one. Of
+/* How many chunks from the i-th on are shared out to blocks together; at least one. Of
  * the `left` points in all, too few for a block that is to stay are not left over. */
 static uint32_t
 group_of(const struct series_flush *f, uint32_t i, uint64_t left, uint32_t *ret_points)
@@ -319,11 +322,12 @@ join_chunks(const struct series_chunk *c, uint32_t chunks, uint32_t points)
     return all;
 }
 
+/* Where retention is about to take the first points, smaller blocks go sooner as a whole. */
 static int
 write_group(struct writer *w, const struct series_chunk *c, uint32_t chunks, uint32_t points)
 {
     struct samples all = join_chunks(c, chunks, points);
-    int rc = put_blocks(w, all);
+    int rc = put_blocks(w, all, w->f->kept_from == INT64_MIN);
 
     free(all.p);
     free(all.quality);
@@ -382,7 +386,7 @@ write_merged_chunks(struct writer *w, const struct late_point *late, uint32_t n)
         if (mine)
             rc = put_merged(w, &base, late, mine);
         else
-            rc = put_blocks(w, base);
+            rc = put_blocks(w, base, false);
         late += mine;
         n -= mine;
     }
@@ -437,7 +441,7 @@ join_stored(struct writer *w, int64_t late_ts)
         return rc;
     for (i = 0; i < tail.rows; i++)
         store_batch_delete(w->batch, block_name(w, tail.row_ts[i]));
-    rc = put_blocks(w, tail.points);
+    rc = put_blocks(w, tail.points, false);
     series_tail_fini(&tail);
     return rc;
 }
