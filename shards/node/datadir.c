@@ -2,12 +2,12 @@
 
 #include "core/log.h"
 #include "core/whole_file.h"
+#include "shards/node/manifest.h"
 #include "shards/node/owner.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#define DATADIR_PATH_MAX 1200
 #define LOCK_RETRIES 50
 #define LOCK_RETRY_US 100000 /* a killed process holds its lock until its last I/O is done */
 
@@ -74,58 +70,7 @@ take_lock(struct datadir *d, struct buf *err)
     return 0;
 }
 
-/* --- manifest -------------------------------------------------------------------------------------- */
-
-static uint64_t
-checksum(const char *text, size_t n)
-{
-    return XXH3_64bits(text, n);
-}
-
-/* Format 1 had no instance and no state. */
-static bool
-parse_lines(struct datadir *d, const char *text, unsigned *ret_version)
-{
-    char state[8] = "";
-    int n = sscanf(text, "pinstripe %u\ncores %" SCNu32 "\ngeneration %" SCNu32
-                         "\ninstance %" SCNx64 "\nstate %7s\n",
-                   ret_version, &d->cores, &d->generation, &d->instance, state);
-
-    d->used = strcmp(state, "used") == 0;
-    if (n >= 1 && *ret_version != DATADIR_FORMAT_VERSION)
-        return n >= 3;
-    return n == 5 && d->instance && (d->used || strcmp(state, "new") == 0);
-}
-
-static int
-parse_manifest(struct datadir *d, const char *path, const char *text, struct buf *err)
-{
-    struct datadir found = *d;
-    unsigned version;
-    unsigned long long sum;
-    const char *tail = strstr(text, "checksum ");
-
-    if (tail == NULL || !parse_lines(&found, text, &version) ||
-        sscanf(tail, "checksum %llx", &sum) != 1) {
-        buf_printf(err, "'%s' is not a manifest of this server", path);
-        return -EBADMSG;
-    }
-    if (checksum(text, (size_t)(tail - text)) != sum) {
-        buf_printf(err, "'%s' is damaged: its checksum does not match", path);
-        return -EBADMSG;
-    }
-    if (version == 0 || version > DATADIR_FORMAT_VERSION || found.cores == 0 ||
-        found.cores > DATADIR_CORES_MAX) {
-        buf_printf(err, "'%s' has format %u with %u cores; this server reads formats 1 to %u with "
-                        "1 to %u", path, version, found.cores, DATADIR_FORMAT_VERSION,
-                   DATADIR_CORES_MAX);
-        return -EBADMSG;
-    }
-    if (version == 1)
-        found.instance = found.used = 0;
-    *d = found;
-    return 0;
-}
+/* --- which generation counts ---------------------------------------------------------------------- */
 
 /* "gen-000012" -> 12, 0 for what only looks like one of ours. */
 static uint32_t
@@ -179,54 +124,21 @@ refuse_orphans(const struct datadir *d, struct buf *err)
 static int
 read_manifest(struct datadir *d, struct buf *err)
 {
-    char path[DATADIR_PATH_MAX], text[512];
-    int rc;
+    int rc = manifest_read(d, err);
 
-    snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
-    rc = whole_file_read(path, text, sizeof(text));
-    if (rc == -ENOENT)
-        return refuse_orphans(d, err);
-    if (rc < 0) {
-        buf_printf(err, "cannot read '%s': %s", path, strerror(-rc));
-        return rc;
-    }
-    return parse_manifest(d, path, text, err);
-}
-
-static int
-commit(struct datadir *d, uint32_t cores, uint32_t generation, bool used, struct buf *err)
-{
-    char path[DATADIR_PATH_MAX];
-    struct buf text = {0};
-    int rc;
-
-    snprintf(path, sizeof(path), "%s/MANIFEST", d->path);
-    buf_printf(&text, "pinstripe %u\ncores %u\ngeneration %u\n", DATADIR_FORMAT_VERSION, cores,
-               generation);
-    buf_printf(&text, "instance %016" PRIx64 "\nstate %s\n", d->instance, used ? "used" : "new");
-    buf_printf(&text, "checksum %016" PRIx64 "\n", checksum(text.p, text.n));
-    rc = whole_file_replace(path, (struct slice){text.p, text.n});
-    buf_fini(&text);
-    if (rc < 0) {
-        buf_printf(err, "cannot write '%s': %s", path, strerror(-rc));
-        return rc;
-    }
-    d->cores = cores;
-    d->generation = generation;
-    d->used = used;
-    return 0;
+    return rc == -ENOENT ? refuse_orphans(d, err) : rc;
 }
 
 int
 datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err)
 {
-    return commit(d, cores, generation, false, err);
+    return manifest_write(d, cores, generation, false, err);
 }
 
 int
 datadir_commit_used(struct datadir *d, struct buf *err)
 {
-    return d->used ? 0 : commit(d, d->cores, d->generation, true, err);
+    return d->used ? 0 : manifest_write(d, d->cores, d->generation, true, err);
 }
 
 /* --- open ---------------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@
 
 #define DATADIR_FORMAT_VERSION 2
 #define DATADIR_CORES_MAX 256
+#define DATADIR_PATH_MAX 1200 /* of a file in it */
 
 struct datadir {
     char path[1024];
@@ -48,7 +49,7 @@ int datadir_check_parts(const struct datadir *d, struct buf *err);
 int datadir_commit(struct datadir *d, uint32_t cores, uint32_t generation, struct buf *err);
 /* Says that its journals are open and clients come; nothing if that was said before. */
 int datadir_commit_used(struct datadir *d, struct buf *err);
-/* The directory of a part ("journal", "store"); out has room for 1200 bytes. */
+/* The directory of a part ("journal", "store"); out has room for DATADIR_PATH_MAX bytes. */
 void datadir_core_path(const struct datadir *d, uint32_t generation, uint32_t core,
                        const char *part, char *out);
 /* Removes every generation but the present one. */

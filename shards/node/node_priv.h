@@ -9,15 +9,13 @@
 
 #include <pthread.h>
 
-#define PATH_BYTES 1200
-
 /* What starting one core needs, on its own thread. */
 struct starter {
     struct core *core;
     struct recovery_shard recovery;
     pthread_t thread;
     struct running *running;
-    char store_dir[PATH_BYTES];
+    char store_dir[DATADIR_PATH_MAX];
     struct buf error; /* why it could not start */
     int rc;
 };

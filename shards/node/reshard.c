@@ -40,7 +40,7 @@ open_layout(struct layout *l, const struct datadir *d, const struct node *like, 
     memset(l->node.cores, 0, n * sizeof(struct core));
     for (uint32_t i = 0; i < n; i++) {
         struct store_options opt = {.compression = node_compression(&like->config)};
-        char store_dir[1200];
+        char store_dir[DATADIR_PATH_MAX];
         int rc;
 
         core_init(&l->node.cores[i], &l->node, i);
