@@ -24,7 +24,7 @@ compression_named(const char *name)
     return strcmp(name, "none") == 0 ? STORE_COMPRESSION_NONE : STORE_COMPRESSION_LZ4;
 }
 
-static void
+static _Noreturn void
 fail(const char *what, const char *why)
 {
     fprintf(stderr, "store_compact: %s: %s\n", what, why);
