@@ -228,14 +228,14 @@ part_step(struct multi_part *x)
     uint64_t until = clock_now_ns() + core->limits.slice_ns;
     struct ctx c;
 
-    if (unlikely(core_hurries(core))) {
-        resp_error(&x->p->out, ERR_STOPPING);
-        part_fail(x);
-        return;
-    }
     if (!shard_available(&core->shard)) {
         x->waiter.lease.run = part_lease_over;
         shard_wait(&core->shard, &x->waiter.lease);
+        return;
+    }
+    if (unlikely(core_hurries(core))) { /* leaving touches the shard as well */
+        resp_error(&x->p->out, ERR_STOPPING);
+        part_fail(x);
         return;
     }
     ctx_init(&c, core, job->q->cmd, job->q->argv, job->q->argc, &x->p->out);
