@@ -200,6 +200,8 @@ retreat_run(struct mesh_msg *m)
     c.need = part_need(p, keys);
     if (p->obstacle == EXEC_SLICES)
         txn_slices_begin(p);
+    else if (p->obstacle != EXEC_DONE && core_hurries(p->sh->core))
+        txn_part_notify(p); /* it is refused then; who waits is not woken a second time */
     else if (p->obstacle != EXEC_DONE)
         exec_wait(&c, p->obstacle, &p->fetched);
     txn_part_reply(p);
