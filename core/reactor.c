@@ -216,7 +216,8 @@ polls_on(struct reactor *r)
         busy_poll_cancel(&r->busy_poll);
         return false;
     }
-    if (r->idle_ns == r->turn_ns && !busy_poll_begin(&r->busy_poll))
+    /* Two turns may read the same time: only the first of them begins. */
+    if (r->idle_ns == r->turn_ns && !r->busy_poll.polling && !busy_poll_begin(&r->busy_poll))
         return false;
     if (r->busy_poll.polling && r->turn_ns - r->idle_ns >= r->opt.busy_poll_ns)
         busy_poll_end(&r->busy_poll, false);
