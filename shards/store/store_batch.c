@@ -234,7 +234,8 @@ batch_clear(struct store_batch *b)
     b->ascending = true;
 }
 
-/* To the table file, which is begun if there is none yet. */
+/* To the table file, which is begun if there is none yet: that asks for the database's health. What is
+ * written later asks again, for much can happen until a large batch is committed. */
 static int
 write_out(struct store_batch *b, struct store_error *err)
 {
@@ -243,7 +244,7 @@ write_out(struct store_batch *b, struct store_error *err)
     ASSERT(!b->broken);
     if (!b->ascending)
         store_sort(b->index, b->n, compare_for_sort, b->bytes.p);
-    r = b->spilled ? store_check_room(b->s, b->bytes.n, err)
+    r = b->spilled ? store_check_health(b->s, b->bytes.n, err)
                    : store_sst_open(&b->sst, b->s, b->bytes.n, err);
     return r == 0 ? write_rows(b, &b->sst, err) : r;
 }

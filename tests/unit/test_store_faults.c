@@ -461,6 +461,60 @@ Test(store_faults, commits_work_again_wherever_the_disk_was_full, .timeout = 300
     free(t);
 }
 
+/* Commits on a disk that is full at ever other places, until RocksDB could not write its MANIFEST. */
+static void
+wound(struct store_fixture *f, struct tight *t)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 || !strstr(f->err.text, "MANIFEST"); i++) {
+        struct store_batch *b = store_batch_create(f->s);
+
+        cr_assert_lt(i, TIGHT_ROUNDS);
+        store_batch_put(b, tight_key(t, i), SLICE("v"));
+        fill_disk(f, (i * 37 % 100) * 4096);
+        r = store_batch_commit(b, &f->err);
+        free_disk(f);
+        store_batch_destroy(&b);
+        cr_assert(r == 0 || r == -ENOSPC, "%d %s", r, f->err.text);
+    }
+}
+
+/* What was spilled before the error is committed before, while and after RocksDB recovers from it. */
+Test(store_faults, spilled_batches_are_not_ingested_after_an_error_inside, .timeout = 120)
+{
+    enum { BATCHES = 200 };
+    struct tight *t = calloc(1, sizeof(*t));
+    struct store_batch *b[BATCHES];
+    struct store_fixture f;
+    unsigned refused = 0;
+    int r = -1;
+
+    small_fixture(&f, "128m");
+    f.options.room_bytes = 1;
+    fixture_open(&f);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        b[i] = store_batch_create(f.s);
+        store_batch_put(b[i], SLICE("a"), SLICE("spilled"));
+        cr_assert_eq(store_batch_spill(b[i], &f.err), 0, "%s", f.err.text);
+        store_batch_put(b[i], SLICE("b"), SLICE("last"));
+    }
+    wound(&f, t);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        if (r < 0 && i > 0)
+            usleep(100000);
+        if (r < 0 && (r = store_batch_commit(b[i], &f.err)) < 0)
+            refused++;
+        store_batch_destroy(&b[i]);
+    }
+    cr_assert_eq(r, 0, "%s", f.err.text);
+    cr_assert_gt(refused, 0);
+    fixture_expect(&f, "a", "spilled");
+    fixture_expect(&f, "b", "last");
+    small_fini(&f);
+    free(t);
+}
+
 Test(store_faults, opening_on_a_full_disk_is_an_error_and_works_later)
 {
     struct store_fixture f;
