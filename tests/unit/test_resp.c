@@ -367,7 +367,7 @@ Test(resp_parse, own_bulk_limit_holds_on_both_paths)
             cr_assert_eq(resp_parse(&p, data, sizeof(PING) - 1), RESP_COMPLETE);
             strcpy(data, requests[i]);
             cr_assert_eq(resp_parse(&p, data, strlen(data)), RESP_BROKEN);
-            cr_assert_str_eq(p.error, BAD_LENGTH + 1);
+            cr_assert_str_eq(p.error, &BAD_LENGTH[1]);
         }
         resp_parser_fini(&p);
     }

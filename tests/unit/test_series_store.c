@@ -407,7 +407,7 @@ Test(series_store, whole_blocks_come_as_columns_and_the_rest_as_points)
     for (int64_t i = 0; i < 50000; i++)
         bench_add(&b, i * 10, (double)(i % 1000), 0, DUPLICATE_LAST);
     flush_whole(&b);
-    for (int late = 0; late < 2; late++) {
+    for (unsigned late = 0; late < 2; late++) {
         struct vectors x = {.last = -1}, stopped = {.last = -1, .stop_at = 1};
 
         want = 0;

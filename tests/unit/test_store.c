@@ -180,7 +180,7 @@ Test(store, a_spilled_batch_that_is_given_up_leaves_nothing)
 {
     struct store_fixture f;
     struct store_batch *b;
-    int before;
+    unsigned before;
 
     fixture_init(&f);
     fixture_put(&f, "a", "old");
@@ -643,11 +643,13 @@ Test(store, two_stores_share_an_environment_and_nothing_else)
     fixture_fini(&f);
 }
 
+static const char filter_argument[] = "argument";
+
 /* Every row whose key ends in 'x' is replaced. */
 static int
 filter_x(void *arg, struct slice key, struct slice value, char *ret_value, size_t *ret_n)
 {
-    cr_assert_eq(arg, (void *)"argument");
+    cr_assert_eq(arg, (void *)filter_argument);
     if (key.n == 0 || key.p[key.n - 1] != 'x')
         return 0;
     memcpy(ret_value, "was:", 4);
@@ -662,7 +664,7 @@ Test(store, filter_sees_every_row_of_a_full_compaction)
 
     fixture_init(&f);
     f.options.filter = filter_x;
-    f.options.filter_arg = (void *)"argument";
+    f.options.filter_arg = (void *)filter_argument;
     fixture_reopen(&f);
     fixture_put(&f, "a", "1");
     fixture_put(&f, "ax", "2");

@@ -273,3 +273,13 @@ input_peek(struct input *in, size_t n, struct slice *ret)
     *ret = (struct slice){in->text.p + in->text_at, MIN(n, in->text.n - in->text_at)};
     return 0;
 }
+
+/* What was decoded and not handed out yet has its share of what was read. */
+uint64_t
+input_done(const struct input *in)
+{
+    uint64_t left = in->text.n - in->text_at, decoded = in->offset + left;
+    uint64_t read = in->file_at - (in->raw.n - in->raw_at);
+
+    return decoded ? (uint64_t)((double)read * (double)in->offset / (double)decoded) : 0;
+}

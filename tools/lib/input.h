@@ -28,7 +28,7 @@ struct input {
     uint64_t line;       /* number of the line handed out last, the first is 1 */
     uint64_t offset;     /* of the text behind it */
     uint64_t file_bytes; /* size of the file, 0 when it has none (a pipe) */
-    uint64_t file_at;    /* bytes of it that were read */
+    uint64_t file_at;    /* bytes of it that were read, ahead of the lines */
     bool garbage;        /* behind the end of gzip data stood what is none, and was passed over */
     char error[INPUT_ERROR_MAX];
 };
@@ -50,6 +50,9 @@ int input_line(struct input *in, char **ret_line, size_t *ret_n);
 /* Passes over the text up to `offset`, behind line number `line`. -ENODATA when the text is
  * shorter. Only before the first input_line. */
 int input_skip(struct input *in, uint64_t offset, uint64_t line);
+
+/* How many bytes of the file the lines handed out took; of a compressed one an estimate. */
+uint64_t input_done(const struct input *in);
 
 /* The first bytes of the text, up to `n`, without taking them; only before the first input_line.
  * *ret_n is less than n only when the text is. 0 or a negative errno. */

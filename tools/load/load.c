@@ -104,7 +104,7 @@ static void
 show_progress(struct load *ld, uint64_t now_ns)
 {
     struct report_state s = {.points = ld->points_before + sink_points_done(&ld->sink),
-                             .done = ld->bytes_before + ld->in.file_at,
+                             .done = ld->bytes_before + input_done(&ld->in),
                              .whole = ld->bytes_whole};
 
     report_progress(&ld->report, &s, now_ns);
