@@ -51,7 +51,9 @@ struct join {
     struct join_rows rows;
     struct ts_position left, right;
     int64_t left_visible, right_visible; /* what retention showed when the reading began */
-    uint32_t at;          /* rows before have what they get */
+    uint32_t at;          /* rows before have what they get ... */
+    bool has_decided;
+    int64_t decided;      /* ... which right points up to here decide, read to their end or not */
     bool looked;          /* for what lies before: from there on right points have been looked at */
     int64_t looked_from;
     bool has_previous, has_next;

@@ -26,7 +26,7 @@ join_forget_right(struct join *j)
 {
     j->right = (struct ts_position){0};
     j->at = 0;
-    j->looked = j->has_previous = j->has_next = false;
+    j->looked = j->has_previous = j->has_next = j->has_decided = false;
 }
 
 void
@@ -60,6 +60,8 @@ settle(struct join *j, const struct sample *next)
         take = previous;
     else
         take = distance(&row->left, next) < distance(&row->left, previous) ? next : previous;
+    j->decided = next ? next->ts : INT64_MAX;
+    j->has_decided = true;
     row->matched = take && distance(&row->left, take) <= (uint64_t)j->asked.tolerance;
     if (row->matched)
         row->right = *take;
@@ -368,5 +370,7 @@ join_right_stands(const struct join *j, int64_t from, int64_t to)
     if (!j->looked)
         return true;
     until = j->right.begun ? j->right.at : join_row_at(&j->rows, 0)->left.ts;
+    if (j->has_decided)
+        until = MAX(until, j->decided);
     return to < j->looked_from || from > until;
 }

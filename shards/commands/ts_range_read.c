@@ -168,7 +168,8 @@ neighbour_block(void *arg, const struct block_info *info)
     return ts_range_excludes_block(nb->x->r, info) ? SERIES_BLOCK_TAKEN : SERIES_BLOCK_READ;
 }
 
-/* Mostly the very next point is the one, so few are asked for at first. */
+/* Mostly the very next point is the one, so few are asked for at first. Not where whole blocks are passed
+ * over: what the store is asked for has to reach behind them. */
 static int
 find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *ret_sample)
 {
@@ -190,7 +191,8 @@ find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *re
     }
     if (q.start > q.end)
         return 0;
-    for (q.limit = 1; rc == 0 && !nb.found; q.limit *= NEIGHBOUR_STEP) {
+    q.limit = ts_range_is_filtered(x->r) ? UINT64_MAX : 1;
+    for (; rc == 0 && !nb.found; q.limit *= NEIGHBOUR_STEP) {
         nb.looked_at = 0;
         rc = ts_read(x->c, x->k, x->s, &q, neighbour_emit, &nb);
         if (nb.looked_at < q.limit || q.limit > UINT64_MAX / NEIGHBOUR_STEP)

@@ -494,17 +494,14 @@ bucketer_looks_around(const struct aggregation *a)
     return a->empty || area;
 }
 
-int
-bucketer_begin(struct bucketer *b)
+static int
+look_before(struct bucketer *b)
 {
     const struct aggregation *a = b->a;
     int64_t edge = a->reverse ? a->to : a->from;
     struct sample p;
-    int rc;
+    int rc = b->neighbour(b->arg, a->reverse, edge, false, &p);
 
-    if (!bucketer_looks_around(a))
-        return 0;
-    rc = b->neighbour(b->arg, a->reverse, edge, false, &p);
     if (rc <= 0)
         return rc;
     b->leading_gap = true;
@@ -513,6 +510,32 @@ bucketer_begin(struct bucketer *b)
     b->has_seen = rc > 0 && !isnan(p.value);
     b->seen = p;
     return MIN(rc, 0);
+}
+
+static int
+look_behind(struct bucketer *b)
+{
+    const struct aggregation *a = b->a;
+    int64_t edge = a->reverse ? a->from : a->to;
+    int rc = b->neighbour(b->arg, !a->reverse, edge, false, &b->behind);
+
+    b->trailing_gap = rc > 0;
+    if (rc > 0 && isnan(b->behind.value))
+        rc = b->neighbour(b->arg, !a->reverse, edge, true, &b->behind);
+    b->has_behind = rc > 0;
+    return MIN(rc, 0);
+}
+
+/* Both ways at once: what is not at hand is missed before anything was read. */
+int
+bucketer_begin(struct bucketer *b)
+{
+    int rc;
+
+    if (!bucketer_looks_around(b->a))
+        return 0;
+    rc = look_before(b);
+    return rc < 0 ? rc : look_behind(b);
 }
 
 /* With `empty`: the gap behind the last point, when the series goes on beyond it. */
@@ -531,23 +554,12 @@ push_trailing(struct bucketer *b)
 int
 bucketer_finish(struct bucketer *b)
 {
-    int64_t edge = b->a->reverse ? b->a->from : b->a->to;
-    bool fills = b->a->empty && !b->draining, found;
-    struct sample p;
-    int rc;
+    int rc = 0;
 
     close_bucket(b);
-    if (!fills && !has_waiting(b))
-        return 0;
-    rc = b->neighbour(b->arg, !b->a->reverse, edge, false, &p);
-    found = rc > 0;
-    if (found && fills)
+    if (b->trailing_gap && b->a->empty && !b->draining)
         rc = push_trailing(b);
     if (rc < 0 || !has_waiting(b))
         return MIN(rc, 0);
-    if (found && isnan(p.value)) {
-        rc = b->neighbour(b->arg, !b->a->reverse, edge, true, &p);
-        found = rc > 0;
-    }
-    return rc < 0 ? rc : bucketer_resolve(b, found ? &p : NULL);
+    return bucketer_resolve(b, b->has_behind ? &b->behind : NULL);
 }

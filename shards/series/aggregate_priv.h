@@ -65,7 +65,10 @@ struct bucketer {
 
     /* the stream so far */
     bool any;         /* a point was added */
-    bool leading_gap; /* the series has points on the side that reading began from */
+    bool leading_gap;  /* the series has points on the side that reading began from */
+    bool trailing_gap; /* and on the side it goes to */
+    bool has_behind;   /* a number among those ... */
+    struct sample behind; /* ... the first one */
     bool draining;    /* no more rows, only the next number is wanted */
     bool has_seen;
     struct sample seen; /* the last number seen, at first the neighbour */

@@ -171,3 +171,49 @@ def test_a_long_join_takes_many_slices_and_a_short_one_none(t):
     before = slices(s)
     c.pipe([("MULTI",), ("TSDB_JOIN", "long", "long", "-", "+", "ASOF", "NEXT"), ("EXEC",)])
     eq(slices(s), before)
+
+
+def test_points_that_come_between_rows_that_are_being_decided(t):
+    """The right series has few points, so one of them decides rows over many slices: each answer is of before a
+    change in between or of after it."""
+    n, far = 6000, 5900
+    for cores in (1, 2):
+        s = start(t, cores)
+        c, w = s.client(), s.client()
+        left, right = keys_on(cores - 1, cores, 1, prefix="l")[0], keys_on(0, cores, 1, prefix="r")[0]
+        c.ok("TS.CREATE", left)
+        all_in(c, [("TS.MADD", *[x for ts in range(a, a + 100) for x in (left, ts, 1)]) for a in range(0, n, 100)])
+        all_in(c, [("TS.ADD", right, ts, 0) for ts in (0, far)])
+        limit(s, {"slice-ns": 0, "slice-points": 200})
+        r, between, value = random.Random(t.random.random()), False, 0
+
+        def change():
+            nonlocal between, value
+            if r.random() < 0.3:
+                value += 1
+                w.ok("TS.ADD", right, far, value, "ON_DUPLICATE", "LAST")
+            elif between:
+                w.ok("TS.DEL", right, 1, far - 1)
+                between = False
+            else:
+                w.ok("TS.ADD", right, r.randrange(1, far), 0)
+                between = True
+            time.sleep(r.random() * 0.08)
+
+        def check():
+            for how in HOWS:
+                rows = c.ok("TSDB_JOIN", left, right, "-", "+", "ASOF", how)
+                eq(len(rows), n)
+                points = {(row[2], row[3]) for row in rows if row[2] is not None}
+                assert len(points) <= 3 and len({at for at, _ in points}) == len(points), points
+                times = sorted(at for at, _ in points)
+                for ts, _, at, _ in rows:
+                    near = {"PREVIOUS": [x for x in times if x <= ts][-1:], "NEXT": [x for x in times if x >= ts][:1],
+                            "NEAREST": sorted(times, key=lambda x: abs(x - ts))[:1]}[how]
+                    want = near[0] if near else None
+                    assert at == want or (how == "NEAREST" and abs(at - ts) == abs(want - ts)), (how, ts, at, times)
+
+        writer = Writer(change)
+        rounds(t, check)
+        writer.stop()
+        s.stop()

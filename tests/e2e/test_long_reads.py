@@ -380,7 +380,7 @@ def test_what_becomes_of_a_key_that_is_being_read(t):
     """Deleted, another type, made anew, evicted, in another database: an answer of before or after."""
     s = start(t, 2, maxmemory="0")
     c, w = s.client(), s.client()
-    n = 20000
+    n = 100000
     limit(s, {"slice-ns": 0, "slice-points": 500})
 
     def make():
@@ -477,3 +477,28 @@ def test_long_reads_keep_their_place_in_a_pipeline(t):
         for q, w, r in zip(asked, want, got):
             eq(r if q[0] != "TSDB_CANDLE" else int(r[0][6]), w, q)
         s.stop()
+
+
+def test_neighbours_far_behind_the_range_are_fetched(t):
+    """What EMPTY and twa look for behind the range lies blocks away, past those a filter leaves out, and none of
+    it is in the block cache."""
+    n = 100000
+    s = start(t, 1)
+    c = s.client()
+    c.ok("TS.CREATE", "k", "LABELS", "a", "b")
+    values = [t.random.random() for _ in range(n)] + [100 + t.random.random() for _ in range(n)] + [0.5]
+    all_in(c, [("TS.MADD", *[x for i in range(a, min(a + 100, len(values))) for x in ("k", i, repr(values[i]))])
+               for a in range(0, len(values), 100)])
+    eq(c("SAVE"), "OK")
+    tail = ("FILTER_BY_VALUE", 0, 1, "AGGREGATION", "avg,twa", 100, "EMPTY")
+    questions = [("TS.RANGE", "k", 100, n - 1, *tail), ("TS.RANGE", "k", 100, n - 1, "LATEST", *tail),
+                 ("TS.REVRANGE", "k", 2 * n, 2 * n + 10, *tail), ("TS.RANGE", "k", n - 100, n - 1, "LATEST", *tail),
+                 ("TS.MRANGE", 100, n - 1, *tail, "FILTER", "a=b"),
+                 ("TS.MREVRANGE", 2 * n, 2 * n + 10, *tail, "FILTER", "a=b")]
+    want = in_one_go(c, questions)
+    for limits in ({}, {"slice-ns": 0, "slice-points": 1000}):
+        for q, w in zip(questions, want):
+            s.restart()
+            limit(s, limits)
+            got = in_slices(s.client(), [q])[0]
+            assert got == w, (limits, q, w[:300], got[:300])
