@@ -95,7 +95,7 @@ struct node {
     _Atomic int64_t last_save_s;
     _Atomic bool stopping, stop_without_checkpoint;
     _Atomic bool hurrying;      /* stopping takes too long (core_stop.c) */
-    _Atomic bool gave_up;       /* and did even so */
+    _Atomic bool gave_up;       /* and did even so: nothing is closed in order */
     _Atomic uint32_t drained;
     struct reactor **peers;     /* by core */
     uint64_t recovered_records;

@@ -9,7 +9,8 @@
  *   CLOSING     The connections go, then the loop ends.
  *
  * Hurrying makes what is left short: a request takes a millisecond or two once it has begun. What is
- * still there CORE_HURRY_NS later waits for a disk that does not answer. */
+ * still there CORE_HURRY_NS later waits for a disk that does not answer. It is given up: when the loops
+ * have ended the process does, with status 1 and without closing what is still in use (node.c). */
 #include "shards/engine/core.h"
 
 #include "core/log.h"

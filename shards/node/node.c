@@ -211,6 +211,18 @@ admit(struct running *r, struct buf *err)
     return rc;
 }
 
+/* What was given up still has leases, iterators and writes in flight: there is no order in which to
+ * release them. No loop runs any more, so nothing is answered; the next start finds what a crash would
+ * have left. */
+static _Noreturn void
+end_at_once(void)
+{
+    log_error("stopped without closing journals and stores: requests that waited for a disk were "
+              "given up, unanswered; the next start recovers from the journals");
+    log_stop();
+    _exit(1);
+}
+
 static int
 run_cores(struct running *r, const sigset_t *signals, uint64_t began, struct buf *err)
 {
@@ -228,6 +240,8 @@ run_cores(struct running *r, const sigset_t *signals, uint64_t began, struct buf
     rc = rc < 0 ? rc : serve(r, signals, began);
     for (uint32_t i = 0; i < n; i++)
         pthread_join(r->starters[i].thread, NULL);
+    if (atomic_load(&r->node.gave_up))
+        end_at_once();
     return rc;
 }
 

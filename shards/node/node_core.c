@@ -141,7 +141,7 @@ starter_thread(void *arg)
         pthread_barrier_wait(&r->listening);
         reactor_run(&c->reactor);
     }
-    if (c->shard.journal.w)
+    if (c->shard.journal.w && !atomic_load(&c->node->gave_up))
         journal_close(&c->shard.journal);
     return NULL;
 }
