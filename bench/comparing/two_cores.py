@@ -2,7 +2,8 @@
 key on core 1, the client on core 1's port (local) or on core 0's (remote), in turns.
 
 The cost is CPU time of the loops (threads core-N), both together: what helper threads do, checkpoints
-above all, comes when it comes and has nothing to do with the way. The client shares the CPUs with the
+above all, comes when it comes and has nothing to do with the way. Without busy polling: a core that
+looks for work before it sleeps would show the waiting as cost. The client shares the CPUs with the
 server, which changes the rates and hardly the CPU time."""
 
 import pathlib
@@ -19,7 +20,7 @@ CONNECTIONS = 50
 
 def argv(binary, port, data_dir, mode, cpus):
     return [binary, "--port", port, "--dir", data_dir, "--cpus", cpus, "--appendfsync", mode,
-            "--core-ports", "yes"]
+            "--core-ports", "yes", "--busy-poll-us", "0"]
 
 
 class CorePort:
