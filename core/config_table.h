@@ -113,7 +113,7 @@
         "Least important kind of line that is still logged.")                                      \
     ROW("hz", hz, INT, "10", 1, 500, "per second", LIVE, PROCESS,                                  \
         "How often a core does its periodic work: expiry, timeouts, limits.")                      \
-    ROW("busy-poll-us", busy_poll_us, DURATION, "50", 0, 1000000, "us", LIVE, PROCESS,              \
+    ROW("busy-poll-us", busy_poll_us, DURATION, "50", 0, 1000000, "us", LIVE, PROCESS,             \
         "How long at most a core that ran out of work polls before it sleeps, while work mostly "  \
         "comes in that time; 0 = never, which takes less CPU time.")                               \
     ROW("io-uring-entries", io_uring_entries, POWER2, "1024", 64, 32768, "entries", RESTART,       \

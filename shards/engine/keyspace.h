@@ -105,7 +105,8 @@ int key_copy_value(struct ctx *c, struct key *from, struct entry *e, struct key 
 typedef int (*key_block_fn)(void *arg, uint8_t type, const struct samples *points,
                             struct slice block);
 /* Every point of a series in encoded blocks of at most `block_points_max`. Stored ones are in the block
- * cache (key_copy_ready), or were a moment ago: what has left it since is read from the disk at once. 0, -EIO, -EBADMSG, or what fn returned. */
+ * cache (key_copy_ready), or were a moment ago: what has left it since is read from the disk at once.
+ * 0, -EIO, -EBADMSG, or what fn returned. */
 int key_each_block(struct key *k, const struct series_key *sk, key_block_fn fn, void *arg);
 
 /* The reply shows more of the shard than single keys: it waits for everything changed there so far. */
