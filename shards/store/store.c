@@ -17,9 +17,10 @@
  * much.
  *
  * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
- * database; store_iter reads ranges, store_peek one row for who does not open it; store_env is what all databases share, store_options how one
- * is set up, store_wal what a start leaves behind; store_health is about full disks and reopening, store_error about RocksDB's texts,
- * store_monitor and store_stats about what it says of itself; row and row_slot make the keys.
+ * database; store_iter reads ranges, store_peek one row for who does not open it; store_env is what
+ * all databases share, store_options how one is set up, store_wal what a start leaves behind;
+ * store_health is about full disks and reopening, store_error about RocksDB's texts, store_monitor
+ * and store_stats about what it says of itself; row and row_slot make the keys.
  */
 #include "shards/store/store_priv.h"
 

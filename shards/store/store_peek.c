@@ -3,7 +3,6 @@
 #include "shards/store/store_priv.h"
 
 #include <dirent.h>
-
 #include <unistd.h>
 
 #define PEEK_OPEN_FILES 64 /* tables are opened as they are looked into */

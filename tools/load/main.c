@@ -334,7 +334,9 @@ run(struct load *ld, const char **files, unsigned n)
     say_summary(ld, (double)(clock_now_ns() - start) / 1e9);
     if (rc < 0)
         return EXIT_STOPPED;
-    return ld->report.lines_bad || ld->report.garbage || report_refusals(&ld->report) ? EXIT_SOME_BAD : EXIT_LOADED;
+    return ld->report.lines_bad || ld->report.garbage || report_refusals(&ld->report)
+               ? EXIT_SOME_BAD
+               : EXIT_LOADED;
 }
 
 int
