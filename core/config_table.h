@@ -178,7 +178,7 @@
     ROW("ts-retention-policy", ts_retention_policy, DURATION, "0", 0, 9223372036854775807, "ms",   \
         LIVE, SERIES,                                                                              \
         "Retention of series that TS.* commands create without RETENTION, in the unit of "         \
-        "timestamp-unit: points older than the newest one by more are gone; 0 = none are.")        \
+        "timestamp-unit: points older than the newest one by more are not shown; 0 = all are.")        \
     ROW("ts-duplicate-policy", ts_duplicate_policy, ENUM, "block", 0, 0, VALUES(TS_DUPLICATE),     \
         LIVE, SERIES, "What TS.* commands do with a timestamp that is there already in a series "  \
         "without a policy of its own; for TSDB_* and BATCH_* commands that is duplicate-policy.")  \

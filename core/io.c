@@ -240,11 +240,20 @@ io_poll(struct io *io, unsigned budget)
     if (unlikely(io->held_due.n))
         done = timer_run(&io->held_due, clock_now_ns(), budget);
     while (done < budget && (got = io_take(io, cqes, MIN(budget - done, (unsigned)IO_BATCH)))) {
-        for (i = 0; i < got; i++)
+        for (i = 0; i < got; i++) {
+            io->in_hand = got - i - 1;
             io_dispatch(io, &cqes[i]);
+        }
         done += got;
     }
     return done;
+}
+
+bool
+io_has_news(const struct io *io, uint64_t now_ns)
+{
+    return io->in_hand > 0 || io_uring_cq_ready(&io->ring) > 0 || io_needs_enter(io) ||
+           unlikely(timer_next(&io->held_due) <= now_ns);
 }
 
 /* A completion held back by a fault must end the wait as a real one would. */

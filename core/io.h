@@ -99,6 +99,10 @@ unsigned io_poll(struct io *io, unsigned budget);
 void io_wait(struct io *io, uint64_t timeout_ns);
 /* The same, but wakes only when `n` completions are there (or the time is over). */
 void io_wait_for(struct io *io, unsigned n, uint64_t timeout_ns);
+/* Does anything wait for the next io_poll: completions, also those that the one under way has taken and
+ * not handed out yet, what the kernel wants to finish, operations that were prepared? A few loads, no
+ * system call. now_ns: what the clock says. */
+bool io_has_news(const struct io *io, uint64_t now_ns);
 /* Number of operations under way. */
 unsigned io_inflight(const struct io *io);
 

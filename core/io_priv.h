@@ -37,6 +37,7 @@ struct io_buffers {
 struct io {
     struct io_uring ring;
     unsigned inflight;
+    unsigned in_hand; /* completions taken out of the CQ whose owners have not been called yet */
     struct io_buffers bufs;
     /* faults */
     struct io_fault *fault;

@@ -54,6 +54,7 @@ struct mesh_end {
     struct mesh_peer *peers;   /* [ncores] */
     uint64_t news[NEWS_WORDS]; /* targets for which something is staged */
     unsigned next_peer;        /* where the next poll begins, so nobody starves */
+    unsigned in_hand;          /* messages, or waiters, taken and not called yet */
     alignas(CACHE_LINE) _Atomic bool sleeping;
     _Atomic unsigned meeting; /* without membarrier only */
 };
@@ -251,7 +252,7 @@ can_call_waiters(const struct mesh_peer *p)
 /* Only those who wait now are called: one that finds the credits gone and waits again has its turn
  * at the next poll. */
 static void
-call_waiters(struct mesh_lane *l)
+call_waiters(struct mesh_end *e, struct mesh_lane *l)
 {
     struct list now, *node;
 
@@ -260,8 +261,10 @@ call_waiters(struct mesh_lane *l)
     while (l->credits && (node = list_pop_front(&now))) {
         struct mesh_waiter *w = list_entry(node, struct mesh_waiter, node);
 
+        e->in_hand = !list_empty(&now);
         w->room(w);
     }
+    e->in_hand = 0;
     /* Who was not called stays before who came meanwhile. */
     list_splice(&now, &l->waiters);
     list_splice(&l->waiters, &now);
@@ -281,21 +284,24 @@ static unsigned
 poll_completions(struct mesh *m, unsigned me, unsigned other, unsigned budget)
 {
     struct ring *r = &mesh_pair(m, me, other)->completions;
-    struct mesh_peer *p = &m->ends[me].peers[other];
+    struct mesh_end *e = &m->ends[me];
+    struct mesh_peer *p = &e->peers[other];
     struct mesh_msg *msgs[MESH_BATCH];
     unsigned i, got, n = 0;
 
     while (n < budget && (got = take_batch(r, msgs, budget - n))) {
         for (i = 0; i < got; i++)
             p->lanes[msgs[i]->urgent].credits++;
-        for (i = 0; i < got; i++)
+        for (i = 0; i < got; i++) {
+            e->in_hand = got - i - 1;
             msgs[i]->done(msgs[i]);
+        }
         n += got;
     }
     if (lane_can_go_on(&p->lanes[true]))
-        call_waiters(&p->lanes[true]);
+        call_waiters(e, &p->lanes[true]);
     if (lane_can_go_on(&p->lanes[false]))
-        call_waiters(&p->lanes[false]);
+        call_waiters(e, &p->lanes[false]);
     return n;
 }
 
@@ -307,8 +313,10 @@ poll_requests(struct mesh *m, unsigned me, unsigned other, unsigned budget)
     unsigned i, got, n = 0;
 
     while (n < budget && (got = take_batch(r, msgs, budget - n))) {
-        for (i = 0; i < got; i++)
+        for (i = 0; i < got; i++) {
+            m->ends[me].in_hand = got - i - 1;
             msgs[i]->run(msgs[i]);
+        }
         n += got;
     }
     return n;
@@ -409,6 +417,23 @@ have_news(const struct mesh *m, unsigned me)
             can_call_waiters(&m->ends[me].peers[i]))
             return true;
     return false;
+}
+
+static bool
+has_staged(const struct mesh *m, unsigned me)
+{
+    unsigned word, words = (m->ncores + 63) / 64;
+    uint64_t any = 0;
+
+    for (word = 0; word < words; word++)
+        any |= m->ends[me].news[word];
+    return any != 0;
+}
+
+bool
+mesh_has_news(const struct mesh *m, unsigned me)
+{
+    return m->ends[me].in_hand > 0 || has_staged(m, me) || have_news(m, me);
 }
 
 bool

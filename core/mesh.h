@@ -68,6 +68,11 @@ void mesh_flush(struct mesh *m, unsigned me, void (*ring_bell)(void *arg, unsign
 bool mesh_sleep_begin(struct mesh *m, unsigned me);
 void mesh_sleep_end(struct mesh *m, unsigned me);
 
+/* Does anything wait for the next mesh_poll or mesh_flush of core `me`, or for the one under way: messages
+ * for it, also those that were taken and not run yet, senders that may go on, what is staged for others?
+ * A few loads for each of the other cores. */
+bool mesh_has_news(const struct mesh *m, unsigned me);
+
 /* Any thread, approximate: requests waiting for `to` from `from`; for INFO and CLUSTER_INFO. */
 unsigned mesh_depth(const struct mesh *m, unsigned from, unsigned to);
 

@@ -309,6 +309,13 @@ offload_poll(struct offload *o, unsigned budget)
     return n;
 }
 
+/* Relaxed: who finds out later is woken by wake_fd as well. */
+bool
+offload_has_finished(const struct offload *o)
+{
+    return o->ready.first || atomic_load_explicit(&o->have_finished, memory_order_relaxed);
+}
+
 unsigned
 offload_pending(const struct offload *o)
 {

@@ -40,6 +40,8 @@ void offload_destroy(struct offload **o);
 void offload_submit(struct offload *o, enum offload_lane lane, struct offload_job *j);
 /* Reactor thread: runs done() of finished jobs, at most `budget`; returns how many. */
 unsigned offload_poll(struct offload *o, unsigned budget);
+/* Are there finished jobs whose done() was not called yet? One or two loads. */
+bool offload_has_finished(const struct offload *o);
 /* Jobs submitted and not completed. */
 unsigned offload_pending(const struct offload *o);
 

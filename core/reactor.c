@@ -267,6 +267,14 @@ note_work(struct reactor *r, bool worked)
     r->worked = worked;
 }
 
+bool
+reactor_is_wanted(const struct reactor *r, uint64_t now_ns, const struct timer *patient)
+{
+    return r->handing > 0 || atomic_load_explicit(&r->stopping, memory_order_relaxed) ||
+           io_has_news(r->io, now_ns) || (r->mesh && mesh_has_news(r->mesh, r->id)) ||
+           timer_next_but(&r->timers, patient) <= now_ns || offload_has_finished(r->offload);
+}
+
 unsigned
 reactor_turn(struct reactor *r, bool may_sleep)
 {

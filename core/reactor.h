@@ -74,6 +74,7 @@ struct reactor {
     uint64_t work_ns; /* when a turn last found work */
     uint64_t idle_ns; /* when the first turn after it began that found none */
     bool worked;      /* the last turn did */
+    unsigned handing; /* see reactor_hand_begin */
     /* waking and stopping */
     int wake_fd; /* eventfd: doorbells of other cores, helper completions, reactor_stop */
     struct io_op wake_op;
@@ -101,6 +102,27 @@ void reactor_fini(struct reactor *r);
 
 void reactor_add_poller(struct reactor *r, struct poller *p);
 void reactor_add_flush(struct reactor *r, void (*fn)(void *arg), void *arg);
+
+/* Whoever calls several owners one after the other, from a list that nobody else can see, does so between
+ * these two: those behind the one that runs wait for it. They nest. */
+static inline void
+reactor_hand_begin(struct reactor *r)
+{
+    r->handing++;
+}
+
+static inline void
+reactor_hand_end(struct reactor *r)
+{
+    ASSERT(r->handing > 0);
+    r->handing--;
+}
+
+/* Own thread, within a turn: does anything wait for what runs now to come to its end, be it to have its turn,
+ * be it that this turn has prepared it and it leaves when the turn ends? now_ns: what the clock says.
+ * patient: a timer that does not count. Pollers do not, nor what flush hooks do: their owners know.
+ * Cheap: a few loads. */
+bool reactor_is_wanted(const struct reactor *r, uint64_t now_ns, const struct timer *patient);
 
 /* The reactor of the calling thread, NULL elsewhere. For asserts and logs only. */
 struct reactor *reactor_current(void);

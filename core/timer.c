@@ -121,3 +121,15 @@ timer_next(const struct timer_heap *h)
 {
     return h->n ? h->items[1]->deadline_ns : UINT64_MAX;
 }
+
+uint64_t
+timer_next_but(const struct timer_heap *h, const struct timer *but)
+{
+    uint64_t next = UINT64_MAX;
+
+    if (but->slot != 1)
+        return timer_next(h);
+    for (uint32_t child = 2; child <= MIN(h->n, 3u); child++)
+        next = MIN(next, h->items[child]->deadline_ns);
+    return next;
+}

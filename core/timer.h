@@ -29,5 +29,7 @@ timer_armed(const struct timer *t)
 unsigned timer_run(struct timer_heap *h, uint64_t now_ns, unsigned budget);
 /* Deadline of the earliest timer, UINT64_MAX when there is none. */
 uint64_t timer_next(const struct timer_heap *h);
+/* The same of all timers but this one, armed or not. */
+uint64_t timer_next_but(const struct timer_heap *h, const struct timer *but);
 
 #endif

@@ -118,6 +118,13 @@ void conn_hold(struct conn *c, uint32_t seq);
 void conn_set_release(struct conn_set *s, uint32_t seq);
 /* What is held will never be durable: closes the connections that wait, unanswered. */
 void conn_set_fail(struct conn_set *s);
+/* Would conn_set_flush begin to send or to receive, or is there an owner to be told that his output has
+ * left? */
+static inline bool
+conn_set_wants_flush(const struct conn_set *s)
+{
+    return !list_empty(&s->ready) || !list_empty(&s->starved) || !list_empty(&s->left);
+}
 /* End of turn: submits a send for every connection that has something to send. */
 void conn_set_flush(struct conn_set *s);
 

@@ -155,8 +155,10 @@ decide_next(struct core *decider)
     if (decider->config_deciding)
         return;
     decider->config_deciding = true;
+    reactor_hand_begin(&decider->reactor);
     while (!decider->config_changing && (node = list_pop_front(&decider->config_changes)))
         change_start(list_entry(node, struct config_change, node));
+    reactor_hand_end(&decider->reactor);
     decider->config_deciding = false;
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define RUN_FIRST_POINTS 128
+#define RUN_FIRST_POINTS 4 /* a reply may be of a million runs of one */
 
 /* "*4" timestamp value type quality, each with its header and line end, at their longest. */
 #define POINT_BYTES_MAX \
@@ -45,6 +45,22 @@ point_run_add(struct point_run *r, const struct sample *p, const uint8_t *qualit
     else if (r->quality)
         memset(r->quality + r->n, 0, n);
     r->n += n;
+}
+
+/* Of what is not used any more at most half as much stays allocated. */
+void
+point_run_cut(struct point_run *r, uint32_t n)
+{
+    struct point_run smaller = {.type = r->type};
+
+    ASSERT(n <= r->n && r->at == 0);
+    r->n = n;
+    if (r->cap / 2 < n)
+        return;
+    if (n > 0)
+        point_run_add(&smaller, r->p, r->quality, n);
+    point_run_fini(r);
+    *r = smaller;
 }
 
 void

@@ -23,6 +23,8 @@ struct point_run {
 
 /* Copies n points to the end; quality NULL = all 0. */
 void point_run_add(struct point_run *r, const struct sample *p, const uint8_t *quality, uint32_t n);
+/* Drops all but the first n, before anything of it is written. */
+void point_run_cut(struct point_run *r, uint32_t n);
 void point_run_fini(struct point_run *r);
 
 /* Appends an array of [timestamp, value, data type, quality]: the first `total` points of all runs

@@ -1,5 +1,6 @@
 #include "shards/commands/series_ahead.h"
 
+#include "shards/commands/ts.h"
 #include "shards/engine/exec.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/watch.h"
@@ -8,10 +9,6 @@
 #include <stdlib.h>
 
 #define RANGES_AHEAD 32 /* keys whose blocks are fetched together */
-#define WATCHER_BIT (1ULL << 63) /* tells watchers of units from clients */
-
-/* The time of one command in one go, in slices. */
-#define SLICES_AT_ONCE 2
 
 static uint64_t
 time_in_one_go(const struct ctx *c)
@@ -19,16 +16,30 @@ time_in_one_go(const struct ctx *c)
     return SLICES_AT_ONCE * c->core->limits.slice_ns;
 }
 
-uint64_t
-ahead_until(const struct ctx *c, uint32_t keys_n)
+/* Nobody else's shard is kept from its owner in spare time. What has had to be fetched may have to be once
+ * more: each time it would be read from the beginning. */
+static bool
+may_take_spare(const struct ctx *c)
 {
-    return c->in_exec || keys_n > AHEAD_KEYS_MAX ? UINT64_MAX : clock_now_ns() + time_in_one_go(c);
+    return c->sh == &c->core->shard && c->leased == NULL && c->attempts == 0;
+}
+
+uint64_t
+ahead_until(struct ctx *c, uint32_t keys_n)
+{
+    if (c->in_exec || keys_n > AHEAD_KEYS_MAX)
+        return UINT64_MAX;
+    if (may_take_spare(c))
+        slices_take_spare_at_first(c);
+    if (keys_n > 1) /* how far it is can only be told of one */
+        c->spare_ns = MIN(c->spare_ns, time_in_one_go(c));
+    return clock_now_ns() + time_in_one_go(c);
 }
 
 bool
 ahead_is_late(const struct ctx *c, uint64_t began_ns)
 {
-    return c->in_exec && clock_now_ns() > began_ns + c->core->limits.exec_ns;
+    return c->in_exec && clock_now_ns() > began_ns + ts_exec_ns(c);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -78,7 +89,7 @@ ahead_watcher(struct core *core)
 {
     uint64_t serial = ++core->next_ahead * core->ncores + core->id;
 
-    return WATCHER_BIT | serial * 2 * (AHEAD_UNITS_MAX + MESH_CORES_MAX);
+    return WATCH_READING | serial * 2 * (AHEAD_UNITS_MAX + MESH_CORES_MAX);
 }
 
 void
@@ -164,7 +175,7 @@ unit_catch_up(struct ahead *a, struct ahead_unit *u, struct shard *sh)
     int64_t from, to;
 
     if (u->n > 1 || !u->watches || !watch_times(sh->watches, watcher_of(a, u), &from, &to) ||
-        !a->keys->stands(a, key, from, to))
+        watch_times_all(from, to) || !a->keys->stands(a, key, from, to))
         return;
     watch_forget_times(sh->watches, watcher_of(a, u));
     unit_go_on(a, u);
@@ -252,7 +263,7 @@ unit_read(struct ahead *a, struct ahead_unit *u, struct ctx *c, struct shard *sh
         if (r != SLICES_DONE)
             return r;
         u->done++;
-        if (clock_now_ns() > until_ns)
+        if (slices_time_is_over(c, until_ns, 0))
             return SLICES_MORE;
     }
     return SLICES_DONE;

@@ -60,9 +60,9 @@ struct ahead {
     _Atomic uint64_t values; /* of all keys; counted by all cores, asked for nothing else */
 };
 
-/* Until when the command, which begins now, may read in one go; then it may go on in slices. UINT64_MAX:
- * it may not. */
-uint64_t ahead_until(const struct ctx *c, uint32_t keys_n);
+/* Until when the command, which begins now, may read in one go, spare time aside; then it may go on in
+ * slices. UINT64_MAX: it may not. It reads so many keys, or one so often. */
+uint64_t ahead_until(struct ctx *c, uint32_t keys_n);
 /* Inside MULTI: is the time over that it may take? */
 bool ahead_is_late(const struct ctx *c, uint64_t began_ns);
 /* A watcher that is no client and of no other reading. */

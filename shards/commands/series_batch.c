@@ -150,9 +150,10 @@ batch_meets_itself(struct ctx *c, const struct batch_places *blocking)
         k = key_open(c, c->argv[at[i]]);
         memcpy(&ts, c->argv[at[i] + 2].p, sizeof(ts));
         resp_errorf(c->out,
-                    "ERR BATCH_SET: two points of the batch have timestamp %lld and "
+                    "ERR BATCH_SET: two points of the batch for '%.*s' have timestamp %lld and "
                     "%s is BLOCK",
-                    (long long)ts, series_policy_name(key_peek(c, &k)));
+                    (int)MIN(k.name.n, 64), k.name.p, (long long)ts,
+                    series_policy_name(key_peek(c, &k)));
         return true;
     }
     return false;
@@ -198,41 +199,53 @@ batch_is_free(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
     return !exists || c->probe;
 }
 
-/* Every key a series or absent, under BLOCK no point there yet, under KEEP room for them all? Else the
- * error is written. */
+/* What the points of a batch have shown together. */
+struct batch_seen {
+    struct batch_places blocking;
+    bool sums;
+};
+
+/* Is the key of argument i a series or absent, under BLOCK no point there yet, under KEEP room for them all?
+ * False: the error is written, or ctx->need is set. */
+static bool
+batch_check_point(struct ctx *c, uint32_t i, struct batch_seen *seen)
+{
+    struct key k = key_open(c, c->argv[i]);
+    enum duplicate_policy policy;
+    struct entry *e;
+    int64_t ts;
+    bool ok;
+
+    e = key_find_type(c, &k, ENTRY_SERIES, &ok);
+    if (!ok)
+        return false;
+    memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
+    if (unlikely(series_is_too_old(e, 0, ts)))
+        return series_reply_too_old(c, ts);
+    if (!ts_write_ready(c, &k, e, 0, ts) ||
+        (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
+        return false;
+    policy = series_policy(c, e);
+    if (policy == DUPLICATE_KEEP)
+        return batch_finds_room(c, i, &k, e, ts);
+    seen->sums = seen->sums || policy == DUPLICATE_SUM;
+    if (policy != DUPLICATE_BLOCK)
+        return true;
+    places_add(c, &seen->blocking, i);
+    return batch_is_free(c, &k, e, ts);
+}
+
+/* All of them; what is missing of any is asked for together. */
 static bool
 batch_check(struct ctx *c)
 {
-    struct batch_places blocking = {0};
-    bool sums = false;
+    struct batch_seen seen = {0};
 
-    for (uint32_t i = 1; i + 2 < c->argc; i += 3) {
-        struct key k = key_open(c, c->argv[i]);
-        enum duplicate_policy policy;
-        struct entry *e;
-        int64_t ts;
-        bool ok;
-
-        e = key_find_type(c, &k, ENTRY_SERIES, &ok);
-        if (!ok)
+    for (uint32_t i = 1; i + 2 < c->argc; i += 3)
+        if (!batch_check_point(c, i, &seen) && c->need.kind == NEED_NOTHING)
             return false;
-        memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
-        if (unlikely(series_is_too_old(e, 0, ts)))
-            return series_reply_too_old(c, ts);
-        if (!ts_write_ready(c, &k, e, 0, ts) ||
-            (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
-            return false;
-        policy = series_policy(c, e);
-        if (policy == DUPLICATE_KEEP && !batch_finds_room(c, i, &k, e, ts))
-            return false;
-        sums = sums || policy == DUPLICATE_SUM;
-        if (policy != DUPLICATE_BLOCK)
-            continue;
-        if (!batch_is_free(c, &k, e, ts))
-            return false;
-        places_add(c, &blocking, i);
-    }
-    return (!sums || series_batch_sums_fit(c)) && (c->probe || !batch_meets_itself(c, &blocking));
+    return c->need.kind == NEED_NOTHING && (!seen.sums || series_batch_sums_fit(c)) &&
+           (c->probe || !batch_meets_itself(c, &seen.blocking));
 }
 
 void

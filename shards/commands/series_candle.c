@@ -137,7 +137,7 @@ static void
 candles_at_once(struct ctx *c, struct key *k, struct entry *e, const struct candle_options *o)
 {
     struct series_table candles = {.cols = CANDLE_COLS}, volumes = {.cols = 1};
-    uint64_t until_ns = may_be_sliced(o) ? ahead_until(c, 1) : UINT64_MAX;
+    uint64_t until_ns = may_be_sliced(o) ? ahead_until(c, o->volume ? 2 : 1) : UINT64_MAX;
     struct ts_range r = price_range(o);
     int rc = ts_range_read_until(c, k, e, &r, 0, &candles, until_ns);
 
@@ -200,6 +200,7 @@ static const struct ts_sliced_kind candle_kind = {
     .asked_bytes = sizeof(const struct candle_options *),
     .range = slices_range,
     .reply = slices_reply,
+    .refuse = series_query_failed,
 };
 
 static struct slices *

@@ -2,7 +2,7 @@
  * many keys, of any cores, in the order of the request. What takes longer than other clients should wait
  * goes in slices (engine/slices.h). */
 #include "shards/commands/handlers.h"
-#include "shards/commands/point_reply.h"
+#include "shards/commands/point_gather.h"
 #include "shards/commands/series_ahead.h"
 #include "shards/commands/ts_range.h"
 
@@ -12,14 +12,13 @@
 
 #include <stdlib.h>
 
-#define QUERY_POINTS_MAX 1000000 /* points of one reply */
-
 struct get_options {
     struct series_query q;
     bool has_type;
     uint8_t type;
     struct ts_columns columns; /* of AGG; none: points */
     int64_t bucket;
+    bool many; /* keys: the reply is an array of what they say */
 };
 
 static bool
@@ -69,8 +68,7 @@ get_options(struct ctx *c, uint32_t at, struct get_options *o)
 
 /* What a key has to say: points, rows of buckets, or why it has neither. Starts zeroed. */
 struct got {
-    struct point_run *runs; /* a data type each */
-    uint32_t runs_n;
+    struct point_gather points;
     struct series_table buckets;
     int rc;
     bool wrong_type;
@@ -88,15 +86,13 @@ struct getting {
 static void
 got_fini(struct got *g)
 {
-    for (uint32_t i = 0; i < g->runs_n; i++)
-        point_run_fini(&g->runs[i]);
-    free(g->runs);
+    point_gather_fini(&g->points);
     series_table_fini(&g->buckets);
     *g = (struct got){0};
 }
 
 struct gather {
-    struct point_run *run;
+    struct point_gather *points;
     struct ts_position *position;
 };
 
@@ -104,16 +100,18 @@ static int
 gather_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 {
     struct gather *g = arg;
-    uint32_t known = ts_position_known(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), n);
+    uint32_t known = ts_position_known(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), n), taken;
+    bool stops;
 
     p += known;
     n -= known;
     if (n == 0)
         return 0;
-    if (g->run->n + n > QUERY_POINTS_MAX)
+    if (point_gather_is_full(g->points, n))
         return -E2BIG;
-    point_run_add(g->run, p, quality ? quality + known : NULL, n);
-    return ts_position_pass(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), n);
+    taken = point_gather_add(g->points, p, quality ? quality + known : NULL, n);
+    stops = taken > 0 && ts_position_pass(g->position, &p->ts, sizeof(*p) / sizeof(p->ts), taken);
+    return stops || taken < n;
 }
 
 static int
@@ -124,38 +122,44 @@ gather_block(void *arg, const struct block_info *info)
     return ts_position_stops_at(g->position, info) ? SERIES_BLOCK_ENOUGH : SERIES_BLOCK_READ;
 }
 
-/* The run of this data type: the last one, or a new one. */
-static struct point_run *
-run_of(struct got *g, struct getting *w, const struct series_key *sk, const struct series *s,
-       const struct get_options *o)
+/* Data type of the last run; -1: there is none. */
+static int
+last_type(const struct point_gather *p)
 {
-    if (g->runs_n > 0 && g->runs[g->runs_n - 1].type == s->type)
-        return &g->runs[g->runs_n - 1];
-    g->runs = realloc(g->runs, (g->runs_n + 1) * sizeof(*g->runs));
-    ASSERT(g->runs);
-    g->runs[g->runs_n] = (struct point_run){.type = s->type};
+    return p->runs_n > 0 ? p->runs[p->runs_n - 1].type : -1;
+}
+
+/* The last run becomes one of this data type, if it is not. */
+static void
+run_of(struct point_gather *p, struct getting *w, const struct series_key *sk,
+       const struct series *s, const struct get_options *o)
+{
+    if (last_type(p) == s->type)
+        return;
     w->position = (struct ts_position){.reverse = o->q.reverse};
     w->from = MAX(o->q.start, ts_visible_from(series_key_settings(sk), s));
-    w->types = g->runs_n;
-    return &g->runs[g->runs_n++];
+    if (o->has_type || sk->n == 1)
+        ts_position_ends(&w->position, s, w->from, o->q.end);
+    w->types = p->runs_n;
+    point_gather_begin_run(p, s->type);
 }
 
 static int
 gather_type(struct ctx *c, struct key *k, const struct series *s, const struct get_options *o,
-            struct point_run *run, struct getting *w, uint64_t until_ns)
+            struct point_gather *points, struct getting *w, uint64_t until_ns)
 {
-    struct gather g = {run, &w->position};
+    struct gather g = {points, &w->position};
     struct series_query q = o->q;
     int rc;
 
     q.start = w->from;
-    q.limit -= run->n;
+    point_gather_narrow(points, &q);
     if (q.start > q.end || q.limit == 0)
         return 0;
     q.block = until_ns == UINT64_MAX ? NULL : gather_block;
-    ts_position_go(&w->position, until_ns, c->core->limits.slice_points);
+    ts_position_go(&w->position, c, until_ns);
     ts_position_narrow(&w->position, &q);
-    rc = ts_read(c, k, s, &q, gather_emit, &g);
+    rc = q.start <= q.end ? ts_read(c, k, s, &q, gather_emit, &g) : 0;
     return rc == 0 && w->position.stopped ? -EINPROGRESS : rc;
 }
 
@@ -167,36 +171,46 @@ is_asked_for(const struct get_options *o, const struct series *s)
 
 /* Have data types come before the one that is being read? */
 static bool
-types_changed(const struct series_key *sk, const struct get_options *o, const struct got *g,
-              const struct getting *w)
+types_changed(const struct series_key *sk, const struct get_options *o,
+              const struct point_gather *p, const struct getting *w)
 {
+    int last = last_type(p);
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < sk->n && g->runs_n > 0; i++)
-        n += is_asked_for(o, series_at(sk, i)) &&
-             series_at(sk, i)->type < g->runs[g->runs_n - 1].type;
-    return g->runs_n > 0 && n != w->types;
+    for (uint32_t i = 0; i < sk->n; i++)
+        n += is_asked_for(o, series_at(sk, i)) && series_at(sk, i)->type < last;
+    return last >= 0 && n != w->types;
 }
 
-/* Points, one data type after the other. In one go what must be fetched is noted for all of them. */
+/* Points, one data type after the other; each go begins at least one. In one go what must be fetched is noted
+ * for all of them. */
 static int
 gather(struct ctx *c, struct key *k, const struct series_key *sk, const struct get_options *o,
-       struct got *g, struct getting *w, uint64_t until_ns)
+       struct point_gather *p, struct getting *w, uint64_t until_ns)
 {
-    uint8_t first = g->runs_n ? g->runs[g->runs_n - 1].type : 0;
-    bool missing = false;
+    int first = last_type(p);
+    bool missing = false, begun = false;
 
+    p->reverse = o->q.reverse;
+    p->limit = o->q.limit;
+    p->points_max = c->core->limits.query_points;
     for (uint32_t i = 0; i < sk->n; i++) {
         const struct series *s = series_at(sk, i);
         int rc;
 
         if (!is_asked_for(o, s) || s->type < first)
             continue;
-        rc = gather_type(c, k, s, o, run_of(g, w, sk, s, o), w, until_ns);
+        if (begun && slices_time_is_over(c, until_ns, 0))
+            return -EINPROGRESS;
+        begun = begun || last_type(p) != s->type;
+        run_of(p, w, sk, s, o);
+        rc = gather_type(c, k, s, o, p, w, until_ns);
         missing = missing || rc == -EAGAIN;
         if (rc < 0 && (rc != -EAGAIN || until_ns != UINT64_MAX))
             return rc;
     }
+    if (!missing && o->many)
+        point_gather_cut(p);
     return missing ? -EAGAIN : 0;
 }
 
@@ -216,11 +230,7 @@ read_buckets(struct ctx *c, struct key *k, struct entry *e, const struct get_opt
 static uint64_t
 got_points(const struct got *g, uint64_t limit)
 {
-    uint64_t n = g->buckets.n;
-
-    for (uint32_t i = 0; i < g->runs_n; i++)
-        n += g->runs[i].n;
-    return MIN(n, limit);
+    return MIN(g->buckets.n + g->points.n, limit);
 }
 
 static void
@@ -245,11 +255,11 @@ get_go(struct ctx *c, struct slice name, const struct get_options *o, struct got
         g->wrong_type = e != NULL;
         return;
     }
-    if (!o->columns.n && types_changed(entry_series(e), o, g, w))
+    if (!o->columns.n && types_changed(entry_series(e), o, &g->points, w))
         forget(g, w);
     g->rc = o->columns.n ? read_buckets(c, &k, e, o, g, w, until_ns)
-                         : gather(c, &k, entry_series(e), o, g, w, until_ns);
-    if (g->rc == 0 && got_points(g, o->q.limit) > QUERY_POINTS_MAX)
+                         : gather(c, &k, entry_series(e), o, &g->points, w, until_ns);
+    if (g->rc == 0 && got_points(g, o->q.limit) > c->core->limits.query_points)
         g->rc = -E2BIG;
 }
 
@@ -293,7 +303,7 @@ reply_too_many(struct ctx *c, const struct get_options *o)
     if (o->columns.n)
         series_query_failed(c, -E2BIG);
     else
-        series_query_too_many(c, QUERY_POINTS_MAX);
+        series_query_too_many(c, (uint32_t)c->core->limits.query_points);
 }
 
 /* The reply of one key. */
@@ -313,7 +323,7 @@ reply_got(struct ctx *c, struct got *g, const struct get_options *o)
         if (o->columns.n && g->buckets.n)
             ts_reply_table(c->out, c->proto, &g->buckets, TS_ROW_TSDB);
         else
-            reply_points(c->out, c->proto, g->runs, g->runs_n, total, o->q.reverse);
+            reply_points(c->out, c->proto, g->points.runs, g->points.runs_n, total, o->q.reverse);
     }
 }
 
@@ -329,7 +339,7 @@ get_keys(struct ctx *c, const struct slice *name, uint32_t n, const struct get_o
     bool missing = false;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && clock_now_ns() > until_ns)
+        if (i > 0 && slices_time_is_over(c, until_ns, 0))
             return -EINPROGRESS;
         if (i > 0 && ahead_is_late(c, began_ns))
             return -ETIMEDOUT;
@@ -338,7 +348,7 @@ get_keys(struct ctx *c, const struct slice *name, uint32_t n, const struct get_o
             return -EINPROGRESS;
         missing = missing || g[i].rc == -EAGAIN;
         total += got_points(&g[i], o->q.limit);
-        if (n > 1 && (g[i].rc == -E2BIG || total > QUERY_POINTS_MAX))
+        if (o->many && (g[i].rc == -E2BIG || total > c->core->limits.query_points))
             return -E2BIG;
     }
     return missing ? -EAGAIN : 0;
@@ -351,8 +361,10 @@ struct get_slices {
     struct get_options o;
     struct got *got;
     struct getting *getting;
-    bool many;        /* the reply is an array of what the keys say */
-    uint32_t replied; /* keys */
+    /* keys that are complete, with so many points or rows, and that are replied: */
+    uint32_t complete;
+    uint64_t points;
+    uint32_t replied;
 };
 
 static struct get_slices *
@@ -388,12 +400,13 @@ slices_drop(struct ahead *a, uint32_t i)
     forget(&get_of(a)->got[i], &get_of(a)->getting[i]);
 }
 
+/* Too much of one key is too much of all. */
 static uint64_t
 slices_values(const struct ahead *a, uint32_t i)
 {
     const struct get_slices *x = container_of(a, struct get_slices, ahead);
 
-    return got_points(&x->got[i], x->o.q.limit);
+    return x->got[i].rc == -E2BIG ? x->ahead.values_max + 1 : got_points(&x->got[i], x->o.q.limit);
 }
 
 static const struct ahead_keys get_keys_ahead = {slices_read, slices_stand, slices_drop,
@@ -417,12 +430,36 @@ slices_leave(struct slices *s, struct shard *sh)
     ahead_leave(ahead_of(s), sh);
 }
 
+/* Nothing is leased: what looks around itself is complete already. -E2BIG: the keys together have too much. */
+static int
+complete_keys(struct get_slices *x, uint64_t until_ns)
+{
+    while (x->complete < x->ahead.n) {
+        struct got *g = &x->got[x->complete];
+
+        get_end(g, &x->getting[x->complete++]);
+        x->points += got_points(g, x->o.q.limit);
+        if (x->o.many && (g->rc == -E2BIG || x->points > x->ahead.values_max))
+            return -E2BIG;
+        if (x->complete < x->ahead.n && clock_now_ns() > until_ns)
+            return -EINPROGRESS;
+    }
+    return 0;
+}
+
 static bool
 slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
 {
     struct get_slices *x = get_of(ahead_of(s));
+    int rc = complete_keys(x, until_ns);
 
-    if (x->many && x->replied == 0)
+    if (rc == -EINPROGRESS)
+        return false;
+    if (rc == -E2BIG) {
+        reply_too_many(c, &x->o);
+        return true;
+    }
+    if (x->o.many && x->replied == 0)
         resp_array(c->out, x->ahead.n);
     while (x->replied < x->ahead.n) {
         reply_got(c, &x->got[x->replied++], &x->o);
@@ -450,9 +487,8 @@ slices_create(struct ctx *c, const struct slice *name, uint32_t n, const struct 
 
     ASSERT(x);
     x->ahead = (struct ahead){.slices = {slices_step, slices_leave, slices_reply, slices_destroy},
-                              .keys = &get_keys_ahead, .values_max = QUERY_POINTS_MAX};
+                              .keys = &get_keys_ahead, .values_max = c->core->limits.query_points};
     x->o = *o;
-    x->many = name != c->argv + 1;
     x->got = calloc(n, sizeof(*x->got));
     x->getting = calloc(n, sizeof(*x->getting));
     ASSERT(x->got && x->getting);
@@ -466,11 +502,6 @@ get_ahead(struct ctx *c, struct get_slices *x)
 {
     int rc = ahead_all(&x->ahead, c, &x->o);
 
-    for (uint32_t i = 0; i < x->ahead.n && rc == 0; i++) {
-        if (!c->probe)
-            get_end(&x->got[i], &x->getting[i]);
-        rc = x->many && x->got[i].rc == -E2BIG ? -E2BIG : 0;
-    }
     if (rc == -E2BIG)
         reply_too_many(c, &x->o);
     x->ahead.slices.replies = rc == 0 && !c->probe;
@@ -482,11 +513,10 @@ static void
 get_at_once(struct ctx *c, const struct slice *name, uint32_t n, const struct get_options *o)
 {
     struct got *g = scratch_alloc(&c->core->scratch, n * sizeof(*g));
-    bool many = name != c->argv + 1;
     int rc;
 
     memset(g, 0, n * sizeof(*g));
-    rc = !many && c->slices ? -EINPROGRESS : get_keys(c, name, n, o, g); /* one key comes here twice */
+    rc = !o->many && c->slices ? -EINPROGRESS : get_keys(c, name, n, o, g); /* one key comes here twice */
     if (rc == -EINPROGRESS) {
         c->need = (struct need){.kind = NEED_SLICES};
         if (c->slices)
@@ -495,7 +525,7 @@ get_at_once(struct ctx *c, const struct slice *name, uint32_t n, const struct ge
         reply_too_many(c, o);
     } else if (rc == -ETIMEDOUT) {
         ts_reply_takes_long(c);
-    } else if (rc == 0 && !c->probe && many) {
+    } else if (rc == 0 && !c->probe && o->many) {
         resp_array(c->out, n);
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -533,6 +563,8 @@ cmd_tsdb_batch_get(struct ctx *c)
         ctx_error(c, "ERR TSDB_BATCH_GET: numkeys must be the number of keys between it and start");
         return;
     }
-    if (get_options(c, 2 + n, &o))
-        get(c, c->argv + 2, n, &o);
+    if (!get_options(c, 2 + n, &o))
+        return;
+    o.many = true;
+    get(c, c->argv + 2, n, &o);
 }

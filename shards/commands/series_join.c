@@ -191,7 +191,7 @@ slices_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
 {
     struct join *j = &join_of(ahead_of(s))->join;
 
-    if (!join_settle(j, until_ns))
+    if (!join_settle(j, c, until_ns))
         return false;
     reply_rows(c, &j->rows);
     return true;
@@ -295,7 +295,7 @@ read_sides(struct join *j, struct join_side *sides)
     rc = join_read_left(j, &sides[LEFT]);
     if (rc == 0)
         rc = join_read_right(j, &sides[RIGHT], true);
-    return rc == 0 && !join_settle(j, until_ns) ? -EINPROGRESS : rc;
+    return rc == 0 && !join_settle(j, sides[LEFT].c, until_ns) ? -EINPROGRESS : rc;
 }
 
 static void

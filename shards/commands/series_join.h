@@ -73,7 +73,7 @@ int join_read_left(struct join *j, const struct join_side *side);
  * may change is left for the last go. */
 int join_read_right(struct join *j, const struct join_side *side, bool whole);
 /* When all has been read: the last rows. False: the clock says until_ns. */
-bool join_settle(struct join *j, uint64_t until_ns);
+bool join_settle(struct join *j, const struct ctx *c, uint64_t until_ns);
 
 /* Does what was read of a side stand, if points of these times have changed? */
 bool join_left_stands(const struct join *j, int64_t from, int64_t to);

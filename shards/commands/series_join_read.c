@@ -89,11 +89,11 @@ settle_rows(struct join *j, const struct sample *right)
 }
 
 bool
-join_settle(struct join *j, uint64_t until_ns)
+join_settle(struct join *j, const struct ctx *c, uint64_t until_ns)
 {
     while (j->at < j->rows.n) {
         settle(j, j->has_next ? &j->next : NULL);
-        if (j->at % SETTLED_AT_ONCE == 0 && clock_now_ns() > until_ns)
+        if (j->at % SETTLED_AT_ONCE == 0 && slices_time_is_over(c, until_ns, 0))
             return j->at == j->rows.n;
     }
     return true;
@@ -192,7 +192,7 @@ read_on(struct join *j, const struct join_side *side, struct ts_position *positi
 {
     int rc;
 
-    ts_position_go(position, side->until_ns, side->c->core->limits.slice_points);
+    ts_position_go(position, side->c, side->until_ns);
     ts_position_narrow(position, &q);
     if (q.start > q.end)
         return 0;

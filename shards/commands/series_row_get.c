@@ -84,10 +84,14 @@ read_fields(struct ctx *c, struct key *k, struct entry *e, const struct rows_opt
     uint64_t values = 0, until_ns = ahead_until(c, 1);
     bool missing = false;
 
+    c->spare_ns = 0; /* what takes long has more points than are put side by side in one go */
     for (uint32_t i = 0; i < o->fields_n; i++) {
         struct ts_range r = range_of(o, i);
-        int rc = ts_range_read_until(c, k, e, &r, 0, &tables[i], until_ns);
+        int rc;
 
+        if (i > 0 && clock_now_ns() > until_ns)
+            return -EINPROGRESS;
+        rc = ts_range_read_until(c, k, e, &r, 0, &tables[i], until_ns);
         if (rc < 0 && rc != -EAGAIN)
             return rc;
         missing = missing || rc == -EAGAIN;
@@ -232,6 +236,7 @@ static const struct ts_sliced_kind rows_kind = {
     .asked_bytes = sizeof(const struct rows_options *),
     .range = slices_range,
     .reply = slices_reply,
+    .refuse = reply_failure,
     .fini = slices_fini,
 };
 

@@ -92,6 +92,9 @@ void ts_reply_point(struct ctx *c, const struct ts_point *p);
 /* [timestamp, value] */
 void ts_reply_sample(struct ctx *c, const struct sample *p);
 
+/* How long a command over many series may take inside MULTI at a time: all of it is done twice there, to find
+ * out what it needs and to answer, and both together have LIMIT_EXEC_NS. */
+uint64_t ts_exec_ns(const struct ctx *c);
 /* Inside MULTI a command over many series has its time, LIMIT_EXEC_NS: this is what it is answered when
  * that is over. */
 void ts_reply_takes_long(struct ctx *c);

@@ -186,6 +186,8 @@ madd_find(struct ctx *c, struct ts_point *points, uint32_t i, uint32_t k)
 static bool
 madd_check(struct ctx *c, struct ts_point *points, uint32_t n, bool create)
 {
+    bool ready = true;
+
     for (uint32_t i = 0; i < n; i++) {
         const struct slice *arg = &c->argv[1 + 3 * i];
         struct ts_point *p = &points[i];
@@ -199,9 +201,9 @@ madd_check(struct ctx *c, struct ts_point *points, uint32_t n, bool create)
             p->error = ERR_TS_NOT_SERIES;
         else if (!ts_check_point(c, p, SERIES_POLICY_UNSET) ||
                  (ts_has_rules(p->e) && !ts_rules_all_ready(c, &p->key, p->e)))
-            return false;
+            ready = false;
     }
-    return true;
+    return ready;
 }
 
 /* CREATE: is all that making the series takes at hand, whatever those ahead in a transaction do? What
@@ -247,7 +249,7 @@ madd_make(struct ctx *c, struct ts_point *p)
         make_series(c, p, &m, &policy);
         return;
     }
-    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part, and it fits */
+    ASSERT(c->need.kind != NEED_SHARD); /* its shard takes part, and it fits */
     c->need.kind = NEED_NOTHING;
     p->error = ERR_TS_STORED;
 }

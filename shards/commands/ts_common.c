@@ -363,6 +363,12 @@ ts_reply_sample(struct ctx *c, const struct sample *p)
     resp_sample_value(c->out, c->proto, p->value);
 }
 
+uint64_t
+ts_exec_ns(const struct ctx *c)
+{
+    return c->core->limits.exec_ns / 2;
+}
+
 void
 ts_reply_takes_long(struct ctx *c)
 {

@@ -66,25 +66,23 @@ static bool
 find_links(struct ctx *c, const struct key *k, const struct entry *e, struct links *l)
 {
     const struct series_meta *m = series_key_settings(entry_series(e)), *other;
-    struct entry *peer;
+    struct entry *peer = NULL;
     struct key peer_key;
+    bool ready = !m->has_source || ts_rule_peer(c, m->source, &peer_key, &peer);
 
     *l = (struct links){0};
-    if (m->has_source) {
-        if (!ts_rule_peer(c, m->source, &peer_key, &peer))
-            return false;
-        l->has_source =
-            peer && series_meta_rule(series_key_settings(entry_series(peer)), k->name) >= 0;
-    }
+    l->has_source = peer && series_meta_rule(series_key_settings(entry_series(peer)), k->name) >= 0;
     l->rules = scratch_alloc(&c->core->scratch, (m->rules_n + 1) * sizeof(*l->rules));
     for (uint32_t i = 0; i < m->rules_n; i++) {
-        if (!ts_rule_peer(c, m->rules[i].to, &peer_key, &peer))
-            return false;
+        if (!ts_rule_peer(c, m->rules[i].to, &peer_key, &peer)) {
+            ready = false;
+            continue;
+        }
         other = peer ? series_key_settings(entry_series(peer)) : &series_meta_default;
         if (other->has_source && slice_equal(other->source, k->name))
             l->rules[l->rules_n++] = m->rules[i];
     }
-    return true;
+    return ready;
 }
 
 static void

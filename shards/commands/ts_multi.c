@@ -16,10 +16,11 @@ static_assert(TS_MULTI_GROUP_ROWS_MAX == 4000000, "the error says so");
 
 /* --- from parts to a reply -------------------------------------------------------------------- */
 
-/* Under way. Starts zeroed but for the parts, which it frees. */
+/* Under way. Starts zeroed but for the parts, which it frees, and bytes_max. */
 struct multi_answer {
     struct ts_part *parts;
     uint32_t n;
+    uint64_t bytes_max; /* of what is written of groups */
     struct ts_grouping *grouping;
     struct ts_part groups;
     struct ts_counting words;
@@ -40,14 +41,21 @@ static bool
 group(struct multi_answer *x, const struct ts_multi *m, int proto, struct buf *out,
       uint64_t until_ns)
 {
+    int rc;
+
     if (x->grouping == NULL)
-        x->grouping = ts_grouping_create(x->parts, x->n);
+        x->grouping = ts_grouping_create(x->parts, x->n, x->bytes_max);
     if (x->grouping == NULL) {
         resp_error(out, ERR_TS_GROUP_ROWS);
         return true;
     }
-    if (!ts_grouping_step(x->grouping, m, proto, &x->groups, until_ns))
+    rc = ts_grouping_step(x->grouping, m, proto, &x->groups, until_ns);
+    if (rc == -EINPROGRESS)
         return false;
+    if (rc == -E2BIG) {
+        ts_multi_too_much(out, x->bytes_max, "GROUPBY makes", "select fewer labels or give");
+        return true;
+    }
     ts_multi_reply(out, proto, m, x->groups.n, &x->groups, 1);
     return true;
 }
@@ -91,9 +99,9 @@ answer_free_step(struct multi_answer *x, uint64_t until_ns)
 static void
 multi_leased(struct ctx *c, const struct ts_multi *m)
 {
-    struct multi_answer x = {.n = ctx_shards(c)};
+    struct multi_answer x = {.n = ctx_shards(c), .bytes_max = c->core->limits.multi_bytes};
     struct ts_gather *g = calloc(x.n, sizeof(*g));
-    uint64_t until = clock_now_ns() + c->core->limits.exec_ns;
+    uint64_t until = clock_now_ns() + ts_exec_ns(c);
     enum ts_gathered r = TS_GATHER_DONE;
     bool in_time = true;
 
@@ -243,6 +251,7 @@ part_step(struct multi_part *x)
     c.client_id = job->client_id;
     c.db = job->db;
     c.proto = job->proto;
+    slices_take_spare(&c);
     switch (ts_gather_step(&x->g, &c, c.sh, until)) {
     case TS_GATHER_MORE:
         x->next_slice.fn = part_slice;
@@ -362,6 +371,7 @@ multi_done(struct fanout *f)
 
     job->core = f->from;
     job->answer.n = f->from->ncores;
+    job->answer.bytes_max = f->from->limits.multi_bytes;
     job->answer.parts = calloc(job->answer.n, sizeof(*job->answer.parts));
     ASSERT(job->answer.parts);
     take_parts(f, job->answer.parts);

@@ -8,8 +8,9 @@
  * read at one moment, all of them at moments of their own. In a transaction all shards are leased
  * and everything happens at once.
  *
- * A part is bounded by LIMIT_MULTI_BYTES, a list by LIMIT_LIST_BYTES (limits.h), groups by
- * TS_MULTI_GROUP_ROWS_MAX. It stands in pages, so that it neither moves when it grows nor goes all
+ * A part is bounded by LIMIT_MULTI_BYTES, a list by LIMIT_LIST_BYTES (limits.h), the rows of groups by
+ * TS_MULTI_GROUP_ROWS_MAX; what is written of groups, which may say the keys of all their series many
+ * times, by LIMIT_MULTI_BYTES as well. A part stands in pages, so that it neither moves when it grows nor goes all
  * at once. */
 #ifndef SHARDS_COMMANDS_TS_MULTI_H
 #define SHARDS_COMMANDS_TS_MULTI_H
@@ -169,15 +170,18 @@ void ts_counting_fini(struct ts_counting *x);
 /* GROUPBY, under way: makes one part of n, a series for each group. The parts stay the caller's, as
  * they are, until it is over. */
 struct ts_grouping;
-/* NULL: more than TS_MULTI_GROUP_ROWS_MAX rows. */
-struct ts_grouping *ts_grouping_create(const struct ts_part *parts, uint32_t n);
-/* Goes on until the clock says until_ns. True: ret_part, empty before the first step, is whole. */
-bool ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
-                      struct ts_part *ret_part, uint64_t until_ns);
+/* NULL: more than TS_MULTI_GROUP_ROWS_MAX rows. bytes_max: of labels and keys in the new part. */
+struct ts_grouping *ts_grouping_create(const struct ts_part *parts, uint32_t n, uint64_t bytes_max);
+/* Goes on until the clock says until_ns. 0: ret_part, empty before the first step, is whole; -EINPROGRESS:
+ * not yet; -E2BIG: it would have more than bytes_max. */
+int ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
+                     struct ts_part *ret_part, uint64_t until_ns);
 void ts_grouping_destroy(struct ts_grouping **g);
 /* Appends the reply of n series or words, merged by key. Takes the parts, parts_n of them: they are
  * empty afterwards. */
 void ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, uint64_t n,
                     struct ts_part *parts, uint32_t parts_n);
+/* The error of who finds more bytes than so many. */
+void ts_multi_too_much(struct buf *out, uint64_t limit, const char *who, const char *cure);
 
 #endif

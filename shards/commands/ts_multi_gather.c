@@ -9,7 +9,6 @@
 #include "shards/engine/exec.h"
 #include "shards/labels/labels.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define RANGES_AHEAD 32 /* series whose blocks are fetched together */
@@ -253,6 +252,8 @@ read_member(struct reading *x, const struct key *k, const struct entry *e,
     int rc;
 
     r.reverse = r.reverse && !turn;
+    r.count_times = x->m->grouped && !r.columns_n && r.count < UINT64_MAX;
+    r.latest = r.latest && series_key_settings(entry_series(e))->has_source; /* or it is not sliced */
     r.open = open;
     rc = ts_watched_go(&x->g->next, x->c, k, e, &r, r.latest ? UINT64_MAX : x->until_ns);
     if (rc == 0 && turn)
@@ -339,12 +340,7 @@ ask_of(struct reading *x)
 static enum ts_gathered
 too_much(struct ctx *c, uint64_t limit)
 {
-    bool whole = limit % MIB == 0;
-
-    resp_errorf(c->out,
-                "ERR TSDB: a core finds more than %" PRIu64 " %s for this reply: give a COUNT, "
-                "a longer bucket or a narrower FILTER",
-                whole ? limit / MIB : limit, whole ? "MiB" : "bytes");
+    ts_multi_too_much(c->out, limit, "a core finds", "give a COUNT, a longer bucket or");
     return TS_GATHER_FAILED;
 }
 
@@ -382,7 +378,8 @@ read_on(struct reading *x, uint64_t until_ns)
         g->done++;
         if (ts_part_bytes(&g->part) > x->c->core->limits.multi_bytes)
             return too_much(x->c, x->c->core->limits.multi_bytes);
-        if ((x->m->is_range || g->done % CLOCK_EVERY == 0) && clock_now_ns() > until_ns)
+        if ((x->m->is_range || g->done % CLOCK_EVERY == 0) &&
+            slices_time_is_over(x->c, until_ns, 0))
             return TS_GATHER_MORE;
     }
     return TS_GATHER_DONE;

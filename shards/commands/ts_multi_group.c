@@ -5,20 +5,13 @@
  * the series with the lower key first: sums depend on the order, in their last digits.
  *
  * Four million rows take half a second: all this goes in steps (ts_grouping_step). */
-#include "shards/commands/ts_multi.h"
+#include "shards/commands/ts_group_text.h"
 
 #include "core/clock.h"
 #include "core/sort_steps.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* One series of a group, and how far it is merged. */
-struct member {
-    const struct ts_page *page;
-    const struct ts_item *item;
-    uint32_t at;
-};
 
 static int
 compare_bytes(struct slice a, struct slice b)
@@ -31,7 +24,7 @@ compare_bytes(struct slice a, struct slice b)
 static int
 compare_members(const void *pa, const void *pb, void *arg)
 {
-    const struct member *a = pa, *b = pb;
+    const struct group_member *a = pa, *b = pb;
     int c = compare_bytes(ts_item_group(a->page, a->item), ts_item_group(b->page, b->item));
 
     return c ? c : compare_bytes(ts_item_key(a->page, a->item), ts_item_key(b->page, b->item));
@@ -41,8 +34,9 @@ compare_members(const void *pa, const void *pb, void *arg)
 
 /* A heap of places in `m`: the next row on top. */
 struct merge {
-    struct member *m;
+    struct group_member *m;
     uint32_t *heap, n;
+    uint32_t looked_at; /* of m: they are in the heap if they have rows */
     bool reverse;
 };
 
@@ -77,22 +71,27 @@ sift_down(struct merge *g, uint32_t at)
     g->heap[at] = i;
 }
 
-/* Then the heap's places from n / 2 down are sifted. */
+/* Then they are looked at, and the heap's places from n / 2 down are sifted. */
 static void
-merge_begin(struct merge *g, struct member *m, uint32_t n, bool reverse)
+merge_begin(struct merge *g, struct group_member *m, uint32_t n, bool reverse)
 {
     *g = (struct merge){.m = m, .heap = malloc((n + 1) * sizeof(*g->heap)), .reverse = reverse};
     ASSERT(g->heap);
-    for (uint32_t i = 0; i < n; i++)
-        if (m[i].item->t.n > 0)
-            g->heap[g->n++] = i;
+}
+
+static void
+merge_look_at_next(struct merge *g)
+{
+    if (g->m[g->looked_at].item->t.n > 0)
+        g->heap[g->n++] = g->looked_at;
+    g->looked_at++;
 }
 
 /* The next row's time and value. False: there is none. */
 static bool
 merge_next(struct merge *g, int64_t *ret_ts, double *ret_v)
 {
-    struct member *m;
+    struct group_member *m;
 
     if (g->n == 0)
         return false;
@@ -113,68 +112,6 @@ reduced(const struct sums *s, enum aggregate fn)
     return fn == AGGREGATE_SUM && s->n == 0 ? NAN : sums_value(s, fn);
 }
 
-/* --- text -------------------------------------------------------------------------------------- */
-
-/* The keys, with commas between them. */
-static void
-join_sources(struct buf *out, const struct member *m, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        struct slice key = ts_item_key(m[i].page, m[i].item);
-
-        if (i > 0)
-            buf_append_lit(out, ",");
-        buf_append(out, key.p, key.n);
-    }
-}
-
-static void
-put_group_label(struct buf *out, int proto, struct slice name, const struct series_label *l,
-                uint32_t n)
-{
-    struct slice value = {0};
-
-    for (uint32_t i = 0; i < n && value.p == NULL; i++)
-        if (slice_equal(l[i].name, name))
-            value = l[i].value;
-    ts_put_label(out, proto, name, value);
-}
-
-/* The label of the group; in RESP2 also the reducer and the keys. */
-static void
-put_labels(struct buf *out, int proto, const struct ts_multi *m, const struct member *members,
-           uint32_t n)
-{
-    struct buf sources = {0};
-    struct series_label l[3] = {{m->group_by, ts_item_group(members->page, members->item)}};
-    uint32_t have = proto < 3 ? 3 : 1;
-    uint32_t shown = m->with == TS_LABELS_ALL ? have : m->selected_n;
-
-    if (proto < 3 && m->with != TS_LABELS_NONE)
-        join_sources(&sources, members, n);
-    l[1] = (struct series_label){SLICE("__reducer__"), slice_of(aggregate_name(m->reducer, false))};
-    l[2] = (struct series_label){SLICE("__source__"), {sources.p, sources.n}};
-    ts_put_labels_head(out, proto, shown);
-    for (uint32_t i = 0; i < shown; i++)
-        put_group_label(out, proto, m->with == TS_LABELS_ALL ? l[i].name : m->selected[i], l, have);
-    buf_fini(&sources);
-}
-
-/* RESP3: the reducer and the keys. */
-static void
-put_origin(struct buf *out, const struct ts_multi *m, const struct member *members, uint32_t n)
-{
-    resp_map(out, 3, 1);
-    resp_bulk(out, SLICE("reducers"));
-    resp_array(out, 1);
-    resp_bulk(out, slice_of(aggregate_name(m->reducer, false)));
-    resp_map(out, 3, 1);
-    resp_bulk(out, SLICE("sources"));
-    resp_array(out, n);
-    for (uint32_t i = 0; i < n; i++)
-        resp_bulk(out, ts_item_key(members[i].page, members[i].item));
-}
-
 /* --- the whole --------------------------------------------------------------------------------- */
 
 #define ITEMS_AT_ONCE 1024 /* members or rows between two looks at the clock */
@@ -183,6 +120,8 @@ enum grouping_stage {
     GROUPING_COLLECT,
     GROUPING_SORT,
     GROUPING_FIND, /* where the members of the next group end */
+    GROUPING_TEXT, /* of the group up to its rows */
+    GROUPING_COLLECT_ROWS,
     GROUPING_HEAP,
     GROUPING_ROWS,
     GROUPING_DONE,
@@ -190,12 +129,15 @@ enum grouping_stage {
 
 struct ts_grouping {
     enum grouping_stage stage;
+    uint64_t bytes_max, text_bytes; /* of what is written of the groups besides their rows */
     const struct ts_part *parts;
     uint32_t parts_n, part; /* whose items are collected; and where that stands: */
     struct ts_place at;
     struct sort_steps sort;
-    struct member *members;
+    struct group_member *members;
     uint32_t n, from, to; /* members of this group: from up to to */
+    uint64_t keys_bytes;  /* of them */
+    struct group_text text;
     struct merge merge;
     uint32_t sifted;       /* places of the heap behind are in order */
     bool has_row;          /* of which all so far is in sums */
@@ -205,7 +147,7 @@ struct ts_grouping {
 };
 
 struct ts_grouping *
-ts_grouping_create(const struct ts_part *parts, uint32_t n)
+ts_grouping_create(const struct ts_part *parts, uint32_t n, uint64_t bytes_max)
 {
     struct ts_grouping *g;
     uint64_t rows = 0, items = 0;
@@ -220,6 +162,7 @@ ts_grouping_create(const struct ts_part *parts, uint32_t n)
     ASSERT(g);
     g->parts = parts;
     g->parts_n = n;
+    g->bytes_max = bytes_max;
     g->t.cols = 1;
     g->members = malloc((items + 1) * sizeof(*g->members));
     ASSERT(g->members);
@@ -251,7 +194,7 @@ collect(struct ts_grouping *g)
             g->at = (struct ts_place){0};
             continue;
         }
-        g->members[g->n++] = (struct member){.page = &p->pages[g->at.page],
+        g->members[g->n++] = (struct group_member){.page = &p->pages[g->at.page],
                                              .item = &p->pages[g->at.page].items[g->at.item]};
         ts_place_next(p, &g->at);
     }
@@ -266,44 +209,69 @@ sort(struct ts_grouping *g)
 {
     if (!sort_steps_step(&g->sort))
         return;
-    g->members = (struct member *)g->sort.items;
+    g->members = (struct group_member *)g->sort.items;
     g->stage = g->n ? GROUPING_FIND : GROUPING_DONE;
 }
 
-/* The group up to its rows. */
-static void
+/* -E2BIG: its text would be too much. */
+static int
 begin_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
 {
-    struct member *members = g->members + g->from;
+    struct group_member *members = g->members + g->from;
     struct slice group = ts_item_group(members->page, members->item);
-    uint32_t n = g->to - g->from;
-    struct buf name = {0}, *out;
+    uint64_t bytes;
+    struct buf name = {0};
 
+    g->text = (struct group_text){.members = members, .n = g->to - g->from,
+                                  .keys_bytes = g->keys_bytes};
+    bytes = group_text_bytes(&g->text, m, proto);
+    g->text_bytes += bytes;
+    if (g->text_bytes > g->bytes_max)
+        return -E2BIG;
     buf_append(&name, m->group_by.p, m->group_by.n);
     buf_append_lit(&name, "=");
     buf_append(&name, group.p, group.n);
-    out = &ts_part_add(p, (struct slice){name.p, name.n})->bytes;
+    buf_reserve(&ts_part_add(p, (struct slice){name.p, name.n})->bytes, bytes);
     buf_fini(&name);
-    put_labels(out, proto, m, members, n);
-    if (proto >= 3)
-        put_origin(out, m, members, n);
-    merge_begin(&g->merge, members, n, m->r.reverse);
-    g->sifted = g->merge.n / 2;
-    g->stage = GROUPING_HEAP;
+    g->stage = GROUPING_TEXT;
+    return 0;
+}
+
+static bool
+is_of_group(const struct group_member *a, const struct group_member *b)
+{
+    return slice_equal(ts_item_group(a->page, a->item), ts_item_group(b->page, b->item));
+}
+
+static int
+find_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+{
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->to < g->n; i++, g->to++) {
+        if (!is_of_group(&g->members[g->to], &g->members[g->from]))
+            return begin_group(g, m, proto, p);
+        g->keys_bytes += g->members[g->to].item->key_n;
+    }
+    return g->to == g->n ? begin_group(g, m, proto, p) : 0;
 }
 
 static void
-find_group(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+write_text(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
 {
-    struct slice group = ts_item_group(g->members[g->from].page, g->members[g->from].item);
+    if (!group_text_step(&g->text, m, proto, &p->pages[p->pages_n - 1].bytes))
+        return;
+    merge_begin(&g->merge, g->members + g->from, g->to - g->from, m->r.reverse);
+    g->stage = GROUPING_COLLECT_ROWS;
+}
 
-    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->to < g->n; i++, g->to++)
-        if (!slice_equal(ts_item_group(g->members[g->to].page, g->members[g->to].item), group)) {
-            begin_group(g, m, proto, p);
-            return;
-        }
-    if (g->to == g->n)
-        begin_group(g, m, proto, p);
+static void
+collect_rows(struct ts_grouping *g)
+{
+    for (uint32_t i = 0; i < ITEMS_AT_ONCE && g->merge.looked_at < g->to - g->from; i++)
+        merge_look_at_next(&g->merge);
+    if (g->merge.looked_at < g->to - g->from)
+        return;
+    g->sifted = g->merge.n / 2;
+    g->stage = GROUPING_HEAP;
 }
 
 static void
@@ -314,6 +282,7 @@ end_group(struct ts_grouping *g, int proto, struct ts_part *p)
     free(g->merge.heap);
     g->merge = (struct merge){0};
     g->from = g->to;
+    g->keys_bytes = 0;
     g->stage = g->from < g->n ? GROUPING_FIND : GROUPING_DONE;
 }
 
@@ -356,23 +325,47 @@ add_rows(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_p
     }
 }
 
-bool
+static int
+next_step(struct ts_grouping *g, const struct ts_multi *m, int proto, struct ts_part *p)
+{
+    switch (g->stage) {
+    case GROUPING_COLLECT:
+        collect(g);
+        break;
+    case GROUPING_SORT:
+        sort(g);
+        break;
+    case GROUPING_FIND:
+        return find_group(g, m, proto, p);
+    case GROUPING_TEXT:
+        write_text(g, m, proto, p);
+        break;
+    case GROUPING_COLLECT_ROWS:
+        collect_rows(g);
+        break;
+    case GROUPING_HEAP:
+        sift(g);
+        break;
+    case GROUPING_ROWS:
+        add_rows(g, m, proto, p);
+        break;
+    case GROUPING_DONE:
+        break;
+    }
+    return 0;
+}
+
+int
 ts_grouping_step(struct ts_grouping *g, const struct ts_multi *m, int proto,
                  struct ts_part *ret_part, uint64_t until_ns)
 {
     while (g->stage != GROUPING_DONE) {
-        if (g->stage == GROUPING_COLLECT)
-            collect(g);
-        else if (g->stage == GROUPING_SORT)
-            sort(g);
-        else if (g->stage == GROUPING_FIND)
-            find_group(g, m, proto, ret_part);
-        else if (g->stage == GROUPING_HEAP)
-            sift(g);
-        else
-            add_rows(g, m, proto, ret_part);
+        int rc = next_step(g, m, proto, ret_part);
+
+        if (rc < 0)
+            return rc;
         if (g->stage != GROUPING_DONE && clock_now_ns() > until_ns)
-            return false;
+            return -EINPROGRESS;
     }
-    return true;
+    return 0;
 }

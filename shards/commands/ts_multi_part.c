@@ -149,6 +149,7 @@ ts_part_close(struct ts_part *p, int proto, struct series_table *t)
             ts_part_keep_rows(p, t);
         }
     }
+    ASSERT(g->bytes.n <= UINT32_MAX);
     it->text_n = (uint32_t)(g->bytes.n - it->text);
 }
 

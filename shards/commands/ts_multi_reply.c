@@ -2,6 +2,7 @@
  * client takes it. */
 #include "shards/commands/ts_multi.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define TEXT_AT_ONCE (64 * KIB) /* a shorter reply is written without a source */
@@ -13,7 +14,7 @@ struct multi_source {
     uint32_t parts_n;
     uint32_t low; /* the part of the item whose rows are being written */
     const struct ts_item *item;
-    uint32_t row;
+    uint32_t text, row; /* of it: bytes and rows that are written */
     int proto;
     uint32_t fields;        /* of a series; 0: its key is all there is */
 };
@@ -48,7 +49,7 @@ end_item(struct multi_source *s)
     s->item = NULL;
 }
 
-/* The next series up to its rows; false: that was the last. */
+/* The next series up to its text; false: that was the last. */
 static bool
 begin_item(struct multi_source *s, struct buf *out)
 {
@@ -60,14 +61,23 @@ begin_item(struct multi_source *s, struct buf *out)
     g = &s->parts[i].pages[s->at[i].page];
     s->item = &g->items[s->at[i].item];
     s->low = i;
-    s->row = 0;
+    s->text = s->row = 0;
     if (s->proto < 3)
         resp_array(out, s->fields);
     resp_bulk(out, ts_item_key(g, s->item));
     if (s->proto >= 3)
         resp_array(out, s->fields);
-    buf_append(out, g->bytes.p + s->item->text, s->item->text_n);
     return true;
+}
+
+static void
+write_text(struct multi_source *s, struct buf *out, size_t room)
+{
+    const struct ts_page *g = &s->parts[s->low].pages[s->at[s->low].page];
+    uint32_t n = (uint32_t)MIN((size_t)(s->item->text_n - s->text), room);
+
+    buf_append(out, g->bytes.p + s->item->text + s->text, n);
+    s->text += n;
 }
 
 static void
@@ -93,7 +103,9 @@ multi_fill(struct buf_source *source, struct buf *out, size_t want)
     bool more = true;
 
     while (more && out->n < stop) {
-        if (s->item)
+        if (s->item && s->text < s->item->text_n)
+            write_text(s, out, stop - out->n);
+        else if (s->item)
             write_rows(s, out, stop - out->n);
         else
             more = s->fields ? begin_item(s, out) : write_word(s, out);
@@ -155,4 +167,13 @@ ts_multi_reply(struct buf *out, int proto, const struct ts_multi *m, uint64_t n,
     while (multi_fill(&s->source, out, TEXT_AT_ONCE))
         ;
     multi_destroy(&s->source);
+}
+
+void
+ts_multi_too_much(struct buf *out, uint64_t limit, const char *who, const char *cure)
+{
+    bool whole = limit % MIB == 0;
+
+    resp_errorf(out, "ERR TSDB: %s more than %" PRIu64 " %s for this reply: %s a narrower FILTER", who,
+                whole ? limit / MIB : limit, whole ? "MiB" : "bytes", cure);
 }

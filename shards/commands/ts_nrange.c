@@ -3,8 +3,8 @@
  * leaves of the rows of all of them is among the first COUNT rows of each.
  *
  * What takes longer than other clients should wait goes in slices (engine/slices.h): the tables are
- * filled ahead, and put side by side while the client takes the rows. LATEST does not: an open bucket
- * depends on another series, which nobody watches. */
+ * filled ahead, and put side by side while the client takes the rows. LATEST does not, where one of the series
+ * is a rule's: an open bucket depends on another series, which nobody watches. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts_pivot.h"
 #include "shards/commands/ts_sliced.h"
@@ -70,10 +70,14 @@ read_all(struct nrange *x)
     uint64_t until_ns = x->r.latest ? UINT64_MAX : ahead_until(x->c, x->n);
     bool missing = false;
 
+    if (x->r.columns_n == 0) /* what takes long has more points than are put side by side in one go */
+        x->c->spare_ns = 0;
     for (uint32_t i = 0; i < x->n; i++) {
         struct series_table *t = &x->tables[i];
         int rc;
 
+        if (i > 0 && slices_time_is_over(x->c, until_ns, 0))
+            return -EINPROGRESS;
         if (i > 0 && ahead_is_late(x->c, began_ns))
             return -ETIMEDOUT;
         t->cols = ts_range_cols(&x->r, i);
@@ -94,8 +98,8 @@ static void
 reply_failure(struct ctx *c, int rc)
 {
     if (rc == -E2BIG)
-        resp_errorf(c->out, "ERR TSDB: the rows have more than %d values: give a COUNT or a longer "
-                            "bucket", SERIES_PIVOT_VALUES_MAX);
+        resp_errorf(c->out, "ERR TSDB: a series has more than %d rows, or all of them more than %d values: "
+                            "give a COUNT or a longer bucket", TS_RANGE_ROWS_MAX, SERIES_PIVOT_VALUES_MAX);
     else if (rc == -ETIMEDOUT)
         ts_reply_takes_long(c);
     else if (rc != -EAGAIN)
@@ -149,7 +153,12 @@ nrange_of(struct ts_sliced *x)
 static bool
 slices_parse(struct ts_sliced *x, struct ctx *c, void *ret_asked)
 {
-    return ts_range_parse(c, 2 + x->n, x->n, nrange_of(x)->reverse, ret_asked);
+    struct ts_range *r = ret_asked;
+
+    if (!ts_range_parse(c, 2 + x->n, x->n, nrange_of(x)->reverse, r))
+        return false;
+    r->latest = false;
+    return true;
 }
 
 static void
@@ -169,8 +178,14 @@ static bool
 slices_reply(struct ts_sliced *sliced, struct ctx *c, uint64_t until_ns)
 {
     struct nrange_slices *x = nrange_of(sliced);
-    int rc = ts_pivot_count(&x->pivot, sliced->rows, sliced->n, x->reverse, x->count, until_ns);
+    uint32_t cols = 0;
+    int rc;
 
+    for (uint32_t i = 0; i < sliced->n; i++)
+        cols += sliced->rows[i].cols;
+    if (!nrange_fits(c, cols))
+        return true;
+    rc = ts_pivot_count(&x->pivot, sliced->rows, sliced->n, x->reverse, x->count, until_ns);
     if (rc == -EINPROGRESS)
         return false;
     if (rc < 0) {
@@ -187,6 +202,7 @@ static const struct ts_sliced_kind nrange_kind = {
     .asked_bytes = sizeof(struct ts_range),
     .range = slices_range,
     .reply = slices_reply,
+    .refuse = reply_failure,
     .fini = slices_fini,
 };
 
@@ -202,19 +218,25 @@ slices_create(struct nrange *x)
     return ts_sliced_init(&s->sliced, x->c, x->c->argv + 2, x->n, 1, SERIES_PIVOT_VALUES_MAX);
 }
 
+/* An open bucket may be only where a rule is. */
+static void
+put_latest_off(struct nrange *x)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < x->n && x->r.latest && !any; i++)
+        any = series_key_settings(entry_series(x->e[i]))->has_source;
+    x->r.latest = any;
+}
+
 /* Everything is leased, and much of it was read ahead. */
 static void
 nrange_ahead(struct nrange *x, struct ts_sliced *s)
 {
     int rc = ts_sliced_all(s, x->c, &x->r);
-    uint32_t cols = 0;
 
-    for (uint32_t i = 0; i < x->n; i++)
-        cols += s->rows[i].cols;
     if (rc < 0)
         reply_failure(x->c, rc);
-    else if (!x->c->probe)
-        s->ahead.slices.replies = nrange_fits(x->c, cols);
 }
 
 /* --- the command ------------------------------------------------------------------------------- */
@@ -247,7 +269,8 @@ nrange_command(struct ctx *c, bool reverse)
 
     if (x.n == 0 || !find_keys(&x) || !ts_range_parse(c, 2 + x.n, x.n, reverse, &x.r))
         return;
-    if (c->slices && *c->slices)
+    put_latest_off(&x);
+    if (c->slices && *c->slices && !x.r.latest) /* a rule may have come meanwhile */
         nrange_ahead(&x, ts_sliced_of(*c->slices));
     else
         nrange_at_once(&x);

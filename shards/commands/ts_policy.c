@@ -144,6 +144,7 @@ ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m, struct
     struct scratch *scratch = &c->core->scratch;
     struct series_rule *rules;
     struct series_meta to;
+    bool ready = true;
     uint32_t n = 0;
 
     if (likely(policy->n == 0))
@@ -152,8 +153,9 @@ ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m, struct
     ret_p->to = scratch_alloc(scratch, policy->n * sizeof(*ret_p->to));
     ret_p->retention = scratch_alloc(scratch, policy->n * sizeof(*ret_p->retention));
     for (uint32_t i = 0; i < policy->n; i++)
-        if (!plan_one(c, k, &policy->c[i], rules, ret_p, &n))
-            return false;
+        ready = plan_one(c, k, &policy->c[i], rules, ret_p, &n) && ready;
+    if (!ready)
+        return false;
     for (uint32_t i = 0; i < n; i++) {
         destination_meta(c, k, m, &rules[i], 0, &to);
         if (!fits(c, &to))
@@ -164,24 +166,6 @@ ts_policy_plan(struct ctx *c, const struct key *k, struct series_meta *m, struct
     return fits(c, m);
 }
 
-/* The key that is missing now is fetched with those that were before, if they are of one shard. */
-static void
-need_together(struct ctx *c, const struct need *before)
-{
-    struct slice name = c->need.key, *more;
-    struct shard *sh = c->need.sh;
-
-    if (before->kind == NEED_NOTHING)
-        return;
-    c->need = *before;
-    if (sh != before->sh || before->more_n == NEED_KEYS_MAX - 1)
-        return;
-    more = before->more_n ? (struct slice *)before->more
-                          : scratch_alloc(&c->core->scratch, (NEED_KEYS_MAX - 1) * sizeof(*more));
-    more[c->need.more_n++] = name;
-    c->need.more = more;
-}
-
 bool
 ts_policy_ready(struct ctx *c, const struct key *k)
 {
@@ -190,16 +174,10 @@ ts_policy_ready(struct ctx *c, const struct key *k)
 
     for (uint32_t i = 0; i < policy->n; i++) {
         struct slice name = destination_name(c, k->name, &policy->c[i]);
-        struct need before = c->need;
         struct entry *e;
         struct key to;
 
-        if (name.p == NULL || ts_rule_peer(c, name, &to, &e))
-            continue;
-        if (c->need.kind == NEED_SHARD)
-            return false;
-        need_together(c, &before);
-        ready = false;
+        ready = (name.p == NULL || ts_rule_peer(c, name, &to, &e)) && ready;
     }
     return ready;
 }

@@ -1,18 +1,25 @@
 #include "shards/commands/ts_position.h"
 
-#include "core/clock.h"
+#include "shards/engine/core.h"
 
 #define WORK_OF_A_BLOCK 64 /* the work of looking at a header, in points */
 
 void
-ts_position_go(struct ts_position *p, uint64_t until_ns, uint64_t work_max)
+ts_position_go(struct ts_position *p, const struct ctx *c, uint64_t until_ns)
 {
+    p->c = c;
     p->until_ns = until_ns;
-    p->work_max = work_max;
     p->again = p->begun ? p->passed : 0;
     p->work = 0;
     p->of_block = 0;
     p->moved = p->stopped = false;
+}
+
+void
+ts_position_again(struct ts_position *p)
+{
+    p->again = p->begun ? p->passed : 0;
+    p->of_block = 0;
 }
 
 static void
@@ -48,16 +55,43 @@ ts_position_known(struct ts_position *p, const int64_t *ts, uint32_t stride, uin
     return known;
 }
 
+void
+ts_position_ends(struct ts_position *p, const struct series *s, int64_t from, int64_t to)
+{
+    struct sample last;
+    uint8_t quality;
+
+    p->ends = true;
+    p->end = p->reverse ? from : series_last(s, &last, &quality) ? MIN(to, last.ts) : to;
+}
+
+static void
+begin_at(struct ts_position *p, int64_t ts)
+{
+    if (!p->begun)
+        p->start = ts;
+    p->begun = p->moved = true;
+}
+
+/* Points are taken to lie as close everywhere. */
+static double
+share_done(const struct ts_position *p)
+{
+    double all = (double)p->end - (double)p->start, done = (double)p->at - (double)p->start;
+
+    return p->ends && p->begun && all != 0 ? MIN(MAX(done / all, 0), 1) : 0;
+}
+
 bool
 ts_position_works(struct ts_position *p, uint32_t work)
 {
     if (p->until_ns == UINT64_MAX)
         return false;
     p->work += work;
-    if (p->work < p->work_max)
+    if (p->work < p->c->core->limits.slice_points)
         return false;
     p->work = 0;
-    p->stopped = clock_now_ns() > p->until_ns;
+    p->stopped = slices_time_is_over(p->c, p->until_ns, share_done(p));
     return p->stopped;
 }
 
@@ -82,7 +116,7 @@ ts_position_pass(struct ts_position *p, const int64_t *ts, uint32_t stride, uint
         p->passed = 0;
     p->passed += same;
     p->at = last;
-    p->begun = p->moved = true;
+    begin_at(p, ts[0]);
     come(p, n);
     return time_is_over(p, n);
 }
@@ -90,13 +124,17 @@ ts_position_pass(struct ts_position *p, const int64_t *ts, uint32_t stride, uint
 bool
 ts_position_stops_at(struct ts_position *p, const struct block_info *info)
 {
+    int64_t at;
+
     p->of_block = 0;
     if (!p->moved || !time_is_over(p, WORK_OF_A_BLOCK)) {
         p->of_block = info->count;
         return false;
     }
-    p->at = p->reverse ? info->last_ts : info->first_ts;
-    p->passed = 0;
+    at = p->reverse ? info->last_ts : info->first_ts;
+    if (!p->begun || p->at != at) /* else it stands within the block */
+        p->passed = 0;
+    p->at = at;
     p->begun = true;
     return true;
 }
@@ -106,7 +144,7 @@ void
 ts_position_pass_block(struct ts_position *p, const struct block_info *info)
 {
     p->at = p->reverse ? info->first_ts : info->last_ts;
-    p->begun = p->moved = true;
+    begin_at(p, p->reverse ? info->last_ts : info->first_ts);
     p->passed = 0;
     p->of_block = 0;
     if (p->at == (p->reverse ? INT64_MIN : INT64_MAX))

@@ -4,6 +4,7 @@
 #ifndef SHARDS_COMMANDS_TS_POSITION_H
 #define SHARDS_COMMANDS_TS_POSITION_H
 
+#include "shards/engine/slices.h"
 #include "shards/series/series_store.h"
 
 /* Starts zeroed but for reverse. */
@@ -12,9 +13,11 @@ struct ts_position {
     bool begun;      /* `at` says something */
     int64_t at;      /* everything before it, on the way of the reading, has been read */
     uint32_t passed; /* and so many points of this time */
+    bool ends;       /* what is known of the whole: where it began, and a time at which it ends or before */
+    int64_t start, end;
     /* of the present go */
-    uint64_t until_ns; /* of the clock; UINT64_MAX: to the end */
-    uint64_t work_max; /* points read before the clock is looked at: a go is worth its beginning */
+    const struct ctx *c;
+    uint64_t until_ns; /* when its time is over (engine/slices.h); UINT64_MAX: to the end */
     uint64_t work;     /* since it was */
     uint32_t again;    /* points that come once more */
     uint32_t of_block; /* points still to come of the block that is being read */
@@ -22,8 +25,14 @@ struct ts_position {
     bool stopped;      /* the time is over */
 };
 
-/* The reading goes on from where it stands. */
-void ts_position_go(struct ts_position *p, uint64_t until_ns, uint64_t work_max);
+/* The reading goes on from where it stands. c: stays for as long as the go takes. It stops when its time is
+ * over, and before it asks whether that is so it reads limits.slice_points points: a go is worth its
+ * beginning. */
+void ts_position_go(struct ts_position *p, const struct ctx *c, uint64_t until_ns);
+/* The same go once more, from where it stands. */
+void ts_position_again(struct ts_position *p);
+/* It reads all of these times, and the go reads nothing else: how much has been done can be told. */
+void ts_position_ends(struct ts_position *p, const struct series *s, int64_t from, int64_t to);
 /* What of the query is left. */
 void ts_position_narrow(const struct ts_position *p, struct series_query *q);
 /* Of n points that come, at ts[0], ts[stride] ...: how many at their beginning have been read before. */

@@ -73,6 +73,7 @@ static const struct ts_sliced_kind range_kind = {
     .asked_bytes = sizeof(struct ts_range),
     .range = slices_range,
     .reply = slices_reply,
+    .refuse = reply_failure,
 };
 
 static struct slices *

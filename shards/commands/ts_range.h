@@ -29,6 +29,7 @@ struct ts_range {
     bool by_value;
     double value_min, value_max;
     uint64_t count; /* rows, UINT64_MAX = all */
+    bool count_times; /* points as they are: so many times, with all points of each (KEEP) */
     /* AGGREGATION: one entry a series in NRANGE, else one; 0 = points as they are */
     const struct ts_columns *columns;
     uint32_t columns_n;
@@ -69,6 +70,7 @@ struct ts_reading {
     struct ts_position position;
     bool begun;
     bool complete; /* what comes behind is not wanted */
+    uint64_t times; /* taken, where count_times */
     bool ended;
     int64_t from, to; /* what of the range retention and FILTER_BY_TS leave */
     int64_t visible;
@@ -93,8 +95,10 @@ int ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, cons
  * needed for that. 0; -EAGAIN: ctx->need is set; or an error. */
 int ts_reading_latest(struct ts_reading *x, struct ctx *c, const struct key *k,
                       const struct entry *e, const struct ts_range *r, bool probe);
-/* After the last go: completes the rows. 0 or an error. */
+/* After the last go: completes the rows. 0 or an error. The series is asked for nothing, unless the reading
+ * looks around itself; that is completed by its last go already, but where `latest_last` is set. */
 int ts_reading_end(struct ts_reading *x);
+bool ts_reading_looks_around(const struct ts_reading *x);
 /* Does what was read stand, if points of these times have changed? */
 bool ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to);
 void ts_reading_fini(struct ts_reading *x);

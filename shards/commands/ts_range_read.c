@@ -9,12 +9,30 @@
 
 /* --- points ----------------------------------------------------------------------------------- */
 
+/* How many of the points have a time that COUNT still takes. */
+static uint32_t
+take_times(struct ts_reading *x, const struct sample *p, uint32_t n)
+{
+    const struct series_table *t = x->out;
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        bool same = i > 0 ? p[i].ts == p[i - 1].ts : t->n > 0 && p[0].ts == t->ts[t->n - 1];
+
+        if (!same && x->times == x->r->count)
+            break;
+        x->times += !same;
+    }
+    return i;
+}
+
 /* Appends points as they are, up to COUNT. */
 static int
 take_points(struct ts_reading *x, const struct sample *p, uint32_t n)
 {
     struct series_table *t = x->out;
-    uint32_t k = (uint32_t)MIN((uint64_t)n, x->r->count - t->n);
+    bool by_time = x->r->count_times;
+    uint32_t k = by_time ? take_times(x, p, n) : (uint32_t)MIN((uint64_t)n, x->r->count - t->n);
 
     if (t->n + k > TS_RANGE_ROWS_MAX)
         return -E2BIG;
@@ -24,7 +42,7 @@ take_points(struct ts_reading *x, const struct sample *p, uint32_t n)
         t->v[t->n + i] = p[i].value;
     }
     t->n += k;
-    return t->n == x->r->count;
+    return by_time ? k < n : t->n == x->r->count;
 }
 
 static int
@@ -226,6 +244,16 @@ read_latest(struct ts_reading *x, bool probe)
     return rc < 0 ? rc : written || probe ? 0 : take_what_passes(x, &x->latest, 1);
 }
 
+/* Points to ask for. Whether a time has more of them is only known behind it: where it has many, as many
+ * again each time. */
+static uint64_t
+rows_left(const struct ts_reading *x)
+{
+    uint64_t left = x->r->count - (x->r->count_times ? x->times : x->out->n);
+
+    return x->r->count_times && left < UINT64_MAX ? MAX(left + 1, (uint64_t)x->out->n) : left;
+}
+
 static int
 read_written(struct ts_reading *x)
 {
@@ -234,7 +262,7 @@ read_written(struct ts_reading *x)
                              .vector = x->b ? emit_vector : NULL};
 
     if (x->b == NULL && !ts_range_is_filtered(x->r)) {
-        q.limit = MIN(x->r->count - x->out->n, (uint64_t)TS_RANGE_ROWS_MAX + 1);
+        q.limit = MIN(rows_left(x), (uint64_t)TS_RANGE_ROWS_MAX + 1);
         q.block = x->position.until_ns == UINT64_MAX ? NULL : emit_block;
     }
     if (q.start > q.end || q.limit == 0)
@@ -243,16 +271,38 @@ read_written(struct ts_reading *x)
     return ts_read(x->c, x->k, x->s, &q, emit, x);
 }
 
+/* As many points as there are times to come are not enough where one has several. */
+static int
+read_times(struct ts_reading *x)
+{
+    uint32_t before;
+    int rc;
+
+    do {
+        before = x->out->n;
+        rc = read_written(x);
+        ts_position_again(&x->position);
+    } while (rc == 0 && !x->complete && !x->position.stopped && x->out->n > before);
+    return rc;
+}
+
+/* May a point that comes behind all others count? The last row of buckets is still open. */
+static bool
+wants_more(const struct ts_reading *x)
+{
+    return !x->complete && (x->b || x->r->count_times || x->out->n < x->r->count);
+}
+
 static int
 read_points(struct ts_reading *x)
 {
     int rc = x->r->reverse ? read_latest(x, false) : 0;
 
     if (rc == 0 && x->s && !x->complete)
-        rc = read_written(x);
+        rc = x->r->count_times ? read_times(x) : read_written(x);
     if (rc == 0 && x->position.stopped)
         return -EINPROGRESS;
-    if (rc == 0 && !x->r->reverse && x->out->n < x->r->count)
+    if (rc == 0 && !x->r->reverse && wants_more(x))
         rc = read_latest(x, false);
     return MIN(rc, 0);
 }
@@ -323,6 +373,8 @@ reading_begin(struct ts_reading *x, const struct entry *e, uint32_t i)
     x->has_latest = rc == 1;
     x->position.reverse = x->r->reverse;
     reading_bounds(x, entry_series(e));
+    if (x->s)
+        ts_position_ends(&x->position, x->s, x->from, x->to);
     rc = x->r->columns_n ? begin_buckets(x, i) : 0;
     x->begun = rc == 0;
     return rc;
@@ -340,12 +392,18 @@ reading_reset(struct ts_reading *x)
         out->n = 0;
 }
 
+bool
+ts_reading_looks_around(const struct ts_reading *x)
+{
+    return x->b && bucketer_looks_around(&x->aggregation);
+}
+
 /* Everything of the range has been read that is there now. The rows of what looks around itself are
  * completed at once: any change may touch them anyway. Unless LATEST is one of them. */
 static int
 reading_pause(struct ts_reading *x)
 {
-    return x->b && !x->r->latest_last && bucketer_looks_around(&x->aggregation) ? ts_reading_end(x) : 0;
+    return !x->r->latest_last && ts_reading_looks_around(x) ? ts_reading_end(x) : 0;
 }
 
 static int
@@ -372,7 +430,7 @@ ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const st
     x->s = series_find(entry_series(e), r->type);
     x->r = r;
     x->out = out;
-    ts_position_go(&x->position, until_ns, c->core->limits.slice_points);
+    ts_position_go(&x->position, c, until_ns);
     rc = reading_go(x, e, i);
     if (rc < 0 && rc != -EINPROGRESS && (x->failed || !x->begun || x->ended))
         reading_reset(x);
@@ -390,7 +448,7 @@ ts_reading_latest(struct ts_reading *x, struct ctx *c, const struct key *k, cons
     x->k = k;
     x->s = series_find(entry_series(e), r->type);
     x->r = r;
-    if (x->out->n >= r->count || (r->columns_n && x->b == NULL))
+    if (!wants_more(x) || (r->columns_n && x->b == NULL))
         return 0;
     rc = find_latest(x, e);
     x->has_latest = rc == 1;
@@ -409,7 +467,7 @@ ts_reading_end(struct ts_reading *x)
 bool
 ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to)
 {
-    if (x->b && bucketer_looks_around(&x->aggregation))
+    if (ts_reading_looks_around(x))
         return false;
     return to < x->from || from > x->to || !ts_position_has_read(&x->position, from, to);
 }

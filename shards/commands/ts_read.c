@@ -6,6 +6,7 @@
 #include "shards/engine/core.h"
 
 #define TS_READ_MS_MAX (INT64_MAX / 2000000) /* its nanoseconds, added to the clock, fit */
+static_assert(TS_READ_MS_MAX == 4611686018427, "as the error says");
 #define ERR_READ_IN_MULTI "TSDB: blocking TS.READ is not allowed inside MULTI"
 
 /* The command, as asked. */
@@ -36,7 +37,9 @@ parse_block(struct ctx *c, uint32_t at, struct read_args *a)
     a->blocks = true;
     if (!parse_int(c->argv[at + 1], &a->timeout_ms) || a->timeout_ms < 0 ||
         a->timeout_ms > TS_READ_MS_MAX)
-        return refuse(c, "TSDB: BLOCK milliseconds must be a non-negative integer");
+        return refuse(c, a->timeout_ms > TS_READ_MS_MAX
+                             ? "TSDB: BLOCK milliseconds must be at most 4611686018427"
+                             : "TSDB: BLOCK milliseconds must be a non-negative integer");
     return parse_positive(c, at + 2, &a->min_count,
                           "TSDB: BLOCK min_count must be a positive integer");
 }
@@ -91,7 +94,7 @@ parse_cursor(struct ctx *c, int64_t *ret_from)
 /* What + and $ stand for at this moment; without a point everything that comes is new. (What - stands
  * for is known when the first points have been read.) */
 static void
-resolve(struct ctx *c, const struct entry *e, int64_t *from)
+resolve(struct ctx *c, const struct entry *e, struct blocking *b)
 {
     const struct series *s = e ? ts_series(e) : NULL;
     char mark = c->argv[2].p[0];
@@ -100,7 +103,8 @@ resolve(struct ctx *c, const struct entry *e, int64_t *from)
 
     if (!is_mark(c->argv[2]) || mark == '-' || s == NULL || !series_last(s, &last, &quality))
         return;
-    *from = last.ts + (mark == '$' && last.ts < INT64_MAX);
+    b->at_end = mark == '$' && last.ts == INT64_MAX;
+    b->from = last.ts + (mark == '$' && !b->at_end);
 }
 
 /* Too little: it waits, if it may. */
@@ -137,11 +141,11 @@ read_series(struct ctx *c, const struct key *k, const struct entry *e, const str
     int rc;
 
     if (!b->resolved) {
-        resolve(c, e, &from);
         b->from = from;
+        resolve(c, e, b);
         b->resolved = true;
     }
-    rc = b->gone ? 0 : read_from(c, k, e, a, b->from, &t);
+    rc = b->gone || b->at_end ? 0 : read_from(c, k, e, a, b->from, &t);
     if (rc == 0 && t.n > 0 && b->from == INT64_MIN)
         b->from = t.ts[0]; /* of what "-" stands for */
     if (rc < 0 && rc != -EAGAIN) {

@@ -22,7 +22,7 @@ ts_rule_peer(struct ctx *c, struct slice name, struct key *ret_k, struct entry *
     }
     k = key_open(c, name);
     if (!(c->reads_through ? load_key_through : load_key_now)(sh, k.db, name, k.hash)) {
-        c->need = (struct need){.kind = NEED_KEY, .sh = sh, .key = name, .db = k.db};
+        ctx_need_key(c, &(struct need){.kind = NEED_KEY, .sh = sh, .key = name, .db = k.db});
         return false;
     }
     k.known = true;
@@ -58,7 +58,7 @@ rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule
     c->reads_through = was;
     if (found)
         return *ret_e != NULL;
-    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part */
+    ASSERT(c->need.kind != NEED_SHARD); /* its shard takes part */
     c->need.kind = NEED_NOTHING;      /* else the command would be run a second time */
     log_error("core %u: a rule of series '%.*s' could not read the key it writes to", c->core->id,
               (int)MIN(from->name.n, 64), from->name.p);
@@ -71,17 +71,17 @@ bool
 ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e)
 {
     const struct series_meta *m = series_key_settings(entry_series(e));
+    bool ready = true;
 
     for (uint32_t i = 0; i < m->rules_n; i++) {
         struct entry *to;
         struct key to_key;
 
-        if (!rule_finds(c, k, &m->rules[i], &to_key, &to))
-            return false;
-        if (to && ts_has_rules(to) && !ts_rules_all_ready(c, &to_key, to))
-            return false;
+        if (!rule_finds(c, k, &m->rules[i], &to_key, &to) ||
+            (ts_has_rules(to) && !ts_rules_all_ready(c, &to_key, to)))
+            ready = false;
     }
-    return true;
+    return ready;
 }
 
 /* --- buckets ---------------------------------------------------------------------------------- */
@@ -101,7 +101,7 @@ rule_bucket_value(struct ctx *c, const struct key *k, const struct entry *e,
                   const struct series_rule *r, const struct rule_bucket *b, double *ret_v)
 {
     struct ts_columns col = {.fn = {r->aggregator}, .n = 1};
-    struct ts_range q = {.from = b->after == INT64_MIN ? b->start : b->after + 1,
+    struct ts_range q = {.from = b->after == INT64_MIN ? b->start : MIN(b->after, INT64_MAX - 1) + 1,
                          .to = rule_end_of(r, b->start),
                          .type = TS_TYPE,
                          .count = UINT64_MAX,
@@ -112,7 +112,7 @@ rule_bucket_value(struct ctx *c, const struct key *k, const struct entry *e,
                          .expired_too = b->expired_too,
                          .whole = true};
     struct series_table t = {.cols = 1};
-    int rc = q.from > q.to ? 0 : ts_range_read(c, k, e, &q, 0, &t);
+    int rc = q.from > q.to || b->after == INT64_MAX ? 0 : ts_range_read(c, k, e, &q, 0, &t);
 
     if (rc == 0 && t.n > 0) {
         *ret_v = t.v[0];
@@ -184,12 +184,37 @@ rule_meeting_ready(struct ctx *c, const struct key *k, const struct entry *e, in
     return ts_read(c, k, ts_series(e), &q, any_point, NULL) != -EAGAIN;
 }
 
+/* May a late point leave nothing that counts? A number that takes the place of the only NaN does. */
+static bool
+may_empty(const struct series_rule *r)
+{
+    return r->aggregator == AGGREGATE_COUNT_NAN;
+}
+
+/* late: the bucket was over before. */
+static bool
+publish_ready(struct ctx *c, const struct key *k, const struct entry *e, const struct series_rule *r,
+              const struct rule_bucket *b, bool late)
+{
+    struct entry *to;
+    struct key to_key;
+
+    if (!rule_finds(c, k, r, &to_key, &to))
+        return false;
+    if (to == NULL)
+        return true;
+    if (late && may_empty(r) && !rule_clear_ready(c, &to_key, to, rule_time_of(r, b->start)))
+        return false;
+    return rule_bucket_ready(c, k, e, r, b) &&
+           (!ts_has_rules(to) || ts_rules_add_ready(c, &to_key, to, rule_time_of(r, b->start)));
+}
+
 bool
 ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts)
 {
     const struct series_meta *m = series_key_settings(entry_series(e));
     int64_t last = 0;
-    bool had = rule_newest(e, &last);
+    bool had = rule_newest(e, &last), ready = true;
 
     if (c->probe && !ts_rules_all_ready(c, k, e))
         return false;
@@ -198,19 +223,12 @@ ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, in
     for (uint32_t i = 0; i < m->rules_n; i++) {
         const struct series_rule *r = &m->rules[i];
         struct rule_bucket b;
-        struct entry *to;
-        struct key to_key;
 
-        if (effect_of(r, had, last, ts, &b) != EFFECT_PUBLISH)
-            continue;
-        if (!rule_finds(c, k, r, &to_key, &to) ||
-            (to && !rule_bucket_ready(c, k, e, r, &b)))
-            return false;
-        if (to && ts_has_rules(to) &&
-            !ts_rules_add_ready(c, &to_key, to, rule_time_of(r, b.start)))
-            return false;
+        if (effect_of(r, had, last, ts, &b) == EFFECT_PUBLISH &&
+            !publish_ready(c, k, e, r, &b, ts <= last))
+            ready = false;
     }
-    return true;
+    return ready;
 }
 
 void
@@ -230,10 +248,18 @@ rule_complain(const struct ctx *c, const struct key *k, int rc)
               (int)MIN(k->name.n, 64), k->name.p, strerror(-rc));
 }
 
-/* Computes the bucket and writes it to the destination. */
+/* Does the bucket begin before what retention shows? Then its point may be all that is left of it. */
+static bool
+is_hidden(const struct entry *e, const struct rule_bucket *b)
+{
+    return b->start < ts_visible_from(series_key_settings(entry_series(e)), ts_series(e));
+}
+
+/* Computes the bucket and writes it to the destination. late: it was over before, and when nothing in it
+ * counts any more its point goes. */
 static void
 publish(struct ctx *c, const struct key *k, const struct entry *e, const struct series_rule *r,
-        const struct rule_bucket *b)
+        const struct rule_bucket *b, bool late)
 {
     struct entry *to;
     struct key to_key;
@@ -245,7 +271,9 @@ publish(struct ctx *c, const struct key *k, const struct entry *e, const struct 
     rc = rule_bucket_value(c, k, e, r, b, &value);
     if (rc == 1)
         rule_upsert(c, &to_key, to, r, b->start, value);
-    else if (rc < 0)
+    else if (rc == 0 && late && may_empty(r) && !is_hidden(e, b))
+        rc = rule_clear(c, &to_key, to, rule_time_of(r, b->start));
+    if (rc < 0)
         rule_complain(c, k, rc);
 }
 
@@ -293,7 +321,7 @@ ts_rules_added(struct ctx *c, struct key *k, struct entry *e, bool had, int64_t 
 
         open[i] = effect == EFFECT_OPEN;
         if (effect == EFFECT_PUBLISH)
-            publish(c, k, e, &m->rules[i], &b);
+            publish(c, k, e, &m->rules[i], &b, had && ts <= last);
     }
     c->reads_through = was;
     rules_count_all(c, k, e, open);

@@ -15,6 +15,7 @@
 
 #define TS_BACKFILL_MAX 100000 /* buckets that BACKFILL writes */
 #define TS_RULE_CHAIN_MAX 16 /* rules from the first source to the last destination */
+#define TS_RULE_TREE_MAX 4096 /* series that the rules of one write to, and those of these, and so on */
 
 static inline bool
 ts_has_rules(const struct entry *e)
@@ -25,7 +26,8 @@ ts_has_rules(const struct entry *e)
 }
 
 /* Is everything at hand that the rules will take once a point of this time is added, or points
- * between two times are deleted? False: ctx->need is set. */
+ * between two times are deleted? False: ctx->need is set, to what all of them lack as far as it is known:
+ * each fetch reaches one level of rules further. */
 bool ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts);
 bool ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t from,
                            int64_t to);

@@ -93,6 +93,18 @@ points_ready(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_
            (ts_rules_all_ready(c, k, e) && ts_rules_delete_ready(c, k, e, from, to));
 }
 
+bool
+rule_clear_ready(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
+{
+    return points_ready(c, k, e, ts, ts);
+}
+
+int
+rule_clear(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
+{
+    return delete_points(c, k, e, ts, ts);
+}
+
 /* --- before ------------------------------------------------------------------------------------ */
 
 static int
@@ -151,6 +163,7 @@ ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e,
 {
     const struct series_meta *m = series_key_settings(entry_series(e));
     int64_t newest, left;
+    bool ready = true;
     int rc;
 
     if (c->probe && !ts_rules_all_ready(c, k, e))
@@ -164,9 +177,9 @@ ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e,
         struct cut cut = cut_of(&m->rules[i], from, to, newest, rc ? &left : NULL);
 
         if ((cut.has_closed || cut.reopens) && !cut_ready(c, k, e, &m->rules[i], &cut))
-            return false;
+            ready = false;
     }
-    return true;
+    return ready;
 }
 
 /* --- after ------------------------------------------------------------------------------------- */

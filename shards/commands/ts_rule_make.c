@@ -1,7 +1,7 @@
 /* TS.CREATERULE, TS.DELETERULE. */
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts_range.h"
-#include "shards/commands/ts_rule.h"
+#include "shards/commands/ts_rule_priv.h"
 #include "shards/engine/core.h"
 #include "shards/series/aggregate.h"
 
@@ -85,68 +85,90 @@ has_live_rule(struct ctx *c, const struct key *k, const struct entry *e, bool *r
     return true;
 }
 
-/* How many rules lie before a series, from source to source. Never more than there may be: of a chain
- * every rule was counted when it was made. False: ctx->need is set, or the way leads to `to`. */
+/* The first source of the chain that a series is in; *ret_n = rules between the two. Never more than there
+ * may be: of a chain every rule was counted when it was made. False: ctx->need is set, or the way leads to
+ * `to`. */
 static bool
-rules_above(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to,
-            uint32_t *ret_n)
+find_first(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to,
+           struct key *ret_k, const struct entry **ret_e, uint32_t *ret_n)
 {
     struct key at = *k;
-    const struct entry *on = e;
     bool live;
 
+    *ret_e = e;
     for (*ret_n = 0;; (*ret_n)++) {
         struct entry *from;
 
+        *ret_k = at;
         if (slice_equal(at.name, to->name))
             return refuse(c, "ERR TSDB: the rules would go round in a circle");
-        if (!has_live_source(c, &at, on, &live))
+        if (!has_live_source(c, &at, *ret_e, &live))
             return false;
         if (!live || *ret_n == TS_RULE_CHAIN_MAX)
             return true;
-        if (!ts_rule_peer(c, meta_of(on)->source, &at, &from))
+        if (!ts_rule_peer(c, meta_of(*ret_e)->source, &at, &from))
             return false;
-        on = from;
+        *ret_e = from;
     }
 }
 
-/* How many rules lie one behind the other from a series on, counted up to `most`. False: ctx->need is
- * set. */
+/* What follows from a series. */
+struct tree {
+    uint32_t series;  /* destinations, and theirs; counted up to TS_RULE_TREE_MAX + 1 */
+    uint32_t longest; /* rules one behind the other; counted up to TS_RULE_CHAIN_MAX + 1 */
+};
+
+/* ts_rules_all_ready was true. The level is that of e. */
 static bool
-rules_below(struct ctx *c, const struct key *k, const struct entry *e, uint32_t most, uint32_t *ret_n)
+count_tree(struct ctx *c, const struct key *k, const struct entry *e, uint32_t level, struct tree *t)
 {
     const struct series_meta *m = meta_of(e);
 
-    *ret_n = 0;
-    for (uint32_t i = 0; i < m->rules_n && *ret_n < most; i++) {
+    t->longest = MAX(t->longest, level);
+    for (uint32_t i = 0; i < m->rules_n; i++) {
         struct entry *to;
         struct key to_key;
-        uint32_t n;
 
-        if (!ts_rule_peer(c, m->rules[i].to, &to_key, &to))
+        if (!rule_finds(c, k, &m->rules[i], &to_key, &to))
             return false;
-        if (to == NULL || !meta_of(to)->has_source || !slice_equal(meta_of(to)->source, k->name))
+        if (to == NULL)
             continue;
-        if (!rules_below(c, &to_key, to, most - 1, &n))
+        if (++t->series > TS_RULE_TREE_MAX || level == TS_RULE_CHAIN_MAX)
+            return true;
+        if (!count_tree(c, &to_key, to, level + 1, t))
             return false;
-        *ret_n = MAX(*ret_n, n + 1);
     }
     return true;
 }
 
+static bool
+find_tree(struct ctx *c, const struct key *k, const struct entry *e, struct tree *ret_t)
+{
+    *ret_t = (struct tree){0};
+    return ts_rules_all_ready(c, k, e) && count_tree(c, k, e, 0, ret_t);
+}
+
 /* Chains never go back to where they began, and have an end: what follows from a point is done by
- * functions that call themselves once for each rule. */
+ * functions that call themselves once for each rule. And it is done in one go, so it is not too much. */
 static bool
 chain_ok(struct ctx *c, const struct key *k, const struct entry *e, const struct key *to_key,
          const struct entry *to)
 {
-    uint32_t above, below;
+    const struct entry *first;
+    struct tree all, below;
+    struct key first_key;
+    uint32_t above;
 
-    if (!rules_above(c, k, e, to_key, &above) ||
-        !rules_below(c, to_key, to, TS_RULE_CHAIN_MAX, &below))
+    if (!find_first(c, k, e, to_key, &first_key, &first, &above) ||
+        !find_tree(c, &first_key, first, &all) || !find_tree(c, to_key, to, &below))
         return false;
-    if (above + 1 + below > TS_RULE_CHAIN_MAX)
+    if (above + 1 + below.longest > TS_RULE_CHAIN_MAX)
         return refuse(c, "ERR TSDB: more than 16 rules one behind the other");
+    if (all.series + 1 + below.series > TS_RULE_TREE_MAX) {
+        resp_errorf(c->out, "ERR TSDB: rules would write to more than %d series when a point is added to '%.*s'",
+                    TS_RULE_TREE_MAX, (int)MIN(first_key.name.n, 64), first_key.name.p);
+        return false;
+    }
     return true;
 }
 
@@ -157,7 +179,8 @@ may_link(struct ctx *c, const struct key *k, const struct entry *e, const struct
 {
     bool strict = c->core->config.ts_compat == CONFIG_TS_STRICT, live;
 
-    if (!has_live_source(c, k, e, &live))
+    if (!ts_rules_all_ready(c, k, e) || !ts_rules_all_ready(c, to_key, to) ||
+        !has_live_source(c, k, e, &live))
         return false;
     if (live && strict)
         return refuse(c, "ERR TSDB: the source key already has a source rule");
@@ -332,11 +355,17 @@ unlink_series(struct ctx *c, struct key *k, struct entry *e, struct key *to_key,
     from.rules = rules;
     from.rules_n--;
     key_set_series_meta(c, k, e, &from);
-    if (dest.has_source && slice_equal(dest.source, k->name)) {
-        dest.has_source = false;
-        key_set_series_meta(c, to_key, to, &dest);
-    }
+    dest.has_source = false;
+    key_set_series_meta(c, to_key, to, &dest);
     resp_ok(c->out);
+}
+
+/* Or is the rule void? */
+static bool
+is_destination(const struct entry *to, const struct key *from)
+{
+    return to && to->type == ENTRY_SERIES && meta_of(to)->has_source &&
+           slice_equal(meta_of(to)->source, from->name);
 }
 
 void
@@ -350,7 +379,7 @@ cmd_ts_deleterule(struct ctx *c)
         return;
     to = key_find(c, &to_key);
     at = series_meta_rule(meta_of(e), c->argv[2]);
-    if (at < 0 || to == NULL || to->type != ENTRY_SERIES)
+    if (at < 0 || !is_destination(to, &k))
         ctx_error(c, "ERR TSDB: compaction rule does not exist");
     else
         unlink_series(c, &k, e, &to_key, to, (uint32_t)at);

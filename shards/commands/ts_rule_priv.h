@@ -44,6 +44,9 @@ bool rule_bucket_ready(struct ctx *c, const struct key *k, const struct entry *e
 bool rule_finds(struct ctx *c, const struct key *from, const struct series_rule *r,
                 struct key *ret_k, struct entry **ret_e);
 
+/* Is what it takes to remove the destination's point of this time at hand? False: ctx->need is set. */
+bool rule_clear_ready(struct ctx *c, struct key *k, struct entry *e, int64_t ts);
+
 /* --- behind the point of no return: what was looked for before is there */
 /* The destination; false: the rule is void, or (which is logged) the key cannot be read. */
 bool rule_still_finds(struct ctx *c, const struct key *from, const struct series_rule *r,
@@ -51,6 +54,9 @@ bool rule_still_finds(struct ctx *c, const struct key *from, const struct series
 /* Writes the bucket's point. */
 void rule_upsert(struct ctx *c, const struct key *k, struct entry *e, const struct series_rule *r,
                  int64_t start, double value);
+/* Removes the point of this time, if there is one, with what follows for rules of the destination. 0 or an
+ * error. */
+int rule_clear(struct ctx *c, struct key *k, struct entry *e, int64_t ts);
 void rule_complain(const struct ctx *c, const struct key *k, int rc);
 
 /* A flag for each of n rules, none set. */

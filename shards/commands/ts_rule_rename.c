@@ -39,13 +39,13 @@ ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry 
 {
     struct entry *peer;
     struct key peer_key;
+    bool ready = true;
 
     if (!is_linked(e))
         return true;
     for (uint32_t i = 0; i < meta_of(e)->rules_n; i++)
-        if (!rule_finds(c, from, &meta_of(e)->rules[i], &peer_key, &peer))
-            return false;
-    return source_finds(c, from, e, &peer_key, &peer);
+        ready = rule_finds(c, from, &meta_of(e)->rules[i], &peer_key, &peer) && ready;
+    return source_finds(c, from, e, &peer_key, &peer) && ready;
 }
 
 /* The same behind the point of no return; NULL as well, which is logged, where it cannot be read. */
@@ -60,7 +60,7 @@ source_still_finds(struct ctx *c, const struct key *k, const struct entry *e, st
     c->reads_through = was;
     if (found)
         return source;
-    ASSERT(c->need.kind == NEED_KEY); /* its shard takes part */
+    ASSERT(c->need.kind != NEED_SHARD); /* its shard takes part */
     c->need.kind = NEED_NOTHING;      /* else the command would be run a second time */
     log_error("core %u: the source of series '%.*s' cannot be read", c->core->id,
               (int)MIN(k->name.n, 64), k->name.p);

@@ -1,5 +1,7 @@
 #include "shards/commands/ts_sliced.h"
 
+#include "core/clock.h"
+
 #include <stdlib.h>
 
 static struct ts_sliced *
@@ -34,21 +36,40 @@ read_range(struct ts_sliced *x, struct ctx *c, const struct key *k, const struct
     return 0;
 }
 
+/* All ranges of the only key, one after the other. */
+static int
+read_ranges(struct ts_sliced *x, struct ctx *c, const struct key *k, const struct entry *e,
+            const void *asked, uint64_t until_ns)
+{
+    int rc = 0;
+
+    for (; x->next < x->per_key && rc == 0; x->next += rc == 0)
+        rc = read_range(x, c, k, e, asked, x->next, until_ns);
+    if (rc == 0)
+        x->next = 0;
+    return rc;
+}
+
 static int
 key_read(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns)
 {
     struct ts_sliced *x = sliced_of(a);
     struct key k = key_open(c, a->name[i]);
     struct entry *e = key_find(c, &k);
-    int rc = 0;
 
     if (e == NULL || e->type != ENTRY_SERIES) /* the command will see to it */
         return 0;
-    for (; x->next < x->per_key && rc == 0; x->next += rc == 0)
-        rc = read_range(x, c, &k, e, asked, i * x->per_key + x->next, until_ns);
-    if (rc == 0 || x->per_key == 1)
+    return x->per_key == 1 ? read_range(x, c, &k, e, asked, i, until_ns)
+                           : read_ranges(x, c, &k, e, asked, until_ns);
+}
+
+/* The ranges of the only key are looked at again from the first on. Where there are several keys all cores
+ * are here at once. */
+static void
+begin_ranges(struct ts_sliced *x)
+{
+    if (x->per_key > 1)
         x->next = 0;
-    return rc;
 }
 
 /* Where it does, each range is looked at again: it may go on behind where it ended. */
@@ -60,7 +81,7 @@ key_stands(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
     for (uint32_t k = i * x->per_key; k < (i + 1) * x->per_key; k++)
         if (x->ranges[k].rc < 0 || !ts_reading_stands(&x->ranges[k].reading, from, to))
             return false;
-    x->next = 0;
+    begin_ranges(x);
     return true;
 }
 
@@ -74,7 +95,7 @@ key_drop(struct ahead *a, uint32_t i)
         series_table_fini(&x->rows[k]);
         x->ranges[k].rc = 0;
     }
-    x->next = 0;
+    begin_ranges(x);
 }
 
 static uint64_t
@@ -109,12 +130,37 @@ sliced_leave(struct slices *s, struct shard *sh)
     ahead_leave(&ts_sliced_of(s)->ahead, sh);
 }
 
+/* Completes what asks the series nothing more: nothing is leased. */
+static int
+complete_ranges(struct ts_sliced *x, uint64_t until_ns)
+{
+    while (x->complete < x->n) {
+        const struct series_table *t = &x->rows[x->complete];
+        int rc = ts_reading_end(&x->ranges[x->complete++].reading);
+
+        if (rc < 0)
+            return rc;
+        x->values += (uint64_t)t->n * t->cols;
+        if (x->values > x->ahead.values_max)
+            return -E2BIG;
+        if (x->complete < x->n && clock_now_ns() > until_ns)
+            return -EINPROGRESS;
+    }
+    return 0;
+}
+
 static bool
 sliced_reply(struct slices *s, struct ctx *c, uint64_t until_ns)
 {
     struct ts_sliced *x = ts_sliced_of(s);
+    int rc = complete_ranges(x, until_ns);
 
-    return x->kind->reply(x, c, until_ns);
+    if (rc == -EINPROGRESS)
+        return false;
+    if (rc == 0)
+        return x->kind->reply(x, c, until_ns);
+    x->kind->refuse(c, rc);
+    return true;
 }
 
 static void
@@ -146,7 +192,21 @@ ts_sliced_init(struct ts_sliced *x, struct ctx *c, const struct slice *name, uin
     return &x->ahead.slices;
 }
 
-/* Range i is there, but for LATEST. */
+/* What is around the range may have left the block cache since it was read. */
+static int
+end_reading(struct ctx *c, struct ts_reading *reading)
+{
+    bool was = c->reads_through;
+    int rc;
+
+    c->reads_through = true;
+    reading->c = c;
+    rc = ts_reading_end(reading);
+    c->reads_through = was;
+    return rc;
+}
+
+/* Range i is there, but for LATEST. What looks around itself is complete then, the rest will be. */
 static int
 end_range(struct ts_sliced *x, struct ctx *c, const void *asked, uint32_t i)
 {
@@ -160,7 +220,7 @@ end_range(struct ts_sliced *x, struct ctx *c, const void *asked, uint32_t i)
     x->kind->range(asked, i, &r, &at);
     if (r.latest_last && e && e->type == ENTRY_SERIES)
         rc = ts_reading_latest(reading, c, &k, e, &r, c->probe);
-    return rc < 0 || c->probe ? rc : ts_reading_end(reading);
+    return rc == 0 && !c->probe && ts_reading_looks_around(reading) ? end_reading(c, reading) : rc;
 }
 
 int

@@ -21,8 +21,10 @@ struct ts_sliced_kind {
     size_t asked_bytes;
     /* Range number i of all, and the place of its functions in it. */
     void (*range)(const void *asked, uint32_t i, struct ts_range *ret_r, uint32_t *ret_at);
-    /* As struct slices.reply. */
+    /* As struct slices.reply; the rows are complete. */
     bool (*reply)(struct ts_sliced *x, struct ctx *c, uint64_t until_ns);
+    /* They could not be completed: replies the error. */
+    void (*refuse)(struct ctx *c, int rc);
     /* What else it has; NULL: nothing. */
     void (*fini)(struct ts_sliced *x);
 };
@@ -37,9 +39,11 @@ struct ts_sliced {
     struct ahead ahead;
     const struct ts_sliced_kind *kind;
     uint32_t n, per_key; /* ranges */
-    uint32_t next;       /* of the only key, when it has several */
+    uint32_t next;       /* of the only key, when that has several */
     struct ts_sliced_range *ranges;
     struct series_table *rows; /* of each range */
+    uint32_t complete;         /* ranges; and so many values they have: */
+    uint64_t values;
 };
 
 /* x: zeroed but for kind. keys_n names, arguments of the transaction; several ranges of a key only where
@@ -47,8 +51,8 @@ struct ts_sliced {
 struct slices *ts_sliced_init(struct ts_sliced *x, struct ctx *c, const struct slice *name,
                               uint32_t keys_n, uint32_t per_key, uint64_t values_max);
 struct ts_sliced *ts_sliced_of(struct slices *s);
-/* With everything leased: 0 = all ranges are there, and complete; and is this no probe, the reply will be
- * asked for. -EAGAIN: ctx->need is set; or an error. */
+/* With everything leased: 0 = all ranges are there; and is this no probe, they will be completed, key by key and
+ * with nothing leased, and the reply be asked for. -EAGAIN: ctx->need is set; or an error. */
 int ts_sliced_all(struct ts_sliced *x, struct ctx *c, const void *asked);
 
 #endif

@@ -29,7 +29,7 @@ stands(struct ts_watched *x, struct shard *sh)
 
     if (x->watcher == 0 || !watch_times(sh->watches, x->watcher, &from, &to))
         return true;
-    if (!ts_reading_stands(&x->reading, from, to))
+    if (watch_times_all(from, to) || !ts_reading_stands(&x->reading, from, to))
         return false;
     watch_forget_times(sh->watches, x->watcher);
     return true;

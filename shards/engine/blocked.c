@@ -99,6 +99,7 @@ park(struct blocked *b)
     b->kw.missing = b->on.missing;
     b->kw.type = b->on.type;
     b->kw.seen = b->kw.seen || b->on.seen;
+    shard_unawait(&b->home->shard, &b->kw);
     shard_await(&b->home->shard, &b->kw, b->db, b->request->argv[1]);
     question_done(b, OUTCOME_PARKED);
 }
@@ -138,11 +139,14 @@ run(struct blocked *b)
         exec_wait(&c, r, &b->waiter);
     } else if (b->on.missing > 0) {
         park(b);
-    } else if (must_wait(home, &c)) {
-        b->ack.run = answer_acked;
-        shard_when_acked(&home->shard, &b->ack, c.hold_seq);
     } else {
-        question_done(b, OUTCOME_ANSWERED);
+        shard_unawait(&home->shard, &b->kw);
+        if (must_wait(home, &c)) {
+            b->ack.run = answer_acked;
+            shard_when_acked(&home->shard, &b->ack, c.hold_seq);
+        } else {
+            question_done(b, OUTCOME_ANSWERED);
+        }
     }
 }
 
@@ -151,8 +155,8 @@ question_here(struct shard_waiter *w, struct shard *sh)
 {
     struct blocked *b = container_of(w, struct blocked, lease);
 
-    shard_unawait(sh, &b->kw);
     if (b->question == QUESTION_LEAVE) {
+        shard_unawait(sh, &b->kw);
         question_done(b, OUTCOME_LEFT);
         return;
     }
@@ -234,10 +238,12 @@ blocked_wake(struct shard *sh)
         return 0;
     list_init(&fired);
     list_splice(&fired, &sh->fired);
+    reactor_hand_begin(&sh->core->reactor);
     while ((node = list_pop_front(&fired))) {
-        wake(sh->core, container_of(node, struct blocked, kw.node));
+        wake(sh->core, container_of(node, struct blocked, kw.fired));
         n++;
     }
+    reactor_hand_end(&sh->core->reactor);
     return n;
 }
 
@@ -425,6 +431,7 @@ blocked_start(struct session *s, const struct command *cmd, struct slice *argv, 
     b->proto = s->proto;
     b->due = s->conn.eof;
     list_init(&b->kw.node);
+    list_init(&b->kw.fired);
     s->waits_in = b;
     core->blocked_n++;
     metrics_inc(&core->metrics, clients_blocked);

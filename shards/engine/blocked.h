@@ -34,6 +34,7 @@ struct blocking {
     bool seen;          /* set with missing: the series is there */
     uint8_t type;       /* set with missing: the data type of the points */
     int64_t from;       /* first time that counts */
+    bool at_end;        /* it would be one behind the last there is: no point counts */
     int64_t timeout_ms; /* set by the first run; 0 = for ever */
     uint64_t missing;   /* points that it lacks */
 };

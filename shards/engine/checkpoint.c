@@ -11,6 +11,7 @@
 struct checkpoint_control {
     bool requested;
     uint64_t retry_ns;
+    bool told_unreadable, told_kept; /* what the log says once */
     struct list waiters; /* of the next one */
     struct checkpoint_stats stats;
 };
@@ -97,17 +98,21 @@ anything_dirty(const struct shard *sh, uint64_t *ret_bytes)
 }
 
 static void
-waiters_done(struct list *waiters, int rc)
+waiters_done(struct shard *sh, struct list *waiters, int rc)
 {
     struct list told, *node;
 
     list_init(&told); /* who is told may wait again */
     list_splice(&told, waiters);
+    if (list_empty(&told))
+        return;
+    reactor_hand_begin(&sh->core->reactor);
     while ((node = list_pop_front(&told))) {
         struct checkpoint_waiter *w = list_entry(node, struct checkpoint_waiter, node);
 
         w->done(w, rc);
     }
+    reactor_hand_end(&sh->core->reactor);
 }
 
 static void
@@ -117,7 +122,24 @@ nothing_to_do(struct shard *sh)
 
     ctl->requested = false;
     ctl->stats.last_unix_s = clock_wall_us() / 1000000;
-    waiters_done(&ctl->waiters, 0);
+    waiters_done(sh, &ctl->waiters, 0);
+}
+
+/* It has as many tables as it may keep without compactions (store_keeps_tables): that does not pass. */
+static void
+nothing_goes_in(struct shard *sh)
+{
+    struct checkpoint_control *ctl = control(sh);
+    struct store_error why;
+
+    if (!store_keeps_tables(sh->store, &why))
+        return;
+    if (!ctl->told_kept)
+        log_error("core %u: the store has as many tables as it can keep without compactions: no checkpoint "
+                  "is made any more and the journal grows; put the file back from a copy while the server "
+                  "is stopped: %s", sh->id, why.text);
+    ctl->told_kept = true;
+    waiters_done(sh, &ctl->waiters, -EIO);
 }
 
 static bool
@@ -134,11 +156,15 @@ should_begin(struct shard *sh)
     }
     /* It could not end: what it gathers is in a journal that cannot write. */
     if (unlikely(sh->journal.state == JOURNAL_FULL)) {
-        waiters_done(&ctl->waiters, -ENOSPC);
+        waiters_done(sh, &ctl->waiters, -ENOSPC);
         return false;
     }
-    if (ctl->retry_ns > sh->core->reactor.clock.mono_ns || store_is_stalled(sh->store))
+    if (ctl->retry_ns > sh->core->reactor.clock.mono_ns)
         return false;
+    if (unlikely(store_is_stalled(sh->store))) {
+        nothing_goes_in(sh);
+        return false;
+    }
     return ctl->requested || dirty_bytes > config->checkpoint_dirty_bytes ||
            (any && journal_live_bytes(&sh->journal) > config->checkpoint_journal_bytes);
 }
@@ -158,6 +184,20 @@ release_journal(struct checkpoint *c)
         journal_release(&sh->journal, c->start_lsn);
 }
 
+/* Once: it stays so until the next start. */
+static void
+tell_unreadable(struct checkpoint *c, struct checkpoint_control *ctl)
+{
+    struct store_error why;
+
+    if (ctl->told_unreadable || likely(!store_keeps_tables(c->sh->store, &why)))
+        return;
+    ctl->told_unreadable = true;
+    log_error("core %u: a table of the store cannot be read and so not be compacted; writes and "
+              "checkpoints go on, reads get slower: put the file back from a copy while the server is "
+              "stopped: %s", c->sh->id, why.text);
+}
+
 static void
 record_result(struct checkpoint *c)
 {
@@ -166,6 +206,7 @@ record_result(struct checkpoint *c)
 
     st->running = false;
     st->last_error = c->rc;
+    tell_unreadable(c, ctl);
     if (c->rc < 0) {
         st->failures++;
         ctl->retry_ns = clock_now_ns() + CHECKPOINT_RETRY_NS;
@@ -222,7 +263,7 @@ checkpoint_end(struct checkpoint *c)
     checkpoint_release_orphans(c);
     list_init(&waiters);
     list_splice(&waiters, &c->waiters);
-    waiters_done(&waiters, rc);
+    waiters_done(sh, &waiters, rc);
     if (sh->core && !sh->recovering)
         exec_wake(sh->core);
 }
@@ -266,8 +307,8 @@ group_is_stuck(const struct shard *sh)
 static void
 tell_disk_full(struct checkpoint *c)
 {
-    waiters_done(&c->waiters, -ENOSPC);
-    waiters_done(&control(c->sh)->waiters, -ENOSPC);
+    waiters_done(c->sh, &c->waiters, -ENOSPC);
+    waiters_done(c->sh, &control(c->sh)->waiters, -ENOSPC);
 }
 
 /* The records of what was gathered will never be on disk, or only when the disk has room again:

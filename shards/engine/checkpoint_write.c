@@ -13,7 +13,8 @@
 
 /* --- the captured entries ------------------------------------------------------------------------- */
 
-/* Looks up a key nobody looked up before: is there a row, and are there blocks below it? */
+/* Looks up a key nobody looked up before: is there a row, and are there blocks below it? One whose row cannot
+ * be read is taken for such a one; if it was counted it is counted twice from now on. */
 static int
 look_up(struct checkpoint *c, struct item *it, struct slice row_key)
 {
@@ -22,6 +23,11 @@ look_up(struct checkpoint *c, struct item *it, struct slice row_key)
     struct slice payload;
     int rc = store_get(c->sh->store, row_key, &v, &c->error);
 
+    if (unlikely(rc == -EIO || rc == -EBADMSG)) {
+        it->was = 0;
+        it->purge = true;
+        return 0;
+    }
     if (rc < 0)
         return rc;
     it->was = rc ? ENTRY_IN_STORE : 0;

@@ -125,6 +125,29 @@ ctx_need_range(struct ctx *c, const struct need *need)
     c->need.next_n++;
 }
 
+void
+ctx_need_key(struct ctx *c, const struct need *need)
+{
+    struct need *n = &c->need;
+    struct slice *more;
+
+    ASSERT(need->kind == NEED_KEY && need->more_n == 0);
+    if (n->kind == NEED_NOTHING) {
+        *n = *need;
+        return;
+    }
+    if (n->kind != NEED_KEY || n->sh != need->sh || n->db != need->db)
+        return;
+    if (n->more == NULL) {
+        n->more_max = NEED_KEYS_MAX - 1;
+        n->more = scratch_alloc(&c->core->scratch, n->more_max * sizeof(*n->more));
+    }
+    if (n->more_n >= n->more_max)
+        return;
+    more = (struct slice *)n->more;
+    more[n->more_n++] = need->key;
+}
+
 bool
 ctx_has_shard(const struct ctx *c, uint32_t core)
 {

@@ -40,6 +40,7 @@ struct need {
     struct slice key;
     const struct slice *more; /* NEED_KEY: up to NEED_KEYS_MAX - 1 others */
     uint32_t more_n;
+    uint32_t more_max;   /* room for others, where ctx_need_key made it */
     struct need *next; /* NEED_RANGE: next_n others, of any shard of the request */
     uint32_t next_n;
     uint8_t db;
@@ -84,6 +85,8 @@ struct ctx {
     /* What is missing from the cache is read at once, from the disk if need be: it was seen to be
      * there, has left since, and half of the command is done. */
     bool reads_through;
+    uint64_t spare_ns;       /* how long it may go on when its time is over: see slices.h ... */
+    bool in_vain;            /* ... and what it has read until then is lost when it stops */
     struct need need;
 };
 
@@ -188,6 +191,9 @@ bool ctx_has_shard(const struct ctx *c, uint32_t core);
 /* Notes a NEED_RANGE; a handler may go on and note those of its other keys, so that all are fetched
  * at once (NEED_KEYS_MAX of them, the rest the next time). */
 void ctx_need_range(struct ctx *c, const struct need *need);
+/* The same with a NEED_KEY; others must be of the same shard and database. Where a need of another kind
+ * was noted before, that one stays. */
+void ctx_need_key(struct ctx *c, const struct need *need);
 /* Parses an int64 argument; on failure replies ERR_NOT_INT and returns false. */
 bool ctx_int(struct ctx *c, uint32_t i, int64_t *ret_v);
 

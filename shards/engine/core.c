@@ -138,6 +138,33 @@ end_of_turn(void *arg)
     scratch_reset(&c->scratch);
 }
 
+/* --- who waits ---------------------------------------------------------------------------------- */
+
+/* WAITAOF looks at the journal once a turn. */
+static bool
+somebody_polls(const struct core *c)
+{
+    return c->reactor.pollers.next != &c->poller.node || c->reactor.pollers.prev != &c->poller.node;
+}
+
+/* While the shard is leased its owner leaves the journal and those who wait alone. */
+static bool
+shard_is_wanted(const struct core *c)
+{
+    const struct shard *sh = &c->shard;
+
+    return !shard_available(sh) || !list_empty(&sh->waiters) || !list_empty(&sh->fired) ||
+           journal_wants_flush(&sh->journal);
+}
+
+bool
+core_is_wanted(const struct core *c, uint64_t now_ns)
+{
+    return atomic_load_explicit(&c->node->stopping, memory_order_relaxed) ||
+           reactor_is_wanted(&c->reactor, now_ns, &c->cron) || conn_set_wants_flush(&c->conns) ||
+           !list_empty(&c->journal_waiters) || shard_is_wanted(c) || somebody_polls(c);
+}
+
 /* --- every turn ---------------------------------------------------------------------------------- */
 
 static unsigned

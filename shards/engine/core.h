@@ -116,6 +116,12 @@ void core_reset_stats(struct core *c);
 /* Every turn: moves a stop on once node.stopping is set. */
 unsigned core_stop_poll(struct core *c);
 
+/* Own thread, between two steps of something long: does anybody wait for this core, or for this turn to
+ * end? Whatever the core has taken in counts, whatever this turn has written, staged or answered, and the
+ * stop of the server; what the core does for itself, periodic work and slices of checkpoints, does not.
+ * now_ns: what the clock says. Cheap: a few loads, and some for each of the other cores. */
+bool core_is_wanted(const struct core *c, uint64_t now_ns);
+
 /* Nothing new is begun; what is under way comes to its end. Own thread. */
 static inline bool
 core_is_stopping(const struct core *c)

@@ -164,7 +164,7 @@ exec_gate(struct ctx *c, bool *ret_refused)
 static uint32_t
 attempts_max(const struct ctx *c)
 {
-    return EXEC_ATTEMPTS_MAX + c->argc / NEED_KEYS_MAX;
+    return EXEC_ATTEMPTS_MAX + EXEC_DEPTH_MAX + c->argc / NEED_KEYS_MAX;
 }
 
 void
@@ -254,9 +254,11 @@ exec_wake(struct core *core)
 
     list_init(&woken);
     list_splice(&woken, &core->journal_waiters);
+    reactor_hand_begin(&core->reactor);
     while ((node = list_pop_front(&woken))) {
         struct exec_waiter *w = list_entry(node, struct exec_waiter, node);
 
         w->again(w);
     }
+    reactor_hand_end(&core->reactor);
 }

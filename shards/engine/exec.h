@@ -16,6 +16,7 @@
     "READONLY the journal failed before the write was on disk: it may be lost"
 #define ERR_STOPPING "ERR the server is stopping"
 #define EXEC_ATTEMPTS_MAX 8 /* fetches for one request before it is refused */
+#define EXEC_DEPTH_MAX 64   /* more of them: what is fetched may show what else it takes (rules of series) */
 
 enum exec_result {
     EXEC_DONE,         /* the reply is in ctx->out */
@@ -35,6 +36,8 @@ struct exec_waiter {
     /* A transaction that has leased the shard waits, and touches nothing of it meanwhile: what was
      * fetched may be brought into its memory. */
     bool holds_lease;
+    /* Set before again() by a load: something of what was to be fetched is damaged or cannot be read. */
+    bool failed;
     struct row_list *rows;
     struct store_hold *held;
     struct shard_waiter lease;
@@ -86,6 +89,7 @@ ctx_init(struct ctx *c, struct core *core, const struct command *cmd, struct sli
     c->leased = NULL;
     c->slices = NULL;
     c->reads_through = false;
+    c->spare_ns = 0;
     c->need.kind = NEED_NOTHING;
 }
 

@@ -8,6 +8,7 @@
 
 #define LIMIT_LIST_BYTES (128 * MIB)  /* of keys or words that a core finds for one reply */
 #define LIMIT_MULTI_BYTES (128 * MIB) /* of what it reads of series for one reply */
+#define LIMIT_QUERY_POINTS 1000000    /* of one reply of TSDB_GET and TSDB_BATCH_GET */
 #define LIMIT_SLICE_NS 1000000        /* of a core, before its other clients have their turn */
 #define LIMIT_SLICE_POINTS 16384     /* of one series, read before the clock is looked at again */
 #define LIMIT_EXEC_NS 1000000000      /* of one command over many series inside MULTI, in one go */
@@ -17,6 +18,7 @@
 #define LIMITS_TABLE(ROW)                                                                          \
     ROW(list_bytes, "list-bytes", LIMIT_LIST_BYTES)                                                \
     ROW(multi_bytes, "multi-bytes", LIMIT_MULTI_BYTES)                                             \
+    ROW(query_points, "query-points", LIMIT_QUERY_POINTS)                                          \
     ROW(slice_ns, "slice-ns", LIMIT_SLICE_NS)                                                      \
     ROW(slice_points, "slice-points", LIMIT_SLICE_POINTS)                                          \
     ROW(exec_ns, "exec-ns", LIMIT_EXEC_NS)                                                         \

@@ -34,6 +34,7 @@ struct load_piece {
     uint32_t from, to;
     struct store_hold *held;
     uint64_t held_room; /* bytes that may still be held */
+    bool failed;        /* some of it cannot be read */
 };
 
 #define PIECE_KEYS 4
@@ -43,6 +44,7 @@ struct load_piece {
 struct load {
     struct load_piece *pieces;
     uint32_t pending; /* pieces that are being read */
+    bool failed;      /* something of it is damaged or cannot be read */
     struct need need;
     struct core *core;
     struct exec_waiter *waiter;
@@ -75,8 +77,11 @@ warm_key(struct load_piece *p, struct load_key *k)
     char row_key[ROW_KEY_BYTES_MAX];
     struct slice row = {row_key, row_main(row_key, l->need.db, key_slot(key), key)};
 
-    if (store_get(s, row, &k->pinned, &(struct store_error){0}) == 1)
-        series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v, &p->held);
+    int rc = store_get(s, row, &k->pinned, &(struct store_error){0});
+
+    if (rc == 1)
+        rc = series_warm_open(s, l->need.db, key_slot(key), key, k->pinned.v, &p->held);
+    p->failed = p->failed || rc < 0;
 }
 
 static void
@@ -87,8 +92,9 @@ warm_range(struct load_piece *p, const struct load_range *r)
                              .reverse = need->reverse};
     struct slice key = {r->key, need->key.n};
 
-    series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q, &p->held_room,
-                      &p->held);
+    if (series_warm_range(need->sh->store, need->db, key_slot(key), key, need->type, &q,
+                          &p->held_room, &p->held) < 0)
+        p->failed = true;
 }
 
 static void
@@ -140,8 +146,8 @@ load_work(struct offload_job *job)
         if (l->list)
             row_list_fill(l->list, l->need.limit);
         else
-            rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start,
-                      (uint32_t)l->need.end, l->need.limit);
+            p->failed = rows_warm(l->need.sh->store, l->need.db, (uint32_t)l->need.start,
+                                  (uint32_t)l->need.end, l->need.limit) < 0;
         break;
     case NEED_BYTES:
         string_load_work(&l->string);
@@ -195,8 +201,9 @@ install_keys(struct load *l)
         struct slice key = {k->key, k->n};
         uint64_t hash = head_hash(key);
 
-        if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key))
-            load_install(sh, l->need.db, key, hash, k->pinned.v, true);
+        if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key) &&
+            !load_install(sh, l->need.db, key, hash, k->pinned.v, true))
+            l->failed = true;
         if (k->pinned.pin)
             store_value_put(&k->pinned);
         free(k->key);
@@ -238,6 +245,7 @@ load_finish(struct load *l)
     } else if (l->need.kind == NEED_BYTES) {
         string_load_finish(&l->string, &l->need);
     }
+    w->failed = l->failed;
     for (uint32_t i = 0; i < l->ranges_n; i++)
         free(l->ranges[i].key);
     free(l->ranges);
@@ -272,6 +280,7 @@ load_done(struct offload_job *job)
 
     store_hold_join(&p->held, &l->held);
     l->held = p->held;
+    l->failed = l->failed || p->failed;
     if (--l->pending > 0)
         return;
     if (l->waiter->holds_lease || shard_available(l->need.sh)) {

@@ -195,7 +195,7 @@ rows_close(struct rows *r)
     return rc;
 }
 
-void
+int
 rows_warm(struct store *s, uint8_t db, uint32_t first, uint32_t last, uint64_t rows)
 {
     struct rows r;
@@ -207,5 +207,5 @@ rows_warm(struct store *s, uint8_t db, uint32_t first, uint32_t last, uint64_t r
             break;
         slot = r.slot;
     }
-    rows_close(&r);
+    return rows_close(&r);
 }

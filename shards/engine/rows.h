@@ -64,6 +64,6 @@ int rows_close(struct rows *r);
 
 /* Blocks: brings what a cached walk from slot `first` needs into the block cache, up to the end of
  * the slot with the `rows`-th row or of slot `last`. */
-void rows_warm(struct store *s, uint8_t db, uint32_t first, uint32_t last, uint64_t rows);
+int rows_warm(struct store *s, uint8_t db, uint32_t first, uint32_t last, uint64_t rows);
 
 #endif

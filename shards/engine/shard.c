@@ -272,13 +272,15 @@ shard_progress(struct shard *sh)
 {
     uint32_t seq;
 
+    reactor_hand_begin(&sh->core->reactor);
     groups_progress(sh);
     seq = shard_ackable(sh);
-    if (seq == sh->acked_seq)
-        return;
-    sh->acked_seq = seq;
-    conn_set_release(&sh->core->conns, seq);
-    waiters_run(&sh->ack_waiters, seq);
+    if (seq != sh->acked_seq) {
+        sh->acked_seq = seq;
+        conn_set_release(&sh->core->conns, seq);
+        waiters_run(&sh->ack_waiters, seq);
+    }
+    reactor_hand_end(&sh->core->reactor);
 }
 
 static void
@@ -297,9 +299,11 @@ waiters_fail(struct list *l)
 void
 shard_fail(struct shard *sh)
 {
+    reactor_hand_begin(&sh->core->reactor);
     conn_set_fail(&sh->core->conns);
     groups_fail(sh);
     waiters_fail(&sh->ack_waiters);
+    reactor_hand_end(&sh->core->reactor);
 }
 
 /* --- those who watch and wait ---------------------------------------------------------------- */
@@ -350,8 +354,7 @@ shard_series_changed(struct shard *sh, uint8_t db, struct slice key)
 {
     shard_key_touched(sh, db, key);
     if (sh->waits)
-        wait_changed(&sh->waits, db, key, &sh->fired);
-    observe(sh);
+        wait_changed(sh->waits, db, key, &sh->fired);
 }
 
 /* One that takes the place of another makes no more points: nobody waits for it. */
@@ -363,26 +366,30 @@ shard_point_replaced(struct shard *sh, uint8_t db, struct slice key, int64_t ts)
 }
 
 void
+shard_hidden_gone(struct shard *sh, uint8_t db, struct slice key)
+{
+    if (sh->watches)
+        watch_touch_hidden(sh->watches, db, key);
+}
+
+void
 shard_series_point(struct shard *sh, uint8_t db, struct slice key, uint8_t type, int64_t ts)
 {
     shard_point_replaced(sh, db, key, ts);
     if (sh->waits)
-        wait_point(&sh->waits, db, key, type, ts, &sh->fired);
-    observe(sh);
+        wait_point(sh->waits, db, key, type, ts, &sh->fired);
 }
 
 void
 shard_series_gone(struct shard *sh, uint8_t db, struct slice key)
 {
     if (sh->waits)
-        wait_gone(&sh->waits, db, key, &sh->fired);
-    observe(sh);
+        wait_gone(sh->waits, db, key, &sh->fired);
 }
 
 void
 shard_db_gone(struct shard *sh, uint8_t db)
 {
     if (sh->waits)
-        wait_gone_db(&sh->waits, db, &sh->fired);
-    observe(sh);
+        wait_gone_db(sh->waits, db, &sh->fired);
 }

@@ -8,6 +8,11 @@
  * and nothing of it has changed: it is all of the moment in which everything is leased. A reply that
  * takes long to make is made when the leases have been given back, in slices too.
  *
+ * Slices are there for the others. While a core has nobody else to serve (core_is_wanted) a go that has
+ * used up its time takes spare time, up to SLICES_SPARE_MAX slices of it, and looks each time it would have
+ * stopped whether that is still so: each step, and the first go. What that has read is lost when it stops:
+ * so it goes on for only as long again, unless it can tell that it will come to its end in spare time.
+ *
  * The command's; step runs on several cores at once, for a shard each. */
 #ifndef SHARDS_ENGINE_SLICES_H
 #define SHARDS_ENGINE_SLICES_H
@@ -31,5 +36,16 @@ struct slices {
     void (*destroy)(struct slices *s);
     bool replies;
 };
+
+#define SLICES_AT_ONCE 2    /* the time of the first go of a command, in slices */
+#define SLICES_SPARE_MAX 50 /* how long a go may take behind its time, in slices */
+
+/* The go of this context, which is of a shard of its own core that nobody has leased, may take spare time:
+ * a step / the first go of a command, which has SLICES_AT_ONCE slices of its own. */
+void slices_take_spare(struct ctx *c);
+void slices_take_spare_at_first(struct ctx *c);
+/* Is the go to stop? until_ns: when its time is over; UINT64_MAX: never. done: how much of all there is to
+ * do has been done, up to 1; 0: nobody knows. */
+bool slices_time_is_over(const struct ctx *c, uint64_t until_ns, double done);
 
 #endif

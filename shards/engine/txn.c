@@ -260,7 +260,7 @@ txn_changed_nothing(const struct txn *t, const struct queued_command *last)
 static uint32_t
 fetches_max(const struct queued_command *q)
 {
-    return EXEC_ATTEMPTS_MAX + q->argc / NEED_KEYS_MAX;
+    return EXEC_ATTEMPTS_MAX + EXEC_DEPTH_MAX + q->argc / NEED_KEYS_MAX;
 }
 
 /* Between the gates and this a checkpoint may have brought a new file to the store, or the reads of
@@ -270,9 +270,11 @@ fetches_max(const struct queued_command *q)
 static enum txn_step
 txn_stopped(struct txn *t, struct queued_command *q)
 {
-    if (txn_changed_nothing(t, q) && ++t->attempts < TXN_ATTEMPTS_MAX)
+    bool in_vain = txn_fetches_in_vain(t);
+
+    if (!in_vain && txn_changed_nothing(t, q) && ++t->attempts < TXN_ATTEMPTS_MAX)
         return TXN_STARTS_OVER;
-    if (txn_can_fetch(t) && t->fetches++ < fetches_max(q)) {
+    if (!in_vain && txn_can_fetch(t) && t->fetches++ < fetches_max(q)) {
         t->at = q;
         return TXN_FETCHES;
     }
@@ -290,8 +292,10 @@ txn_run_from(struct txn *t, struct queued_command *q)
     for (; q && step == TXN_GOES_ON; q = q->next) {
         if (unlikely(!txn_run_command(t, q)))
             step = txn_stopped(t, q);
-        if (step == TXN_GOES_ON)
+        if (step == TXN_GOES_ON) {
             t->fetches = 0;
+            t->fetch_failed = false;
+        }
     }
     return step;
 }
@@ -333,6 +337,7 @@ txn_over(struct txn *t, enum txn_step step)
 void
 txn_resume(struct txn *t)
 {
+    txn_count_failed(t);
     txn_forget_needs(t);
     txn_over(t, txn_run_from(t, t->at));
 }
@@ -351,7 +356,7 @@ txn_try(struct txn *t)
     } else if (stopping) {
         txn_forget_needs(t);
         resp_error(&t->reply, ERR_STOPPING);
-    } else if (t->attempts < TXN_ATTEMPTS_MAX) {
+    } else if (t->attempts < TXN_ATTEMPTS_MAX && !txn_fetches_in_vain(t)) {
         step = TXN_STARTS_OVER;
     } else {
         txn_forget_needs(t);

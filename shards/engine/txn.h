@@ -18,6 +18,9 @@
 #include "shards/engine/session.h"
 
 #define TXN_ATTEMPTS_MAX 10000 /* fetches before it is refused */
+/* Fetches that met something damaged or unreadable, before what then still misses something is refused;
+ * the first will do when the client has gone. */
+#define TXN_FAILED_FETCHES_MAX 4
 
 struct txn;
 

@@ -129,14 +129,15 @@ doomed_run(struct mesh_msg *m)
 static void
 txn_resolve(struct txn *t)
 {
+    struct reactor *r = &t->core->reactor;
     bool failed = txn_failed(t);
-    uint32_t n = t->parts_n;
 
+    reactor_hand_begin(r); /* the parts are to hear of it as well */
     txn_reply(t);
+    reactor_hand_end(r);
     t->next = txn_destroy;
-    t->pending = n;
-    for (uint32_t i = 0; i < n; i++)
-        txn_part_call(&t->parts[i], failed ? doomed_run : resolved_run);
+    t->pending = t->parts_n;
+    txn_parts_call(t, failed ? doomed_run : resolved_run);
 }
 
 static void
@@ -193,6 +194,5 @@ txn_release(struct txn *t)
     t->pending = n + (group ? n : t->owes_answer ? holding : 0);
     if (!t->owes_answer && !txn_replies_later(t))
         txn_answer(t);
-    for (uint32_t i = 0; i < n; i++)
-        txn_part_call(&t->parts[i], release_run);
+    txn_parts_call(t, release_run);
 }

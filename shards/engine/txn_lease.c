@@ -149,6 +149,35 @@ txn_forget_needs(struct txn *t)
     t->widens = false;
 }
 
+/* --- what cannot be read ---------------------------------------------------------------------------- */
+
+static bool
+part_fetches(const struct txn_part *p)
+{
+    return p->obstacle == EXEC_NEED;
+}
+
+void
+txn_count_failed(struct txn *t)
+{
+    t->fetch_failed = false;
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        if (part_fetches(&t->parts[i]) && t->parts[i].fetched.failed)
+            t->fetch_failed = true;
+    t->failed_fetches += t->fetch_failed;
+}
+
+bool
+txn_fetches_in_vain(const struct txn *t)
+{
+    uint32_t max = t->session->conn.closing ? 1 : TXN_FAILED_FETCHES_MAX;
+    bool any = false;
+
+    for (uint32_t i = 0; i < t->parts_n; i++)
+        any = any || part_fetches(&t->parts[i]);
+    return any && t->fetch_failed && t->failed_fetches >= max;
+}
+
 /* --- starting over: give back, wait for what is missing, lease again ------------------------------- */
 
 static void
@@ -197,6 +226,7 @@ retreat_run(struct mesh_msg *m)
     p->fetched.again = obstacle_gone;
     p->fetched.keeps_rows = true;
     p->fetched.holds_lease = false;
+    p->fetched.failed = false;
     c.need = part_need(p, keys);
     if (p->obstacle == EXEC_SLICES)
         txn_slices_begin(p);
@@ -246,6 +276,7 @@ txn_widen(struct txn *t)
 static void
 retreat_over(struct txn *t)
 {
+    txn_count_failed(t);
     if (t->widens)
         txn_widen(t);
     txn_forget_needs(t);
@@ -266,17 +297,10 @@ txn_retreat(struct txn *t)
         fetches = fetches || t->parts[i].obstacle == EXEC_NEED;
     }
     t->attempts += fetches;
-    for (uint32_t i = 0; i < n; i++)
-        txn_part_call(&t->parts[i], retreat_run);
+    txn_parts_call(t, retreat_run);
 }
 
 /* --- fetching with everything leased ---------------------------------------------------------------- */
-
-static bool
-part_fetches(const struct txn_part *p)
-{
-    return p->obstacle == EXEC_NEED;
-}
 
 /* A count may wait for a checkpoint, and that for the lease. */
 bool

@@ -74,6 +74,18 @@ txn_part_call(struct txn_part *p, void (*run)(struct mesh_msg *))
         part_send_urgent(p);
 }
 
+void
+txn_parts_call(struct txn *t, void (*run)(struct mesh_msg *))
+{
+    struct reactor *r = &t->core->reactor; /* with its last part the transaction may be gone */
+    uint32_t n = t->parts_n;
+
+    reactor_hand_begin(r);
+    for (uint32_t i = 0; i < n; i++)
+        txn_part_call(&t->parts[i], run);
+    reactor_hand_end(r);
+}
+
 /* On the owner: the stage is over. */
 void
 txn_part_reply(struct txn_part *p)

@@ -63,6 +63,8 @@ struct txn {
     uint32_t pending;                /* replies and notices until ... */
     void (*next)(struct txn *t);
     uint32_t attempts;
+    uint32_t failed_fetches;   /* that met something that cannot be read */
+    bool fetch_failed;         /* so did the last one, for what runs now */
     struct queued_command *at; /* it goes on here once what was fetched has come; and how often */
     uint32_t fetches;          /* that was for this one command */
     uint64_t shards[SHARD_SET_WORDS]; /* the participants */
@@ -97,6 +99,11 @@ void txn_part_forget_need(struct txn_part *p);
 /* Everything that a handler misses, with their parts; another shard counts as missing. */
 void txn_note_needs(struct txn *t, const struct need *need);
 void txn_forget_needs(struct txn *t);
+/* What was fetched is here: counts whether that met something that cannot be read. Before the needs are
+ * forgotten. */
+void txn_count_failed(struct txn *t);
+/* Would what is noted be fetched in vain? */
+bool txn_fetches_in_vain(const struct txn *t);
 /* Can what was noted be fetched without giving the leases back? */
 bool txn_can_fetch(const struct txn *t);
 /* Does so; txn_resume follows. */
@@ -125,6 +132,9 @@ void txn_part_send(struct txn_part *p);
 /* Runs the stage on the part's owner, at once when that is this core; txn_step follows when it is
  * over. `run` ends with txn_part_reply. */
 void txn_part_call(struct txn_part *p, void (*run)(struct mesh_msg *));
+/* The same of all parts. What comes free with this core's own runs at once, and is not to keep the messages to
+ * the others from leaving. */
+void txn_parts_call(struct txn *t, void (*run)(struct mesh_msg *));
 /* On the owner: the stage is over. */
 void txn_part_reply(struct txn_part *p);
 /* On the owner: what the part waited for has come; txn_step follows on the coordinator. */

@@ -64,6 +64,7 @@ part_go_on(struct txn_part *p)
     c.db = t->first_db;
     c.proto = t->proto;
     c.client_id = t->client_id;
+    slices_take_spare(&c);
     switch (t->slices->step(t->slices, &c, p->sh, clock_now_ns() + core->limits.slice_ns)) {
     case SLICES_MORE:
         p->slice.fn = part_slice;

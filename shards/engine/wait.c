@@ -127,6 +127,7 @@ wait_add(struct wait_table **t, struct key_waiter *w, uint8_t db, struct slice k
     if (k == NULL)
         k = key_create(*t, db, key, hash);
     w->key = k;
+    w->has_fired = false;
     list_push_back(&k->waiters, &w->node);
 }
 
@@ -136,62 +137,61 @@ wait_remove(struct wait_table **t, struct key_waiter *w)
     struct wait_key *k = w->key;
 
     list_remove(&w->node);
+    list_remove(&w->fired);
     w->key = NULL;
     if (k)
         key_left(t, k);
 }
 
-/* Its key is left to the caller. */
 static void
 fire(struct key_waiter *w, struct list *fired)
 {
-    list_remove(&w->node);
-    w->key = NULL;
-    list_push_back(fired, &w->node);
+    if (w->has_fired)
+        return;
+    w->has_fired = true;
+    list_push_back(fired, &w->fired);
 }
 
 /* --- what happens to keys --------------------------------------------------------------------- */
 
 void
-wait_point(struct wait_table **t, uint8_t db, struct slice key, uint8_t type, int64_t ts,
+wait_point(struct wait_table *t, uint8_t db, struct slice key, uint8_t type, int64_t ts,
            struct list *fired)
 {
-    struct wait_key *k = key_find_in(*t, db, key, hash_of(db, key));
+    struct wait_key *k = key_find_in(t, db, key, hash_of(db, key));
 
     if (k == NULL)
         return;
-    list_each_safe(it, &k->waiters)
+    list_each(it, &k->waiters)
     {
         struct key_waiter *w = list_entry(it, struct key_waiter, node);
 
         w->seen = true;
-        if (w->type == type && ts >= w->from && --w->missing == 0)
+        if (w->type == type && ts >= w->from && w->missing > 0 && --w->missing == 0)
             fire(w, fired);
     }
-    key_left(t, k);
 }
 
 void
-wait_changed(struct wait_table **t, uint8_t db, struct slice key, struct list *fired)
+wait_changed(struct wait_table *t, uint8_t db, struct slice key, struct list *fired)
 {
-    struct wait_key *k = key_find_in(*t, db, key, hash_of(db, key));
+    struct wait_key *k = key_find_in(t, db, key, hash_of(db, key));
 
     if (k == NULL)
         return;
-    list_each_safe(it, &k->waiters)
+    list_each(it, &k->waiters)
     {
         struct key_waiter *w = list_entry(it, struct key_waiter, node);
 
         w->seen = true;
         fire(w, fired);
     }
-    key_left(t, k);
 }
 
 static void
-gone(struct wait_table **t, struct wait_key *k, struct list *fired)
+gone(struct wait_key *k, struct list *fired)
 {
-    list_each_safe(it, &k->waiters)
+    list_each(it, &k->waiters)
     {
         struct key_waiter *w = list_entry(it, struct key_waiter, node);
 
@@ -200,32 +200,27 @@ gone(struct wait_table **t, struct wait_key *k, struct list *fired)
         w->gone = true;
         fire(w, fired);
     }
-    key_left(t, k);
 }
 
 void
-wait_gone(struct wait_table **t, uint8_t db, struct slice key, struct list *fired)
+wait_gone(struct wait_table *t, uint8_t db, struct slice key, struct list *fired)
 {
-    struct wait_key *k = key_find_in(*t, db, key, hash_of(db, key));
+    struct wait_key *k = key_find_in(t, db, key, hash_of(db, key));
 
     if (k)
-        gone(t, k, fired);
+        gone(k, fired);
 }
 
 void
-wait_gone_db(struct wait_table **t, uint8_t db, struct list *fired)
+wait_gone_db(struct wait_table *t, uint8_t db, struct list *fired)
 {
-    uint64_t n = (*t)->buckets_n;
-
-    for (uint64_t i = 0; i < n && *t; i++)
-        list_each_safe(it, &(*t)->buckets[i])
+    for (uint64_t i = 0; i < t->buckets_n; i++)
+        list_each(it, &t->buckets[i])
         {
             struct wait_key *k = list_entry(it, struct wait_key, node);
 
             if (k->db == db)
-                gone(t, k, fired);
-            if (*t == NULL)
-                break;
+                gone(k, fired);
         }
 }
 

@@ -187,8 +187,9 @@ watcher_touch(struct watcher *w, int64_t from, int64_t to)
     w->touched = true;
 }
 
+/* Watchers whose number has all bits of `kind`. */
 static void
-touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t to)
+touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t to, uint64_t kind)
 {
     uint64_t hash = key_hash(db, key);
 
@@ -196,7 +197,7 @@ touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t
     {
         struct watched *k = list_entry(it, struct watched, by_key);
 
-        if (watched_is(k, hash, db, key))
+        if (watched_is(k, hash, db, key) && (k->watcher->client & kind) == kind)
             watcher_touch(k->watcher, from, to);
     }
 }
@@ -204,13 +205,19 @@ touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t
 void
 watch_touch(struct watch_table *t, uint8_t db, struct slice key)
 {
-    touch(t, db, key, INT64_MIN, INT64_MAX);
+    touch(t, db, key, INT64_MIN, INT64_MAX, 0);
 }
 
 void
 watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts)
 {
-    touch(t, db, key, ts, ts);
+    touch(t, db, key, ts, ts, 0);
+}
+
+void
+watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key)
+{
+    touch(t, db, key, INT64_MIN, INT64_MAX, WATCH_READING);
 }
 
 void

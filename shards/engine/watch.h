@@ -7,6 +7,9 @@
 
 #include "core/base.h"
 
+/* In the number of a watcher that is no client: a command that reads in slices (commands/series_ahead.h). */
+#define WATCH_READING (1ULL << 63)
+
 struct watch_table;
 
 /* Registers the client for a key; once is enough. */
@@ -17,6 +20,9 @@ void watch_remove(struct watch_table **t, uint64_t client);
 void watch_touch(struct watch_table *t, uint8_t db, struct slice key);
 /* Of the key, a series, only a point of this time changed, or was added. */
 void watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts);
+/* Of the key, a series, points go that retention hides. No client sees a change in that, but a reading may
+ * have begun when they still showed. */
+void watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key);
 /* Every key of the database that is there changed: `there` says whether a watched one is. */
 void watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
                     void *arg);
@@ -25,6 +31,12 @@ bool watch_is_touched(const struct watch_table *t, uint64_t client);
 /* The times between which points of the client's keys changed since they were watched, or since
  * watch_forget_times; all times when more than points did. False: nothing changed. */
 bool watch_times(const struct watch_table *t, uint64_t client, int64_t *ret_from, int64_t *ret_to);
+/* Are these all times? Then a reading that goes on would go on in something else. */
+static inline bool
+watch_times_all(int64_t from, int64_t to)
+{
+    return from == INT64_MIN && to == INT64_MAX;
+}
 void watch_forget_times(struct watch_table *t, uint64_t client);
 /* Calls fn for each key the client watches here (to see expiries before EXEC). */
 void watch_each(const struct watch_table *t, uint64_t client,

@@ -229,28 +229,28 @@ journal_describe(const struct journal *j)
 
 /* ---- once a turn ---- */
 
-/* In the lazy modes: is it time? Else makes sure that the loop wakes up when it is. */
+/* The open batch, which has records, is to be written as soon as it can be: in the lazy modes when it is
+ * time. */
 static bool
-lazy_is_due(struct journal_writer *w)
+batch_is_due(const struct journal_writer *w)
 {
-    struct journal *j = w->j;
+    const struct journal *j = w->j;
 
-    if (w->lazy_due || journal_open_bytes(j) >= JOURNAL_LAZY_BYTES || w->want_lsn >= j->open_first_lsn)
-        return true;
-    if (!timer_armed(&w->lazy))
-        timer_arm(&w->reactor->timers, &w->lazy, w->reactor->clock.mono_ns + JOURNAL_LAZY_NS);
-    return false;
+    return j->mode == JOURNAL_ALWAYS || w->lazy_due || journal_open_bytes(j) >= JOURNAL_LAZY_BYTES ||
+           w->want_lsn >= j->open_first_lsn;
 }
 
 static void
 flush_batch(struct journal_writer *w)
 {
-    struct journal *j = w->j;
-
-    if (j->open.n == JOURNAL_BATCH_HEADER_BYTES)
+    if (w->j->open.n == JOURNAL_BATCH_HEADER_BYTES)
         return;
-    if (j->mode != JOURNAL_ALWAYS && !lazy_is_due(w))
+    if (!batch_is_due(w)) {
+        /* The loop wakes up when it is. */
+        if (!timer_armed(&w->lazy))
+            timer_arm(&w->reactor->timers, &w->lazy, w->reactor->clock.mono_ns + JOURNAL_LAZY_NS);
         return;
+    }
     if (w->step != JOURNAL_STEP_IDLE)
         return;
     timer_cancel(&w->reactor->timers, &w->lazy);
@@ -258,16 +258,15 @@ flush_batch(struct journal_writer *w)
     journal_writer_seal(w);
 }
 
-static void
-flush_sync(struct journal_writer *w)
+static bool
+sync_is_due(const struct journal_writer *w)
 {
-    struct journal *j = w->j;
+    const struct journal *j = w->j;
 
     if (likely(journal_writer_settled(w)) || w->sync_op.busy || w->step == JOURNAL_STEP_DEAD)
-        return;
-    if (j->mode != JOURNAL_NO || w->want_lsn > j->synced_lsn ||
-        w->unsynced_bytes >= JOURNAL_SYNC_BYTES)
-        journal_writer_sync(w);
+        return false;
+    return j->mode != JOURNAL_NO || w->want_lsn > j->synced_lsn ||
+           w->unsynced_bytes >= JOURNAL_SYNC_BYTES;
 }
 
 void
@@ -280,7 +279,17 @@ journal_flush(struct journal *j)
         journal_segments_kick(&w->segments);
     }
     flush_batch(w);
-    flush_sync(w);
+    if (sync_is_due(w))
+        journal_writer_sync(w);
+}
+
+bool
+journal_wants_flush(const struct journal *j)
+{
+    const struct journal_writer *w = j->w;
+
+    return (j->open.n != JOURNAL_BATCH_HEADER_BYTES && w->step == JOURNAL_STEP_IDLE && batch_is_due(w)) ||
+           sync_is_due(w);
 }
 
 /* ---- now and then ---- */

@@ -215,6 +215,8 @@ void journal_flush(struct journal *j);
  * not wait for time or size, and mode no is synced, until synced_lsn reaches lsn. Takes effect with
  * the next journal_flush. */
 void journal_want_durable(struct journal *j, uint64_t lsn);
+/* Would journal_flush begin to write now? */
+bool journal_wants_flush(const struct journal *j);
 /* Nothing in flight and nothing waiting. When the state is FAILED: nothing in flight. */
 bool journal_idle(const struct journal *j);
 /* Turns it FAILED, as a failed write would: what is not durable by now never will be. */

@@ -85,10 +85,10 @@ struct bucketer *bucketer_create(const struct aggregation *a, neighbour_fn neigh
                                  struct series_table *out);
 void bucketer_destroy(struct bucketer **b);
 
-/* Before the points: looks for neighbours, on both sides, where the functions want them; nothing else of
- * a bucketer does, and only this returns the neighbour function's error. Each returns 0; > 0: no more
- * points are wanted; -E2BIG: more than AGGREGATE_ROWS_MAX buckets; -EOVERFLOW: more than
- * AGGREGATE_RANKED_MAX points to rank. */
+/* Before the points: looks for neighbours, on both sides, where the functions want them. Of the others only
+ * those may look for one, and return the neighbour function's error, that fill gaps with `last`. Each
+ * returns 0; > 0: no more points are wanted; -E2BIG: more than AGGREGATE_ROWS_MAX buckets; -EOVERFLOW: more
+ * than AGGREGATE_RANKED_MAX points to rank. */
 int bucketer_begin(struct bucketer *b);
 /* n points in the order of the query. */
 int bucketer_add(struct bucketer *b, const struct sample *p, uint32_t n);

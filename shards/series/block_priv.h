@@ -118,6 +118,8 @@ struct value_decoder {
 };
 
 bool value_decoder_open(struct value_decoder *d, struct slice in, size_t n, double first);
+/* The column that every value has an integer in (of halves the left one); NULL = there is none. */
+struct int_decoder *value_decoder_ints(struct value_decoder *d);
 bool value_decoder_next(struct value_decoder *d, double *ret_v, uint32_t n);
 bool value_decoder_done(const struct value_decoder *d);
 

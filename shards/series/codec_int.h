@@ -35,7 +35,7 @@ void int_encode(int64_t *x, size_t n, enum block_effort effort, struct buf *out)
 /* The same for bit patterns of doubles: INT_XOR may be taken, too. */
 void int_encode_bits(int64_t *x, size_t n, enum block_effort effort, struct buf *out);
 
-/* Decodes front to back, a vector at a time; lives on the caller's stack (8 KiB). */
+/* Decodes front to back, a vector at a time; lives on the caller's stack (12 KiB). */
 struct int_decoder {
     uint8_t mode;
     uint64_t first, scale, base;
@@ -50,6 +50,8 @@ bool int_decoder_init(struct int_decoder *d, struct slice in);
 bool int_decoder_init_bits(struct int_decoder *d, struct slice in);
 /* Only what stands before the residuals: mode, first, scale, base. False: damaged. */
 bool int_decoder_peek(struct int_decoder *d, struct slice in);
+/* What a column that is entropy coded is read from; NULL for one that is not. */
+struct entropy_decoder *int_decoder_entropy(struct int_decoder *d);
 /* The next n values: INT_VECTOR, or less the last time. False: damaged. */
 bool int_decoder_next(struct int_decoder *d, int64_t *out, uint32_t n);
 /* After the last value: true when the column was used up exactly. */

@@ -83,6 +83,12 @@ int_decoder_init_bits(struct int_decoder *d, struct slice in)
                                 (struct slice){(const char *)d->in.p, cursor_left(&d->in)});
 }
 
+struct entropy_decoder *
+int_decoder_entropy(struct int_decoder *d)
+{
+    return pack_of(d) == INT_PACK_ENTROPY ? &d->entropy : NULL;
+}
+
 /* All residuals are 0: the values are one line. */
 static void
 next_of_line(struct int_decoder *d, uint64_t *x, uint32_t n)

@@ -20,6 +20,10 @@
 #define KERNEL_DECIMAL_LIMIT 0x1p51
 #define KERNEL_ROUNDER 0x1.8p52
 
+#define KERNEL_RESTS 16
+#define KERNEL_CLASS_MAX 57 /* whose rest one load delivers from any bit on */
+#define KERNEL_RESTS_BITS (KERNEL_RESTS * (KERNEL_CLASS_MAX - 1) + 64)
+
 /* Running sums of an integer column. */
 struct kernel_sums {
     uint64_t value, delta;
@@ -81,6 +85,15 @@ struct codec_kernels {
     void (*sum_xors)(uint64_t *r, uint32_t n, unsigned shift, struct kernel_sums *s);
     /* No integer is less than the one before it, the first one not less than `before`. */
     bool (*rises)(const int64_t *x, uint32_t n, int64_t before);
+
+    /* --- entropy coded integers there (entropy.h) --------------------------------------------- */
+
+    /* ret[i] = the leading bit of class[i], and below it the class[i] - 1 bits that are next in
+     * `bits`, from *pos on. KERNEL_RESTS at a time, as long as that many are left of n and *pos is
+     * at most `last`; returns how many it was, with *pos behind them. From `last` on
+     * KERNEL_RESTS_BITS must be readable. */
+    uint32_t (*add_rests)(const uint8_t *class, uint32_t n, const uint8_t *bits, uint64_t *pos,
+                          uint64_t last, uint64_t *ret);
 
     /* --- decimals: any n ---------------------------------------------------------------------- */
 

@@ -266,46 +266,7 @@ unzigzag_all(uint64_t *r, uint32_t n)
         r[i] = r[i] >> 1 ^ (0 - (r[i] & 1));
 }
 
-static void
-sum_deltas(uint64_t *r, uint32_t n, uint64_t base, uint64_t add, struct kernel_sums *s)
-{
-    uint64_t value = s->value;
-    uint32_t i;
-
-    for (i = 0; i < n; i++) {
-        value += r[i] + base;
-        r[i] = value + add;
-    }
-    s->value = value;
-}
-
-static void
-sum_deltas_twice(uint64_t *r, uint32_t n, uint64_t add, struct kernel_sums *s)
-{
-    uint64_t value = s->value, delta = s->delta;
-    uint32_t i;
-
-    for (i = 0; i < n; i++) {
-        delta += r[i];
-        value += delta;
-        r[i] = value + add;
-    }
-    s->value = value;
-    s->delta = delta;
-}
-
-static void
-sum_xors(uint64_t *r, uint32_t n, unsigned shift, struct kernel_sums *s)
-{
-    uint64_t value = s->value;
-    uint32_t i;
-
-    for (i = 0; i < n; i++) {
-        value ^= r[i] << shift;
-        r[i] = value;
-    }
-    s->value = value;
-}
+#include "shards/series/codec_kernels_sums.h"
 
 static bool
 rises(const int64_t *x, uint32_t n, int64_t before)
@@ -319,6 +280,10 @@ rises(const int64_t *x, uint32_t n, int64_t before)
         falls |= (uint64_t)(x[i] < x[i - 1]);
     return !falls && x[0] >= before;
 }
+
+/* --- entropy coded integers ------------------------------------------------------------------- */
+
+#include "shards/series/codec_kernels_rests.h"
 
 /* --- decimals --------------------------------------------------------------------------------- */
 
@@ -494,6 +459,7 @@ const struct codec_kernels KERNELS = {
     .sum_deltas_twice = sum_deltas_twice,
     .sum_xors = sum_xors,
     .rises = rises,
+    .add_rests = add_rests,
     .from_decimals = from_decimals,
     .to_decimals = to_decimals,
     .join = join,

@@ -145,6 +145,21 @@ value_decoder_open(struct value_decoder *d, struct slice in, size_t n, double fi
     }
 }
 
+struct int_decoder *
+value_decoder_ints(struct value_decoder *d)
+{
+    switch (d->codec) {
+    case VALUE_BITS:
+        return &d->ints;
+    case VALUE_DECIMAL:
+        return &d->decimal.ints;
+    case VALUE_HALVES:
+        return &d->halves.left;
+    default:
+        return NULL;
+    }
+}
+
 static void
 fill(double *v, uint32_t n, double with)
 {

@@ -69,7 +69,7 @@ arrived(struct series_rows *r)
     struct row_parts parts;
 
     if (!store_iter_valid(r->it))
-        return store_iter_status(r->it, &(struct store_error){0});
+        return store_iter_status(r->it, &r->why);
     if (!row_parse(store_iter_key(r->it), &parts))
         return -EBADMSG;
     if (parts.kind != ROW_BLOCK || parts.data_type != r->id.type)
@@ -135,7 +135,7 @@ series_rows_late_gen(struct series_rows *r, uint32_t *ret_gen)
 
     store_iter_seek(r->it, name);
     if (!store_iter_valid(r->it))
-        rc = store_iter_status(r->it, &(struct store_error){0});
+        rc = store_iter_status(r->it, &r->why);
     else if (slice_equal(store_iter_key(r->it), name))
         rc = late_gen_of(store_iter_value(r->it), id->type, &gen);
     if (rc == 0)

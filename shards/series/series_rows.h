@@ -23,6 +23,7 @@ struct series_rows {
     struct slice block;     /* its value, valid until the next move */
     struct block_info info; /* its header */
     char *name;             /* room for one row key */
+    struct store_error why; /* of the last -EIO */
 };
 
 /* Bytes that any row key of `key` fits into. */
@@ -41,7 +42,8 @@ void series_rows_open_holding(struct series_rows *r, struct store *s, const stru
 void series_rows_detach(struct series_rows *r, struct store_hold **held);
 void series_rows_close(struct series_rows *r);
 
-/* Each moves to a block row: 1 = on it; 0 = there is none; -EAGAIN, -EIO; -EBADMSG: it is damaged.
+/* Each moves to a block row: 1 = on it; 0 = there is none; -EAGAIN, -EIO (r->why says more);
+ * -EBADMSG: it is damaged.
  * The last row with a first time <= ts; the first of all; the one after; the one before. */
 int series_rows_at(struct series_rows *r, int64_t ts);
 int series_rows_first(struct series_rows *r);

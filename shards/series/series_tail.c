@@ -3,10 +3,9 @@
 #include <stdlib.h>
 
 /* The rows, newest first; returns their points. The very first row of all is left out when there
- * are late points: it grows by those before it. */
+ * are late points: it grows by those before it. It ends where one cannot be read. */
 static uint32_t
-find_rows(struct series_rows *rows, const struct series_tail_query *q, struct series_tail *t,
-          int *ret_rc)
+find_rows(struct series_rows *rows, const struct series_tail_query *q, struct series_tail *t)
 {
     uint32_t points = 0, oldest = 0;
     int rc = series_rows_at(rows, q->before - 1);
@@ -22,7 +21,6 @@ find_rows(struct series_rows *rows, const struct series_tail_query *q, struct se
         oldest = rows->info.count;
         points += oldest;
     }
-    *ret_rc = rc == -EIO ? rc : 0;
     if (rc == 1 || q->after == INT64_MIN || t->rows == 0)
         return points;
     t->rows--;
@@ -54,15 +52,15 @@ read_rows(struct series_rows *rows, uint32_t points, struct series_tail *t)
     ASSERT(t->points.p && t->points.quality);
     for (i = t->rows; i-- > 0 && rc == 0;) {
         rc = series_rows_at(rows, t->row_ts[i]);
-        if (rc == 1)
-            rc = append_row(rows, &room, &t->points);
+        if (rc >= 0) /* another row than was found before would lose points, or double them */
+            rc = rc == 1 && rows->ts == t->row_ts[i] ? append_row(rows, &room, &t->points) : -EBADMSG;
     }
     free(room.p);
     free(room.quality);
     return rc;
 }
 
-int
+void
 series_tail_read(struct store *s, const struct series_id *id, const struct series_tail_query *q,
                  struct series_tail *ret)
 {
@@ -72,17 +70,16 @@ series_tail_read(struct store *s, const struct series_id *id, const struct serie
 
     *ret = (struct series_tail){0};
     if (q->before == INT64_MIN)
-        return 0;
+        return;
     series_rows_open(&rows, s, id, false, false);
-    points = find_rows(&rows, q, ret, &rc);
-    if (rc == 0 && ret->rows > 1 && points >= q->cold_points)
+    points = find_rows(&rows, q, ret);
+    if (ret->rows > 1 && points >= q->cold_points)
         rc = read_rows(&rows, points, ret);
     else
         ret->rows = 0;
     series_rows_close(&rows);
     if (rc < 0)
         series_tail_fini(ret);
-    return rc == -EIO ? rc : 0;
 }
 
 void

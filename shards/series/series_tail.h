@@ -32,10 +32,10 @@ struct series_tail_query {
 };
 
 /* Reads the small blocks behind the last cold one: rows is 0 when they do not make a cold block
- * together, when there is but one, or when one of them is damaged (readers will say so). 0 or -EIO.
- */
-int series_tail_read(struct store *s, const struct series_id *id, const struct series_tail_query *q,
-                     struct series_tail *ret);
+ * together, when there is but one, or when one of them is damaged or cannot be read (readers will say
+ * so). */
+void series_tail_read(struct store *s, const struct series_id *id, const struct series_tail_query *q,
+                      struct series_tail *ret);
 void series_tail_fini(struct series_tail *t);
 
 #endif

@@ -32,13 +32,15 @@ block_name(struct writer *w, int64_t ts)
     return (struct slice){w->name, row_block(w->name, id->db, id->slot, id->key, id->type, ts)};
 }
 
+/* The block for this time is damaged, or, as `why` says, cannot be read. */
 static int
-fail(struct writer *w, int rc, int64_t ts)
+fail(struct writer *w, int rc, int64_t ts, const struct store_error *why)
 {
-    if (rc == -EBADMSG)
+    if (rc == -EBADMSG || rc == -EIO)
         snprintf(w->err->text, sizeof(w->err->text),
-                 "the block of '%.*s' type %02x at %ld is damaged", (int)MIN(w->id.key.n, 64),
-                 w->id.key.p, w->id.type, (long)ts);
+                 "the stored block of '%.*s' type %02x for the time %ld %s%.300s",
+                 (int)MIN(w->id.key.n, 64), w->id.key.p, w->id.type, (long)ts,
+                 rc == -EIO ? "cannot be read: " : "is damaged", rc == -EIO ? why->text : "");
     return rc;
 }
 
@@ -162,6 +164,14 @@ rewrite(struct writer *w, int64_t row_ts, struct samples *base, uint32_t n)
     return put_merged(w, base, w->late, n);
 }
 
+/* Is there anything to do that may lie behind the block that ends then? */
+static bool
+goes_on_behind(const struct writer *w, int64_t row_last)
+{
+    return (late_left(w) && w->late_end[-1].ts > row_last) ||
+           (w->dead < w->dead_end && w->dead_end[-1].to > row_last);
+}
+
 /* The stored block at the next time, if there is one before `end`: it takes the late points up to
  * the block behind it. 1, 0 = that was the last, or a negative errno. */
 static int
@@ -169,14 +179,14 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
 {
     struct samples base = {0};
     int64_t row_ts, row_last, next;
-    bool touched, more;
+    bool touched, more = false;
     uint32_t n;
     int rc = series_rows_at(rows, next_time(w));
 
     if (rc == 0)
         rc = series_rows_first(rows); /* before all blocks: the first one grows */
     if (rc < 0)
-        return fail(w, rc, next_time(w));
+        return fail(w, rc, next_time(w), &rows->why);
     if (rc == 0 || rows->ts >= end)
         return late_left(w) ? put_merged(w, &base, w->late, late_left(w)) : 0;
     row_ts = rows->ts;
@@ -185,9 +195,10 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
     /* Whether a late point is its own is only known behind it. */
     if (touched || late_left(w))
         rc = series_rows_decode(rows, &base);
-    if (rc >= 0)
+    if (rc >= 0 && goes_on_behind(w, row_last)) {
         rc = series_rows_next(rows);
-    more = rc == 1 && rows->ts < end;
+        more = rc == 1 && rows->ts < end;
+    }
     next = more ? rows->ts : INT64_MAX;
     n = more ? late_before(w->late, late_left(w), next) : late_left(w);
     if (rc >= 0 && (touched || n))
@@ -195,13 +206,14 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
     pass(w, n, !more, next);
     free(base.p);
     free(base.quality);
-    return rc < 0 ? fail(w, rc, row_ts) : more;
+    return rc < 0 ? fail(w, rc, row_ts, &rows->why) : more;
 }
 
 /* Whole blocks that have expired: the last time of the last one, INT64_MIN = none has; and where the
- * first one ends that has not. 0 or a negative errno. */
-static int
-find_expired(struct writer *w, struct series_rows *rows, int64_t end, int64_t *ret_ts)
+ * first one ends that has not. A block that cannot be read stays, with those behind it: what has expired
+ * is hidden anyway. */
+static int64_t
+find_expired(struct writer *w, struct series_rows *rows, int64_t end)
 {
     const int64_t kept_from = w->f->kept_from;
     int64_t last = INT64_MIN;
@@ -210,12 +222,9 @@ find_expired(struct writer *w, struct series_rows *rows, int64_t end, int64_t *r
     for (; rc == 1 && rows->ts < end && rows->info.last_ts < kept_from;
          rc = series_rows_next(rows))
         last = rows->info.last_ts;
-    if (rc < 0)
-        return fail(w, rc, kept_from);
-    if (rc == 1)
-        w->f->stored_until = rows->ts < end ? rows->info.last_ts : INT64_MIN;
-    *ret_ts = last;
-    return 0;
+    if (rc != 0)
+        w->f->stored_until = rc == 1 && rows->ts < end ? rows->info.last_ts : INT64_MIN;
+    return last;
 }
 
 /* Deletions, and everything up to `expired`. */
@@ -241,14 +250,14 @@ static int
 write_to_rows(struct writer *w, struct series_rows *rows)
 {
     const struct series_flush *f = w->f;
-    int64_t expired = INT64_MIN, end = f->has_stale_open ? f->stale_open_ts : INT64_MAX;
-    int rc = find_expired(w, rows, end, &expired);
+    int64_t end = f->has_stale_open ? f->stale_open_ts : INT64_MAX;
+    int rc = 1;
 
-    gather_gone(w, expired);
+    gather_gone(w, find_expired(w, rows, end));
     w->dead = w->gone.p;
     w->dead_end = w->gone.p + w->gone.n;
     w->dead_from = w->gone.n ? w->gone.p->from : INT64_MAX;
-    for (rc = rc < 0 ? rc : 1; rc == 1 && (late_left(w) || w->dead < w->dead_end);)
+    while (rc == 1 && (late_left(w) || w->dead < w->dead_end))
         rc = do_row(w, rows, end);
     return MIN(rc, 0);
 }
@@ -436,9 +445,9 @@ join_stored(struct writer *w, int64_t late_ts)
 
     if (!f->has_stored_blocks || !f->has_stored_tail || f->sealed_n == 0 || w->gone.n > 0)
         return 0;
-    rc = series_tail_read(w->s, &w->id, &q, &tail);
-    if (rc < 0 || tail.rows == 0)
-        return rc;
+    series_tail_read(w->s, &w->id, &q, &tail);
+    if (tail.rows == 0)
+        return 0;
     for (i = 0; i < tail.rows; i++)
         store_batch_delete(w->batch, block_name(w, tail.row_ts[i]));
     rc = put_blocks(w, tail.points, false);

@@ -172,7 +172,7 @@ store_value_put(struct store_value *v)
     *v = (struct store_value){0};
 }
 
-/* 1, 0, or a negative errno. */
+/* 1, 0, or a negative errno. What cannot be read is one. */
 static int
 has_rows(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
 {
@@ -182,7 +182,7 @@ has_rows(struct store *s, struct slice lower, struct slice upper, struct store_e
     store_iter_first(it);
     r = store_iter_valid(it) ? 1 : store_iter_status(it, err);
     store_iter_close(&it);
-    return r;
+    return r == -EIO ? 1 : r;
 }
 
 /* A tombstone over nothing would be worse than useless: a table that meets no other gets sequence number

@@ -43,7 +43,7 @@ struct store_options {
 
 struct store;
 struct store_error {
-    char text[256];
+    char text[512]; /* RocksDB's name the file, with its directory */
 };
 
 /* 0, -EBUSY (another store has the directory), -ENOSPC, -EIO or the errno of the directory; err
@@ -117,7 +117,8 @@ void store_batch_put_joined(struct store_batch *b, struct slice key, struct slic
                             struct slice then);
 void store_batch_delete(struct store_batch *b, struct slice key);
 /* Every row in [lower, upper) that is there now is deleted, unless the batch itself puts it (before
- * or after this call). Reads the range (blocking). */
+ * or after this call). Reads the range (blocking); what cannot be read is deleted all the same. 0, or
+ * -EBUSY as store_batch_commit. */
 int store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
                             struct store_error *err);
 /* Writes what it has to the table file that the commit will complete, so that a large batch need not be
@@ -149,6 +150,9 @@ void store_get_stats(struct store *s, struct store_stats *ret);
 /* True when compaction is far behind (stop triggers near): checkpoints wait, which in time holds
  * back clients. Any thread; a few loads. */
 bool store_is_stalled(struct store *s);
+/* A compaction met a table that cannot be read: until the next open tables are kept as they are, and reads
+ * get slower. ret_why says which table. On the thread that commits, or between commits. */
+bool store_keeps_tables(struct store *s, struct store_error *ret_why);
 /* Blocks: compacts everything; for tests and tools. */
 void store_compact_all(struct store *s);
 

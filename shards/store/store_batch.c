@@ -7,6 +7,11 @@
  * order already; then there is nothing to sort. Of operations on the same key the last one counts,
  * but deletes that store_batch_delete_rows found by reading only count if nothing else was said.
  *
+ * Where store_batch_delete_rows cannot read the rows it is to delete, the range goes as a range tombstone
+ * of the table file, which spares the rows of the file itself:
+ *
+ *   ranges: [struct range][lower][upper] ...
+ *
  * A batch that is spilled begins its table file early; what it holds is then always above what the file
  * has. */
 #include "shards/store/store_priv.h"
@@ -23,9 +28,14 @@ struct record {
     uint32_t op;
 };
 
+struct range {
+    uint32_t lower_n, upper_n;
+};
+
 struct store_batch {
     struct store *s;
     struct buf bytes;
+    struct buf ranges;
     struct store_entry *index;
     size_t n, cap;
     bool ascending; /* every key is above the one before it */
@@ -52,6 +62,7 @@ store_batch_destroy(struct store_batch **b)
         return;
     store_sst_close(&(*b)->sst);
     buf_fini(&(*b)->bytes);
+    buf_fini(&(*b)->ranges);
     free((*b)->index);
     free(*b);
     *b = NULL;
@@ -148,6 +159,16 @@ store_batch_delete(struct store_batch *b, struct slice key)
     append(b, OP_DELETE, key, (struct slice){0}, (struct slice){0});
 }
 
+static void
+append_range(struct store_batch *b, struct slice lower, struct slice upper)
+{
+    struct range range = {(uint32_t)lower.n, (uint32_t)upper.n};
+
+    buf_append(&b->ranges, &range, sizeof(range));
+    buf_append(&b->ranges, lower.p, lower.n);
+    buf_append(&b->ranges, upper.p, upper.n);
+}
+
 int
 store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
                         struct store_error *err)
@@ -159,7 +180,10 @@ store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice 
         append(b, OP_DELETE_FOUND, store_iter_key(it), (struct slice){0}, (struct slice){0});
     r = store_iter_status(it, err);
     store_iter_close(&it);
-    return r;
+    if (r != -EIO)
+        return r;
+    append_range(b, lower, upper);
+    return 0;
 }
 
 size_t
@@ -226,10 +250,27 @@ write_rows(const struct store_batch *b, struct store_sst *sst, struct store_erro
     return r;
 }
 
+static int
+write_ranges(const struct store_batch *b, struct store_sst *sst, struct store_error *err)
+{
+    struct range range;
+    int r = 0;
+
+    for (size_t at = 0; r == 0 && at < b->ranges.n; at += range.lower_n + range.upper_n) {
+        memcpy(&range, b->ranges.p + at, sizeof(range)); /* not aligned */
+        at += sizeof(range);
+        r = store_sst_delete_range(sst, (struct slice){b->ranges.p + at, range.lower_n},
+                                   (struct slice){b->ranges.p + at + range.lower_n, range.upper_n},
+                                   err);
+    }
+    return r;
+}
+
 static void
 batch_clear(struct store_batch *b)
 {
     b->bytes.n = 0;
+    b->ranges.n = 0;
     b->n = 0;
     b->ascending = true;
 }
@@ -246,7 +287,15 @@ write_out(struct store_batch *b, struct store_error *err)
         store_sort(b->index, b->n, compare_for_sort, b->bytes.p);
     r = b->spilled ? store_check_health(b->s, b->bytes.n, err)
                    : store_sst_open(&b->sst, b->s, b->bytes.n, err);
+    if (r == 0)
+        r = write_ranges(b, &b->sst, err);
     return r == 0 ? write_rows(b, &b->sst, err) : r;
+}
+
+static bool
+is_empty(const struct store_batch *b)
+{
+    return b->n == 0 && b->ranges.n == 0;
 }
 
 int
@@ -254,7 +303,7 @@ store_batch_spill(struct store_batch *b, struct store_error *err)
 {
     int r;
 
-    if (b->n == 0)
+    if (is_empty(b))
         return 0;
     r = write_out(b, err);
     b->spilled = true;
@@ -269,7 +318,7 @@ store_batch_commit(struct store_batch *b, struct store_error *err)
 {
     int r;
 
-    if (b->n == 0 && !b->spilled)
+    if (is_empty(b) && !b->spilled)
         return 0;
     r = write_out(b, err);
     if (r == 0)

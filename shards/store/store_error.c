@@ -34,6 +34,12 @@ store_error_take(struct store_error *err, char *message)
     return -code;
 }
 
+bool
+store_error_is_of_reading(const char *message)
+{
+    return strncmp(message, "Corruption: ", 12) == 0 || strstr(message, "While pread");
+}
+
 int
 store_error_errno(struct store_error *err, const char *what, int code)
 {

@@ -13,6 +13,11 @@
  *              has, commits fail with the error it is in
  *   reopen     then the database is closed and opened, which makes everything as new
  *
+ * After a compaction that could not read a table RocksDB never recovers, and would meet that table again
+ * right after the next open. So then the database is opened without compactions: what is committed
+ * stays in tables of its own, which costs reads time and deleted rows their room, until a new start
+ * finds the table whole.
+ *
  * (RocksDB's own log file has such an assertion too: no line after one that could not be written.
  * So it gets its header when the database is opened, for which there must be room, and nothing
  * later: see store_options.c.)
@@ -111,9 +116,27 @@ probe(struct store *s, struct store_error *err)
     return message ? store_error_take(err, message) : 0;
 }
 
-static int
-heal(struct store *s, struct store_error *err)
+static void
+stop_compactions(struct store *s, const struct store_error *why)
 {
+    s->unreadable = *why;
+    rocksdb_options_set_disable_auto_compactions(s->options, 1);
+    atomic_store_explicit(&s->keeps_tables, true, memory_order_release);
+}
+
+bool
+store_keeps_tables(struct store *s, struct store_error *ret_why)
+{
+    if (likely(!atomic_load_explicit(&s->keeps_tables, memory_order_acquire)))
+        return false;
+    *ret_why = s->unreadable;
+    return true;
+}
+
+int
+store_heal(struct store *s, struct store_error *err)
+{
+    struct store_error why;
     uint64_t errors = 0;
     int r;
 
@@ -122,9 +145,13 @@ heal(struct store *s, struct store_error *err)
             errors == 0)
             return 0;
         s->wounded = true;
-        r = probe(s, err);
-        if (r < 0)
+        r = probe(s, &why);
+        if (r < 0 && !store_error_is_of_reading(why.text)) {
+            *err = why;
             return r;
+        }
+        if (r < 0)
+            stop_compactions(s, &why);
     }
     return reopen(s, err);
 }
@@ -146,5 +173,5 @@ store_check_health(struct store *s, uint64_t bytes, struct store_error *err)
 {
     int r = store_check_room(s, bytes, err);
 
-    return r < 0 ? r : heal(s, err);
+    return r < 0 ? r : store_heal(s, err);
 }

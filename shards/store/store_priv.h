@@ -17,6 +17,8 @@
 #define STORE_L0_SLOW_FILES 20
 #define STORE_L0_STOP_FILES 36
 #define STORE_L0_STALLED_FILES 32
+/* The same of a database whose tables are not compacted any more: each takes a file descriptor. */
+#define STORE_L0_KEPT_FILES 1000
 #define STORE_PENDING_BYTES_STALLED (64 * GIB)
 
 /* Stays free on the file system: what RocksDB needs to note what it does. */
@@ -69,6 +71,8 @@ struct store {
     /* The committing thread's. */
     uint64_t sst_next;
     bool wounded; /* RocksDB had an error: reopen before the next ingestion */
+    struct store_error unreadable; /* why it keeps its tables as they are */
+    atomic_bool keeps_tables;      /* released once that is said */
     /* The gate between readers and a reopen. */
     atomic_uint readers;
     atomic_bool gate_shut;
@@ -109,6 +113,8 @@ int store_check_room(struct store *s, uint64_t bytes, struct store_error *err);
 /* Before a commit of so many bytes: 0 when there is room and the database takes ingestions;
  * -ENOSPC, -EIO, or -EBUSY when it must be reopened and somebody holds an iterator. */
 int store_check_health(struct store *s, uint64_t bytes, struct store_error *err);
+/* The same without a look at the room: reopens a database that had an error inside RocksDB. */
+int store_heal(struct store *s, struct store_error *err);
 
 /* The monitor's thread starts in the caller's CPU mask. 0 or a negative errno. */
 int store_monitor_start(struct store_monitor *m);
@@ -120,6 +126,8 @@ void store_monitor_refresh(struct store *s);
 
 /* Takes an error text of RocksDB (frees it) and says which errno it means. */
 int store_error_take(struct store_error *err, char *message);
+/* Is it about rows of a table that cannot be read, and not about writing? */
+bool store_error_is_of_reading(const char *message);
 /* Our own errors: "text: strerror(code)". Returns -code. */
 int store_error_errno(struct store_error *err, const char *what, int code);
 
@@ -128,15 +136,19 @@ struct store_sst {
     struct store *s;
     rocksdb_sstfilewriter_t *writer;
     char *path;
+    struct buf first; /* the smallest key that anything in it is about */
+    bool has_ranges;
 };
 /* `bytes` is about what will be written. Errors as store_check_health. */
 int store_sst_open(struct store_sst *sst, struct store *s, uint64_t bytes, struct store_error *err);
 int store_sst_put(struct store_sst *sst, struct slice key, struct slice value,
                   struct store_error *err);
 int store_sst_delete(struct store_sst *sst, struct slice key, struct store_error *err);
+/* Of the rows that are there before the file: not of those in it. At any time, in any order. */
 int store_sst_delete_range(struct store_sst *sst, struct slice lower, struct slice upper,
                            struct store_error *err);
-/* Makes the file durable and part of the database. */
+/* Makes the file durable and part of the database, which is healed on the way if a compaction met a
+ * table that it cannot read. */
 int store_sst_ingest(struct store_sst *sst, struct store_error *err);
 /* Releases everything; an ingested file has moved, any other is removed. */
 void store_sst_close(struct store_sst *sst);

@@ -15,7 +15,15 @@
  *   unlink(ingest-<n>.sst)                    may be lost, swept at the next open
  *
  * A crash before the commit point leaves files that no MANIFEST names: RocksDB deletes its half at
- * open, store_sst_sweep ours. */
+ * open, store_sst_sweep ours.
+ *
+ * RocksDB looks for the lowest level that has nothing in the file's range, and reads a row or two to
+ * find it. Where it cannot read those, the file is ingested together with another that is about its
+ * first key: two files that overlap go to level 0 without a look, each with a sequence number of its
+ * own while there is a snapshot. The other one, which deletes that key, is the older of the two. A file
+ * with range tombstones always goes in like that: it must never get the sequence number 0 of a file
+ * that meets no other (store_delete_range). In RocksDB a range tombstone deletes what is older, so it
+ * spares the rows of its own file, which have the same sequence number. */
 #include "shards/store/store_priv.h"
 
 #include <dirent.h>
@@ -27,21 +35,43 @@
 #define SST_PREFIX "ingest-"
 #define SST_SUFFIX ".sst"
 
-int
-store_sst_open(struct store_sst *sst, struct store *s, uint64_t bytes, struct store_error *err)
+/* Begins the file; RocksDB's message or NULL. */
+static char *
+sst_begin(struct store_sst *sst, struct store *s)
 {
     char *message = NULL;
-    int n, r;
+    int n;
 
     *sst = (struct store_sst){.s = s};
-    r = store_check_health(s, bytes, err);
-    if (r < 0)
-        return r;
     n = asprintf(&sst->path, "%s/" SST_PREFIX "%016" PRIx64 SST_SUFFIX, s->dir, s->sst_next++);
     ASSERT(n > 0);
     sst->writer = rocksdb_sstfilewriter_create(s->sst_env, s->sst_options);
     rocksdb_sstfilewriter_open(sst->writer, sst->path, &message);
+    return message;
+}
+
+int
+store_sst_open(struct store_sst *sst, struct store *s, uint64_t bytes, struct store_error *err)
+{
+    int r = store_check_health(s, bytes, err);
+    char *message;
+
+    *sst = (struct store_sst){.s = s};
+    if (r < 0)
+        return r;
+    message = sst_begin(sst, s);
     return message ? store_error_take(err, message) : 0;
+}
+
+static void
+note_first(struct store_sst *sst, struct slice key)
+{
+    struct slice first = {sst->first.p, sst->first.n};
+
+    if (likely(first.n > 0 && store_compare_keys(first, key) <= 0))
+        return;
+    sst->first.n = 0;
+    buf_append(&sst->first, key.p, key.n);
 }
 
 int
@@ -49,6 +79,7 @@ store_sst_put(struct store_sst *sst, struct slice key, struct slice value, struc
 {
     char *message = NULL;
 
+    note_first(sst, key);
     rocksdb_sstfilewriter_put(sst->writer, key.p, key.n, value.p, value.n, &message);
     return message ? store_error_take(err, message) : 0;
 }
@@ -58,6 +89,7 @@ store_sst_delete(struct store_sst *sst, struct slice key, struct store_error *er
 {
     char *message = NULL;
 
+    note_first(sst, key);
     rocksdb_sstfilewriter_delete(sst->writer, key.p, key.n, &message);
     return message ? store_error_take(err, message) : 0;
 }
@@ -68,25 +100,87 @@ store_sst_delete_range(struct store_sst *sst, struct slice lower, struct slice u
 {
     char *message = NULL;
 
+    note_first(sst, lower);
+    sst->has_ranges = true;
     rocksdb_sstfilewriter_delete_range(sst->writer, lower.p, lower.n, upper.p, upper.n, &message);
     return message ? store_error_take(err, message) : 0;
+}
+
+/* Without a look at what the database has; RocksDB's message or NULL. */
+static char *
+ingest_unseen(struct store_sst *sst)
+{
+    struct store *s = sst->s;
+    const rocksdb_snapshot_t *snapshot;
+    struct store_sst older;
+    char *message = sst_begin(&older, s);
+
+    if (!message)
+        rocksdb_sstfilewriter_delete(older.writer, sst->first.p, sst->first.n, &message);
+    if (!message)
+        rocksdb_sstfilewriter_finish(older.writer, &message);
+    if (!message) {
+        const char *paths[] = {older.path, sst->path};
+
+        snapshot = rocksdb_create_snapshot(s->db);
+        rocksdb_ingest_external_file(s->db, paths, ARRAY_SIZE(paths), s->ingest, &message);
+        rocksdb_release_snapshot(s->db, snapshot);
+    }
+    store_sst_close(&older);
+    return message;
+}
+
+static char *
+ingest(struct store_sst *sst)
+{
+    const char *paths[] = {sst->path};
+    char *message = NULL;
+
+    if (sst->has_ranges)
+        return ingest_unseen(sst);
+    rocksdb_ingest_external_file(sst->s->db, paths, 1, sst->s->ingest, &message);
+    if (likely(!message) || !store_error_is_of_reading(message))
+        return message;
+    rocksdb_free(message);
+    return ingest_unseen(sst);
+}
+
+/* Through its error by a compaction RocksDB refuses also what came to be ingested just then. */
+static int
+ingest_again(struct store_sst *sst, struct store_error *err)
+{
+    char *message;
+    int r = store_heal(sst->s, err);
+
+    if (r < 0)
+        return r;
+    message = ingest(sst);
+    if (!message)
+        return 0;
+    sst->s->wounded = true;
+    return store_error_take(err, message);
 }
 
 int
 store_sst_ingest(struct store_sst *sst, struct store_error *err)
 {
-    const char *paths[] = {sst->path};
     char *message = NULL;
+    bool is_of_reading;
+    int r = 0;
 
     rocksdb_sstfilewriter_finish(sst->writer, &message);
     if (message)
         return store_error_take(err, message);
-    rocksdb_ingest_external_file(sst->s->db, paths, 1, sst->s->ingest, &message);
+    message = ingest(sst);
+    if (unlikely(message)) {
+        sst->s->wounded = true;
+        is_of_reading = store_error_is_of_reading(message);
+        r = store_error_take(err, message);
+        if (is_of_reading)
+            r = ingest_again(sst, err);
+    }
     store_monitor_refresh(sst->s);
-    if (!message)
-        return 0;
-    sst->s->wounded = true;
-    return store_error_take(err, message);
+    return r;
 }
 
 void
@@ -97,6 +191,7 @@ store_sst_close(struct store_sst *sst)
     if (sst->path)
         unlink(sst->path);
     free(sst->path);
+    buf_fini(&sst->first);
     *sst = (struct store_sst){0};
 }
 

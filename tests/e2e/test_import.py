@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from pinstripe import Skip, eq, free_ports, holds
+from pinstripe import Skip, eq, free_ports, holds, key_slot
 from resp import Client
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -423,6 +423,180 @@ def test_a_resumed_load_takes_only_what_was_added(t):
     tools.load(*options, "--load-name", "third", path)
 
 
+class Meddler(threading.Thread):
+    """Passes on what clients send to a server; `spoil` may put other words in place of a command."""
+
+    def __init__(self, port, spoil):
+        super().__init__(daemon=True)
+        self.to, self.spoil = port, spoil
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def back(self, server, client):
+        try:
+            while (some := server.recv(65536)):
+                client.sendall(some)
+        except OSError:
+            pass
+        client.close()
+
+    def forth(self, client, server):
+        f = client.makefile("rb")
+        try:
+            while (line := f.readline()):
+                words = [f.read(int(f.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
+                words = self.spoil(words) or words
+                server.sendall(b"*%d\r\n" % len(words) + b"".join(map(bulk, words)))
+        except OSError:
+            pass
+        server.shutdown(socket.SHUT_RDWR)
+
+    def run(self):
+        while True:
+            client = self.socket.accept()[0]
+            server = socket.create_connection(("127.0.0.1", self.to))
+            threading.Thread(target=self.back, args=(server, client), daemon=True).start()
+            threading.Thread(target=self.forth, args=(client, server), daemon=True).start()
+
+
+def test_points_that_a_failing_server_did_not_take_are_loaded_by_the_next_load(t):
+    s = t.server(cores=2)
+    tools, c = Tools(t, s), s.client()
+    text = "".join("%d,k%d,%d\n" % (i, i % 40, i) for i in range(3000))
+    path = tools.file("fails.csv", text)
+    options = ("--resume", "--columns", "time,key,00", "--time", "ms", "--window", "400")
+    # Of the point of one line the server makes an error: in the transaction, or before it is queued.
+    for said, instead in (("not an integer", [b"INCRBY", b"pinstripe-load:fails.csv", b"x"]),
+                          ("unknown command", [b"NO-SUCH-COMMAND", b"x"])):
+        for connections in (1, 4):
+            c("FLUSHALL")
+            spoiled = []
+
+            def spoil(words):
+                if words[0] == b"TSDB_SET" and words[2] == b"1666" and not spoiled:
+                    spoiled.append(words)
+                    return instead
+                return None
+
+            meddler = Meddler(s.port, spoil)
+            meddler.start()
+            told = tools.load(*options, "--port", meddler.port, "--connections", connections, path, status=3)
+            holds(told, "answered to line 1667: ", said, "the position was put back before line 1667",
+                  "the same command goes on where this one stopped")
+            eq(len(spoiled), 1)
+            assert b"k26,1666," not in tools.dump("k26", "--header", "no")
+            tools.load(*options, path)
+            want = sorted("k%d,%d,00,0,%d" % (i % 40, i, i) for i in range(3000))
+            eq(sorted(tools.dump("*", "--header", "no").decode().splitlines()), want)
+    c("FLUSHALL")
+    failed = []
+
+    def refuse(words):  # from the point on every SET, also that which would put the position back
+        if words[0] == b"TSDB_SET" and words[2] == b"1666":
+            failed.append(words)
+        return [b"NO-SUCH-COMMAND"] if words[0] == b"SET" and failed else None
+
+    meddler = Meddler(s.port, refuse)
+    meddler.start()
+    told = tools.load(*options, "--port", meddler.port, path, status=3)
+    holds(told, "and could not be put back: --resume would pass over them")
+    assert "goes on where this one stopped" not in told, told
+
+
+GROWS = ("--resume", "--columns", "time,00", "--time", "ms", "--key", "k", "--connections", "1")
+
+
+def test_a_last_line_without_its_end_is_loaded_and_may_get_one(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    for i, end in enumerate(("\n", "\r\n", "\r")):  # the third: of \r\n, before its \n is there
+        for packed in (False, True):
+            s.client()("FLUSHALL")
+            text = "1,1\n2,1.5"
+            name = "open%d%d" % (i, packed)
+
+            def load(status=0):
+                data = text.encode()
+                return tools.load(*GROWS, tools.file(name, gzip.compress(data) if packed else data), status=status)
+
+            load()
+            for more, said in ((end, "going on behind line 2"), ("\n" if end == "\r" else "", "behind line 2"),
+                               ("x,3\n", "%s:3: time 'x'" % name), ("4,4", "going on behind line 3"),
+                               ("", "going on behind line 4"), ("\n", "behind line 4")):
+                text += more
+                holds(load(1 if "x" in more else 0), said)
+            eq(tools.dump("k", "--header", "no"), b"k,1,00,0,1\nk,2,00,0,1.5\nk,4,00,0,4\n", (end, packed))
+
+
+def test_a_last_line_that_was_loaded_in_part_and_goes_on_is_refused(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    for i, (before, more) in enumerate((("1,1\n2,1.5", "7\n3,3\n"), ("1,1\n2,1.5", "7"), ("1,1\n2,1.5\r", "7\n"),
+                                        ("1,1\n2,", "7\n"), ("1,1\n" + "9" * 1100000, "9\n3,3\n"))):
+        s.client()("FLUSHALL")
+        path = tools.file("part%d.csv" % i, before)
+        tools.load(*GROWS, path, status=1 if i == 4 else 0)
+        was = tools.dump("*", "--header", "no")
+        with open(path, "a") as f:
+            f.write(more)
+        for _ in range(2):
+            said = tools.load(*GROWS, path, status=2)
+            holds(said, "pinstripe-load:part%d.csv tells of a file whose last line, 2, had no end" % i, "--growing")
+        eq(tools.dump("*", "--header", "no"), was)
+
+
+def test_lanes_that_are_ahead_see_that_an_open_line_goes_on(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools, c = Tools(t, s), s.client()
+    options = ("--resume", "--columns", "time,key,00", "--time", "ms", "--connections", "2")
+    keys = ["k%d" % i for i in range(20)]
+    for more, status in (("\n9,k0,9\n", 0), ("", 0), ("\r\n", 0), ("7\n9,k0,9\n", 2), ("7", 2)):
+        c("FLUSHALL")
+        whole = "".join("%d,%s,1\n" % (i, k) for i, k in enumerate(keys))
+        text = whole + "20,k1,1.5"
+        path = tools.file("lanes.csv", text)
+        tools.load(*options, path)
+        record = c("GET", "pinstripe-load:lanes.csv").split(b" ")
+        eq(record[1:4], [b"21", b"%d" % len(text), b"1"])
+        # As if the load had been killed: one lane at the end of the file, the other one at its beginning.
+        tags = {}
+        for tag in range(100):
+            tags.setdefault(key_slot(b"%d" % tag) * 2 // 16384, tag)
+        lane = key_slot(b"k1") * 2 // 16384
+        c("SET", "pinstripe-load:lanes.csv", b" ".join(record[:1] + [b"1", b"%d" % len("0,k0,1\n"), b"0", b"0",
+                                                                    b"2d06800538d394c2"] + record[6:]))
+        c("SET", "pinstripe-load:lanes.csv:{%d}" % tags[lane], b" ".join(record[1:6]))
+        with open(path, "a", newline="") as f:
+            f.write(more)
+        for key in keys[1:]:
+            if key_slot(key.encode()) * 2 // 16384 != lane:
+                c("DEL", key)
+        said = tools.load(*options, path, status=status)
+        if status:
+            holds(said, "tells of a file whose last line, 21, had no end")
+        else:
+            got = tools.dump("*", "--header", "no").decode().splitlines()
+            eq(len(got), 21 + ("9,k0" in more), more)
+            assert "k1,20,00,0,1.5" in got, got
+
+
+def test_a_growing_file_leaves_its_unfinished_line_for_the_next_load(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    text = "when,value\n1,1\n2,2.25\r\n" + "x" * 1100000 + "\n4,4.125\n"
+    options = ("--resume", "--growing", "--columns", "when=time,value=00", "--time", "ms", "--key", "k")
+    cuts = [4, 10, 11, 13, 15, 19, 21, 22, 23, 30, 1048590 + 23, 1100023, 1100024, 1100025, len(text) - 1, len(text)]
+    for n, cut in enumerate(cuts):
+        whole = text[:cut].endswith("\n")
+        line = text[:cut].count("\n") + 1
+        said = tools.load(*options, tools.file("growing.csv", text[:cut]), status=1 if cut == 1100024 else 0)
+        assert whole or "line %d has no end yet, it is left for the next load" % line in said, (cut, said)
+        assert not whole or "no end" not in said, (cut, said)
+        assert cut == 1100024 or "too long" not in said and "bad" in said and " 0 bad lines" in said, (cut, said)
+    eq(tools.dump("k", "--header", "no"), b"k,1,00,0,1\nk,2,00,0,2.25\nk,4,00,0,4.125\n")
+    holds(tools.load(*options[1:], tools.file("x.csv", "1,1"), status=2), "--growing is for --resume")
+
+
 # --- what is wrong ------------------------------------------------------------------------------------
 
 
@@ -462,7 +636,9 @@ def test_wrong_usage_and_wrong_files_are_named(t):
                        (("--columns", "time,00,zz", path), "'zz' is no column: it is time, key"),
                        (("--columns", "time,v=00", path), "'v=00' is not like those before it"),
                        (("--columns", "time,-", path), "no value column"),
-                       (("--columns", "time,00/scale=7", path), "is no column"),
+                       (("--columns", "time,00/scale=7", path), "/scale=10 (a power of ten"),
+                       (("--columns", "time,00,00", path), "has a data type twice"),
+                       (("--format", "bogus", path), "--format 'bogus' is none of csv, points, ohlcv, binance, lean"),
                        (("--columns", "time,00", "--time", "%Q", path), "is no format"),
                        *((("--columns", "time,00", "--replay=%s" % speed, path),
                           "--replay needs a number above 0 up to 1000000")
@@ -495,6 +671,33 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     holds(tools.run("pinstripe-dump", "k", status=3)[1], "cannot connect")
 
 
+def test_lines_behind_one_that_is_too_long_are_loaded(t):
+    s = t.server(cores=2)
+    tools = Tools(t, s)
+    options = ("--columns", "00", "--key", "k", "--time-start", "0", "--time-step", "1", "--resume")
+    behind = "".join("%d\n" % i for i in range(30000))
+    want = [b"0,7"] + [b"%d,%d" % (i + 2, i) for i in range(30000)]
+    for i, nines in enumerate(((1 << 20) + 1, 1228800, 1300480, (3 << 20) + 5)):
+        text = ("7\n" + "9" * nines + "\n" + behind).encode()
+        path = tools.file("long%d%s" % (i, ".gz" if i % 2 else ""),
+                          gzip.compress(text, 1) if i % 2 else text)
+        holds(tools.load(*options, path, status=1), ":2: the line is longer than", "loaded 30001 points of 30002 lines",
+              "1 bad lines")
+        same(tools.dump("k", "--format", "csv", "--columns", "time,00", "--time", "ms"),
+             b"\n".join(want) + b"\n", "%d nines" % nines)
+        s.client()("DEL", "k")
+
+
+def test_a_time_of_several_columns_is_taken_whole_or_not(t):
+    s = t.server()
+    tools = Tools(t, s)
+    text = "2024-01-02,09:30,1\n2024-01-02,%s,2\n%s,2024-01-02,3\n2024-01-02,,4\n" % ("9" * 1014, "9" * 3000)
+    said = tools.load("--columns", "time,time,00", "--key", "k", tools.file("a.csv", text), status=1)
+    holds(said, "a.csv:2: time '2024-01-02...', of 2 columns, is longer than 1024 bytes", "a.csv:3: time '999",
+          "a.csv:4: time '2024-01-02 '", "loaded 1 points", "3 bad lines")
+    eq(tools.dump("k", "--header", "no"), b"k,1704187800000,00,0,1\n")
+
+
 def test_times_by_step_end_at_the_last_time(t):
     s = t.server()
     tools = Tools(t, s)
@@ -521,6 +724,37 @@ def test_a_dump_of_what_is_not_there_says_so(t):
     holds(tools.run("pinstripe-dump", "absent field", "--format", "influx", status=1)[1],
           "there is no key 'absent field'")
     holds(tools.run("pinstripe-dump", "str", status=3)[1], "'str': ", "WRONGTYPE")
+
+
+def test_a_dump_of_the_last_day_there_is_goes_to_its_end(t):
+    s = t.server(timestamp_unit="ns")
+    tools, c = Tools(t, s), s.client()
+    day = 9223286400 * 10 ** 9  # 2262-04-11
+    for ts in (day - 1, day, 2 ** 63 - 1):
+        c.ok("TSDB_SET", "k", ts, 1)
+    for zone in ("UTC", "America/New_York"):
+        got = tools.dump("k", "--date", "22620411", "--header", "no", "--timezone", zone)
+        want = (day, 2 ** 63 - 1) if zone == "UTC" else (2 ** 63 - 1,)
+        eq(got, b"".join(b"k,%d,00,0,1\n" % ts for ts in want), zone)
+    eq(tools.dump("k", "--date", "22620410", "--header", "no"), b"k,%d,00,0,1\n" % (day - 1))
+
+
+def test_a_dump_ends_before_the_line_of_a_value_that_its_column_cannot_write(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    for ts, value in ((1, 10), (2, 1.5), (3, 7)):
+        c.ok("TSDB_SET", "k", ts, value)
+    path = os.path.join(tools.dir, "out.csv")
+    options = ("--columns", "time,00,00/hex", "--time", "ms", "--output", path)
+    said = tools.run("pinstripe-dump", "k", *options, status=3)[1]
+    holds(said, "the value 1.5 of type 00 at 2 was not made by this kind of column", "2 points in 1 lines")
+    with open(path) as f:
+        eq(f.read(), "1,10,a\n")
+    tools.run("pinstripe-dump", "k", *options, "--start", "2", status=3)
+    eq(os.path.getsize(path), 0)
+    tools.run("pinstripe-dump", "k", *options, "--start", "2", "--header", "yes", status=3)
+    with open(path) as f:
+        eq(f.read(), "time,00,00\n")
 
 
 def test_a_dump_warns_of_keys_that_are_not_read_back(t):

@@ -1,10 +1,13 @@
 """One series that takes long to read is read in slices. With slices as short as they can be the answers are
 those of one go; while points are added, replaced and deleted each answer is of one moment."""
+import os
 import random
+import select
+import signal
 import threading
 import time
 
-from pinstripe import eq, keys_on
+from pinstripe import eq, key_core, keys_on
 from resp import Error, encode, info
 
 IN_SLICES = {"slice-ns": 0, "slice-points": 1}
@@ -218,6 +221,63 @@ def test_latest_of_a_long_destination(t):
         s.stop()
 
 
+def others_have_turns(c, other, q):
+    """Is another client served five times while q is answered? Who waits cannot be told from who is slow, so
+    a few tries are given."""
+    for _ in range(30):
+        c.send_raw(encode(*q))
+        for _ in range(5):
+            other.ok("PING")
+        between = not select.select([c.sock], [], [], 0)[0]
+        c.read_raw()
+        if between:
+            return True
+    return False
+
+
+def test_latest_of_what_no_rule_writes_goes_in_slices(t):
+    s, points = start(t, 1), 100000
+    c, other = s.client(), s.client()
+    for key in ("long", "longer"):
+        c.ok("TS.CREATE", key, "LABELS", "all", 1)
+        all_in(c, [("TS.MADD", *[x for ts in range(a, a + 500) for x in (key, ts, ts % 7)])
+                   for a in range(0, points, 500)])
+    rest = ("AGGREGATION", "sum,p50", 100)
+    multi = [("TS.MRANGE", "-", "+", *latest, *rest, "FILTER", "all=1") for latest in ((), ("LATEST",))]
+    named = [(command, 2, "long", "longer", "-", "+", *latest, "AGGREGATION", "p50", "avg", points)
+             for command in ("TS.NRANGE", "TS.NREVRANGE") for latest in ((), ("LATEST",))]
+    limit(s, IN_SLICES)
+    for plain, latest in zip((multi + named)[::2], (multi + named)[1::2]):
+        want = in_one_go(c, [plain])
+        before = slices(s)
+        assert in_slices(c, [plain, latest]) == want * 2, (plain, latest)
+        assert "M" in plain[0] or slices(s) > before, plain
+        assert others_have_turns(c, other, latest), latest
+    c.ok("TS.CREATE", "source")
+    c.ok("TS.CREATERULE", "source", "longer", "AGGREGATION", "sum", 10)
+    all_in(c, [("TS.ADD", "source", points * 2, 1)])
+    questions = [multi[1], named[1], named[3]]
+    for q, want, got in zip(questions, in_one_go(c, questions), in_slices(c, questions)):
+        assert want == got, (q, want[-300:], got[-300:])
+    s.stop()
+
+
+def test_between_two_keys_of_many_the_time_is_looked_at(t):
+    for cores in (1, 2):
+        s = start(t, cores)
+        c = s.client()
+        keys = ["k%d" % i for i in range(40)]
+        all_in(c, [("TSDB_SET", key, ts, ts, type) for key in keys for ts in range(9) for type in ("00", "01")])
+        limit(s, {"slice-ns": 0})
+        for q in (("TS.NRANGE", 40, *keys, "-", "+", "AGGREGATION", *["sum"] * 40, 100),
+                  ("TSDB_BATCH_GET", 40, *keys, "-", "+", "AGG", "p99", 100),
+                  ("TSDB_BATCH_GET", 1, "k1", "-", "+"), ("TSDB_GET", "k1", "-", "+")):
+            want, before = in_one_go(c, [q]), slices(s)
+            eq(in_slices(c, [q]), want)
+            assert slices(s) > before, q
+        s.stop()
+
+
 class Writer:
     """Does `step` over and over in a thread of its own."""
 
@@ -415,6 +475,85 @@ def test_what_becomes_of_a_key_that_is_being_read(t):
     writer.stop()
 
 
+def test_points_that_retention_lets_go_of_leave_no_hole(t):
+    """While a series is read its newest time jumps, and a checkpoint drops what is hidden from then on: the
+    answer has all points from one on."""
+    n, bucket = 200000, 1000
+    newest = n + n // 2
+    s = start(t, 1, duplicate_policy="LAST")
+    c, w = s.client(), s.client()
+    limit(s, {"slice-ns": 0, "slice-points": 20})
+    jumps = [0, 0]
+    all_in(w, [("TS.CREATE", "later", "RETENTION", n, "LABELS", "kind", "k")] +
+           [("TS.MADD", *[x for ts in range(a, a + 500) for x in ("later", ts, ts)]) for a in range(0, n, 500)])
+
+    def check():
+        q = t.random.choice((("TS.RANGE", "k", "-", "+", "AGGREGATION", "count", bucket),
+                             ("TS.REVRANGE", "k", "-", "+", "AGGREGATION", "count", bucket),
+                             ("TS.MRANGE", "-", "+", "AGGREGATION", "count", bucket, "FILTER", "kind=k"),
+                             ("TS.MREVRANGE", "-", "+", "AGGREGATION", "count", bucket, "FILTER", "kind=k"),
+                             ("TSDB_GET", "k", "-", "+", "AGG", "count", bucket),
+                             ("TSDB_GET", "k", "-", "+", "REV", "AGG", "count", bucket),
+                             ("TSDB_CANDLE", "k", "-", "+", bucket),
+                             ("TSDB_GET", "k", "-", "+"), ("TSDB_GET", "k", "-", "+", "REV"),
+                             ("TSDB_ROWS", "k", "-", "+", "FIELDS", "open"),
+                             ("TSDB_JOIN", "k", "k", "-", "+", "ASOF", "PREVIOUS")))
+        all_in(w, [("COPY", "later", "k", "REPLACE")] + [("SAVE",)] * (t.random.random() < 0.3))
+        c.send_raw(encode(*q))
+        time.sleep(t.random.choice((0, 0.0003, 0.001, 0.003)))
+        all_in(w, [("TS.ADD", "k", newest, 1), ("SAVE",)])
+        got = c.read()
+        rows = sorted(got[0][2] if q[0].startswith("TS.M") else got)
+        jumps[rows[-1][0] == newest] += 1
+        rows = rows[:-1] if rows[-1][0] == newest else rows
+        step = bucket if "AGG" in " ".join(map(str, q)) or "CANDLE" in q[0] else 1
+        assert rows[0][0] in (0, newest - n), (q, rows[0])
+        eq([row[0] for row in rows], list(range(rows[0][0], n, step)), q)
+        assert step == 1 or all(float(row[-1]) == bucket for row in rows), (q, rows)
+
+    rounds(t, check)
+    t.say("%d answers before the jump, %d after it" % tuple(jumps))
+
+
+def test_keys_of_two_cores_are_read_side_by_side_without_a_hole(t):
+    s = start(t, 2)
+    c = s.client()
+    keys = ["k%d" % i for i in range(64)]
+    all_in(c, [("TS.CREATE", k) for k in keys] +
+           [("TS.MADD", *[x for ts in range(200) for x in (k, ts, i)]) for i, k in enumerate(keys)])
+    limit(s, {"slice-ns": 0, "slice-points": 1})
+    want = {"raw": list(range(len(keys))), "sum": [200 * i for i in range(len(keys))]}
+
+    def check():
+        for got in c.pipe([("TS.NRANGE", len(keys), *keys, "-", "+", "AGGREGATION", *["sum"] * len(keys), 1000)] * 5):
+            eq([[float(v) for v in row[1]] for row in got], [want["sum"]])
+        got = c.ok("TS.NRANGE", len(keys), *keys, "-", "+")
+        eq([[float(v) for v in row[1]] for row in got], [want["raw"]] * 200)
+
+    rounds(t, check)
+
+
+def test_the_gap_before_a_range_is_filled_from_a_block_that_is_on_disk(t):
+    """A bucket of the range whose own points are all NaN says the last number before it, which lies in a block
+    that nobody has read yet when all others have been."""
+    first, n = 6000, 8000
+    s = start(t, 1, block_points=64, block_points_max=64)
+    c = s.client(proto=2)
+    value = [t.random.random() for _ in range(first)]
+    number = lambda ts: value[ts] if ts < first else "nan" if ts < first + n else ts
+    all_in(c, [("TS.CREATE", "s")] +
+           [("TS.MADD", *[x for ts in range(a, a + 100) for x in ("s", ts, number(ts))])
+            for a in range(0, first + n + 1000, 100)] + [("SAVE",)])
+    for back in (1, 1000, 2000, 3000, 3900):
+        for latest in ((), ("LATEST",)):
+            s.restart()
+            limit(s, IN_SLICES)
+            got = s.client(proto=2).ok("TS.RANGE", "s", first, first + n - 1, *latest, "ALIGN", first - back,
+                                       "AGGREGATION", "last", n // 2, "EMPTY")
+            eq([float(v) for ts, v in got][:1], [value[first - back - 1]], (back, latest))
+            eq({float(v) for ts, v in got[1:]}, {value[first - 1]}, (back, latest))
+
+
 def slices(s):
     return int(info(s.client())["txn_slices"])
 
@@ -502,3 +641,73 @@ def test_neighbours_far_behind_the_range_are_fetched(t):
             limit(s, limits)
             got = in_slices(s.client(), [q])[0]
             assert got == w, (limits, q, w[:300], got[:300])
+
+
+def long_question(c, w):
+    """One that takes ten times two milliseconds or so, most of them for reading."""
+    c.ok("TS.CREATE", "long")
+    all_in(w, [("TS.MADD", *[x for ts in range(a, a + 500) for x in ("long", ts, ts * 7919 % 100003)])
+               for a in range(0, 200000, 500)])
+    eq(c("SAVE"), "OK")
+    return "TS.RANGE", "long", "-", "+", "AGGREGATION", "std.p,twa,p50,p99", 100
+
+
+def freeze(s):
+    """All threads of the server; waits until they stand still."""
+    os.kill(s.process.pid, signal.SIGSTOP)
+    tasks = "/proc/%d/task" % s.process.pid
+    while True:
+        states = [open("%s/%s/stat" % (tasks, i)).read().rpartition(")")[2].split()[0] for i in os.listdir(tasks)]
+        if set(states) == {"T"}:
+            return
+        time.sleep(0.0005)
+
+
+def test_a_long_read_goes_on_while_nobody_else_waits(t):
+    """In one go; it makes way for whoever comes meanwhile, and the answer is the same."""
+    for cores in (1, 2):
+        s = start(t, cores)
+        core = key_core("long", cores)
+        c, other, observer = (s.core_client(core) for _ in range(3))
+        q = long_question(c, observer)
+        [want] = in_one_go(c, [q])
+
+        def ask(meanwhile=None):
+            """(in how many slices it went, was the other one answered first)"""
+            before = int(info(observer)["txn_slices"])
+            c.send(*q)
+            if meanwhile is not None:
+                time.sleep(meanwhile)
+                eq(other("PING"), "PONG")
+            first = not select.select([c.sock], [], [], 0)[0]
+            eq(c.read_raw(), want)
+            return int(info(observer)["txn_slices"]) - before, first
+
+        assert any(ask()[0] == 0 for _ in range(100)), "nobody else was there, and it went in slices"
+        tries = []
+        while len(tries) < (200 if t.long else 10) or not any(n > 0 and first for n, first in tries):
+            tries.append(ask(t.random.random() * 0.01))
+            assert len(tries) < 500, "it has never made way"
+        t.say("%d of %d in slices" % (sum(n > 0 for n, _ in tries), len(tries)))
+        s.stop()
+
+
+def test_a_long_read_makes_way_for_what_came_with_it(t):
+    """What the same turn of the loop has brought, before it or behind it, is answered first, and what it has
+    written is on its way to the disk."""
+    s = start(t, 1, appendfsync="always")
+    c, other, observer = s.client(), s.client(), s.client()
+    q = long_question(c, observer)
+    [want] = in_one_go(c, [q])
+    for n in range(24):
+        asked = (("GET", "k"), ("SET", "k", n))[n % 2], q
+        before = int(info(observer)["txn_slices"])
+        freeze(s)
+        for who, words in ((other, asked[0]), (c, asked[1]))[::1 if n % 4 < 2 else -1]:
+            who.send(*words)
+        os.kill(s.process.pid, signal.SIGCONT)
+        ready = select.select([c.sock, other.sock], [], [], 60)[0]
+        assert n % 2 or other.sock in ready
+        eq(other.read(), ("OK" if n % 2 else str(n - 1).encode() if n else None))
+        eq(c.read_raw(), want)
+        assert int(info(observer)["txn_slices"]) > before

@@ -125,7 +125,7 @@ def test_a_batch_is_refused_as_a_whole(t):
         holds(str(batch(c, (plain, 1, 1), (keep, 1, 1), (block, 5, 2), (plain, 2, 1))),
               "a point with timestamp 5 exists", "BLOCK")
         holds(str(batch(c, (plain, 1, 1), (block, 7, 1), (keep, 1, 1), (block, 7, 2))),
-              "two points of the batch have timestamp 7", "BLOCK")
+              "two points of the batch for ", "have timestamp 7", "BLOCK")
         eq([c("TSDB_GET", key, "-", "+") for key in (plain, keep)], [[], []])
         eq([p[:2] for p in c("TSDB_GET", block, "-", "+")], [[5, b"1"]])
         # Points of the others may meet.
@@ -216,7 +216,7 @@ def test_a_refusal_names_the_policy_that_refuses(t):
         eq(str(batch(c, (key, 1, 2))),
            "ERR BATCH_SET: a point with timestamp 1 exists and %s is BLOCK" % policy)
         eq(str(batch(c, (key, 2, 2), (key, 2, 3))),
-           "ERR BATCH_SET: two points of the batch have timestamp 2 and %s is BLOCK" % policy)
+           "ERR BATCH_SET: two points of the batch for '%s' have timestamp 2 and %s is BLOCK" % (key, policy))
         eq(c("TSDB_ROW", key, 3, "open", 1), "OK")
     for key, policy in (("own", "DUPLICATE_POLICY of the series"), ("none", "duplicate-policy")):
         eq(str(c("TSDB_ROW", key, 3, "open", 1)),

@@ -204,7 +204,10 @@ def may_differ(ask):
     name = ask.words[0].upper()
     sub = ask.words[1].upper() if len(ask.words) > 1 else b""
     if name == b"SCAN":
-        return b"COUNT" not in [w.upper() for w in ask.words] or ask.words[1:2] != [b"0"]
+        words = [w.upper() for w in ask.words]
+        # A small COUNT may end before or at the last key.
+        small = [n for w, n in zip(words, words[1:]) if w == b"COUNT" and n.isdigit() and 0 < int(n) < 1000]
+        return b"COUNT" not in words or ask.words[1:2] != [b"0"] or small != []
     if name == b"OBJECT":
         return sub in (b"REFCOUNT", b"HELP")
     if name == b"COMMAND":

@@ -352,3 +352,56 @@ def test_what_cannot_be_is_refused(t):
     c.ok("CONFIG", "SET", "ts-compat", "strict")
     for trailing in ("EXCLUDEEMPTY", "OR"):
         holds(str(c("TS.MRANGE", "-", "+", "FILTER", "all=1", trailing)), "ERR TSDB: failed parsing labels")
+
+
+def test_groups_count_times_and_reduce_all_points_of_each(t):
+    """Series under KEEP have several points of one time; COUNT is of times, whatever is read in slices."""
+    r = t.random
+    for limits in ({}, {"slice-ns": 0, "slice-points": 1}):
+        s = t.server(cores=2, core_ports="yes", enable_debug_command="yes", block_points=64)
+        c = s.client(proto=2)
+        sums = {}
+        for name in "abcd":
+            eq(c("TS.CREATE", name, "DUPLICATE_POLICY", "KEEP", "LABELS", "g", 1), "OK")
+            ts = 0
+            commands = []
+            for _ in range(600):
+                ts += r.choice((0, 0, 1, 1, 5))
+                commands.append(("TS.ADD", name, ts, 1))
+                sums[ts] = sums.get(ts, 0) + 1
+            c.pipe_many(commands)
+        for core in range(s.cores):
+            for name, value in limits.items():
+                eq(s.core_client(core)("DEBUG", "LIMIT", name, value), "OK")
+        want = sorted(sums.items())
+        for stored in (False, True):
+            for count in (1, 2, 3, 50, 300, 10000):
+                for command, rows in (("TS.MRANGE", want), ("TS.MREVRANGE", want[::-1])):
+                    for more in ((), ("FILTER_BY_VALUE", 1, 1)):
+                        got = c.ok(command, "-", "+", "COUNT", count, *more, "FILTER", "g=1", "GROUPBY", "g", "REDUCE", "sum")
+                        eq([(ts, float(v)) for ts, v in got[0][2]], rows[:count], (command, count, stored))
+            eq(c("SAVE"), "OK")
+        s.stop()
+
+
+def test_a_crowded_time_of_a_group_is_counted_once(t):
+    """Thousands of points of one time, at the beginning of a block: a reading that stops within them goes on there."""
+    s = t.server(cores=1, enable_debug_command="yes", block_points=64)
+    c = s.client(proto=2)
+    n = 3000
+    eq(c("TS.CREATE", "k", "DUPLICATE_POLICY", "KEEP", "LABELS", "g", 1), "OK")
+    c.pipe_many([("TS.ADD", "k", ts, 1) for ts in range(100)] + [("TS.ADD", "k", 100, 1)] * n +
+                [("TS.ADD", "k", 101 + ts, 1) for ts in range(300)])
+    for stored in (False, True):
+        for limits in ({"slice-ns": 1000000, "slice-points": 16384}, {"slice-ns": 0, "slice-points": 1}):
+            for name, value in limits.items():
+                eq(c("DEBUG", "LIMIT", name, value), "OK")
+            for command, bounds, count, want in (("TS.MRANGE", (100, "+"), 1, [[100, n]]),
+                                                 ("TS.MRANGE", ("-", "+"), 101, [[99, 1], [100, n]]),
+                                                 ("TS.MREVRANGE", ("-", 100), 1, [[100, n]]),
+                                                 ("TS.MREVRANGE", ("-", "+"), 301, [[101, 1], [100, n]])):
+                got = c.ok(command, *bounds, "COUNT", count, "FILTER", "g=1", "GROUPBY", "g", "REDUCE", "sum")
+                rows = [[ts, float(v)] for ts, v in got[0][2]]
+                eq(len(rows), count)
+                eq(rows[-len(want):], want, (command, bounds, count, stored))
+        eq(c("SAVE"), "OK")

@@ -475,3 +475,39 @@ def ask(r, reader, last):
     least = r.randrange(1, min(left, 20) + 1)
     w.send("TS.READ", key, at + 1, "BLOCK", r.choice((0, 1, 5, LONG)), least, "MAX_COUNT",
            least + r.randrange(30))
+
+
+def test_a_key_that_goes_right_behind_a_point_ends_the_wait_as_well(t):
+    """The point wakes the reader; what becomes of the key before it has looked counts too."""
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client()
+        for commands in ([("TS.ADD", "k", 5, 1), ("DEL", "k")],
+                         [("MULTI",), ("TS.ADD", "k", 5, 1), ("DEL", "k"), ("EXEC",)],
+                         [("TS.ADD", "k", 5, 1), ("DEL", "k"), ("TS.CREATE", "k")],
+                         [("TS.ALTER", "k", "RETENTION", 5), ("DEL", "k")],
+                         [("TS.ADD", "k", 5, 1), ("RENAME", "k", "{k}other")],
+                         [("TS.ADD", "k", 5, 1), ("FLUSHALL",)],
+                         [("TS.ADD", "k", 5, 1), ("FLUSHALL",), ("TS.ADD", "k", 1, 1)],
+                         [("TS.ADD", "k", 5, 1), ("SET", "k", "x")]):
+            c("FLUSHALL")
+            eq(c("TS.ADD", "k", 1, 1), 1)
+            reader = s.client()
+            reader.send("TS.READ", "k", "$", "BLOCK", 0, 1)
+            waiting(c, 1)
+            c.pipe(commands)
+            got = reader.read()
+            assert got == [] or "WRONGTYPE" in str(got) or got[0][0] == 5, (commands, got)
+            reader.close()
+            waiting(c, 0)
+        s.stop()
+
+
+def test_nothing_is_new_behind_the_end_of_time(t):
+    c = t.server(cores=1).client()
+    last = 2 ** 63 - 1
+    eq(c("TSDB_SET", "k", last, 1), "OK")
+    eq(c("TS.READ", "k", "$"), [])
+    eq(c("TS.READ", "k", "$", "BLOCK", 1, 1), [])
+    eq(len(c("TS.READ", "k", "+")), 1)
+    holds(str(c("TS.READ", "k", "$", "BLOCK", 4611686018428, 1)), "at most 4611686018427")

@@ -553,3 +553,119 @@ def test_retention_hides_refuses_and_drops(t):
         assert 1001 <= left < 10000, "%d points are left" % left
         server.restart()
         c = server.client(proto=2)
+
+
+def test_what_follows_from_one_series_is_at_most_4096_series(t):
+    c = t.server(cores=1, ts_compat="extended").client(proto=2)
+    sources = ["s%d" % i for i in range(5)]
+    for s in sources[1:]:
+        names = ["%s.%d" % (s, i) for i in range(1000 if s != "s4" else 1024)]
+        c.pipe_many([("TS.CREATE", k) for k in [s] + names])
+        eq(set(c.pipe_many([("TS.CREATERULE", s, k, MB, "sum", 10) for k in names])), {"OK"})
+    c("TS.CREATE", "s0")
+    for s in sources[1:4]:
+        eq(c("TS.CREATERULE", "s0", s, MB, "sum", 1), "OK")
+    link = lambda: c("TS.CREATERULE", "s0", "s4", MB, "sum", 1)
+    eq(c("TS.DELETERULE", "s1", "s1.0"), "OK")
+    for i in range(4096 - (3 * 1001 - 1) - (1 + 1024)):
+        c("TS.CREATE", "more%d" % i)
+        eq(c("TS.CREATERULE", "s0", "more%d" % i, MB, "sum", 10), "OK")
+    eq(link(), "OK")
+    for refused in (("s0", "s1.0"), ("s4.3", "s1.0")):
+        holds(str(c("TS.CREATERULE", *refused, MB, "sum", 1)),
+              "rules would write to more than 4096 series when a point is added to 's0'")
+    eq(c.pipe([("TS.ADD", "s0", i, 1) for i in range(25)])[-1], 24)
+    eq(points(c, "s4.1023"), [(0, 10.0), (10, 10.0)])
+    eq(c("TS.DELETERULE", "s0", "more1"), "OK")
+    eq(c("TS.CREATERULE", "s4.3", "s1.0", MB, "sum", 1), "OK")
+
+
+def test_destinations_that_are_in_blocks_of_their_own_on_disk(t):
+    """More of them than there are fetches for one request, and a chain as long as it can be."""
+    filler = [bytes(t.random.randrange(256) for _ in range(2000)) for _ in range(20)]
+    for cores in (1, 2):
+        s = t.server(cores=cores, ts_compat="extended", store_block_cache_bytes="1mb", maxmemory="0")
+        c = s.client(proto=2)
+        wide, chain = ["w%02d" % i for i in range(90)], ["z%02d" % i for i in range(17)]
+        c.pipe_many([("TS.CREATE", k) for k in ["top", "w", "other"] + wide + chain])
+        c.pipe_many([("SET", "%s.%d" % (k, j), v) for k in wide + chain for j, v in enumerate(filler)])
+        eq(set(c.pipe_many([("TS.CREATERULE", "w", k, MB, "sum", 10) for k in wide])), {"OK"})
+        eq(set(c.pipe_many([("TS.CREATERULE", a, b, MB, "sum", 10) for a, b in zip(chain, chain[1:])])), {"OK"})
+        c.pipe_many([("TS.ADD", k, 5, 1) for k in ["w"] + chain])
+        eq(c("SAVE"), "OK")
+
+        def cold():
+            s.restart()
+            return s.client(proto=2)
+
+        eq(cold()("TS.ADD", "w", 15, 2), 15)
+        eq(cold()("TS.MADD", "w", 25, 3, "w", 35, 4, "z00", 15, 1), [25, 35, 15])
+        c = cold()
+        eq([points(c, k) for k in wide], [[(0, 1.0), (10, 2.0), (20, 3.0)]] * len(wide))
+        eq(cold()("TS.DEL", "w", 20, 29), 1)
+        eq(dict(zip(*[iter(cold()("TS.INFO", "w"))] * 2))["rules"][89][0], b"w89")
+        eq(cold().pipe([("MULTI",), ("TS.ADD", "w", 45, 5), ("EXEC",)])[-1], [45])
+        eq(cold()("TS.ADD", "z00", 10000, 1), 10000)
+        eq(cold()("TS.CREATERULE", "top", "w", MB, "sum", 1), "OK")
+        holds(str(cold()("TS.CREATERULE", "z16", "other", MB, "sum", 1)), "more than 16 rules")
+        eq(cold()("RENAME", "w", "w2"), "OK")
+        eq(cold()("TS.ADD", "w2", 55, 6), 55)
+        c = cold()
+        eq([points(c, k) for k in wide], [[(0, 1.0), (10, 2.0), (30, 4.0), (40, 5.0)]] * len(wide))
+        eq(c("TS.DELETERULE", "z15", "z16"), "OK")
+        eq(points(c, "z01"), [(0, 1.0), (5, 1.0), (10, 1.0)])
+        s.stop()
+
+
+def test_a_late_point_after_which_nothing_counts_takes_the_bucket_out(t):
+    for cores in (1, 2):
+        s = t.server(cores=cores, ts_compat="extended")
+        c = s.client(proto=2)
+        c.pipe([("TS.CREATE", k, "DUPLICATE_POLICY", "LAST") for k in ("a", "nans", "mean", "up")])
+        for source, to, fn in (("a", "nans", "countnan"), ("a", "mean", "avg"), ("mean", "up", "count")):
+            eq(c("TS.CREATERULE", source, to, MB, fn, 10), "OK")
+        for ts, v in ((1, "nan"), (11, 5), (21, 6), (31, 7), (41, 8)):
+            c("TS.ADD", "a", ts, v)
+        eq(points(c, "nans"), [(0, 1.0)])
+        eq(points(c, "mean"), [(10, 5.0), (20, 6.0), (30, 7.0)])
+        eq(points(c, "up"), [(10, 1.0), (20, 1.0)])
+        if t.random.random() < 0.5:
+            eq(c("SAVE"), "OK")
+            s.restart()
+            c = s.client(proto=2)
+        eq(c("TS.ADD", "a", 1, 7), 1)
+        eq(c("TS.ADD", "a", 22, "nan"), 22)
+        eq(points(c, "nans"), [(20, 1.0)])
+        eq(points(c, "mean"), [(0, 7.0), (10, 5.0), (20, 6.0), (30, 7.0)])
+        eq(points(c, "up"), [(0, 1.0), (10, 1.0), (20, 1.0)])
+        eq(c("TS.ADD", "a", 22, 9), 22)
+        eq(points(c, "nans"), [])
+        s.kill9()
+        s.start()
+        c = s.client(proto=2)
+        eq(points(c, "nans"), [])
+        eq(points(c, "up"), [(0, 1.0), (10, 1.0), (20, 1.0)])
+        s.stop()
+
+
+def test_a_rule_made_at_the_end_of_time_counts_nothing_before_it(t):
+    c = t.server(cores=1).client(proto=2)
+    last = 2 ** 63 - 1
+    c.pipe([("TS.CREATE", "a"), ("TS.CREATE", "b"), ("TS.ADD", "a", 5, 5), ("TS.ADD", "a", last, 7)])
+    eq(c("TS.CREATERULE", "a", "b", MB, "sum", 1000), "OK")
+    eq(c("TS.GET", "b", "LATEST"), [])
+
+
+def test_count_takes_nothing_from_the_row_that_the_open_bucket_falls_into(t):
+    c = t.server(cores=1).client(proto=2)
+    c.pipe([("TS.CREATE", "s"), ("TS.CREATE", "d", "LABELS", "h", 1), ("TS.CREATERULE", "s", "d", MB, "sum", 10)])
+    c("TS.MADD", *[x for ts in (1, 11, 21, 101, 111, 121) for x in ("s", ts, 1 + ts // 21)])
+    for fn, value in (("sum", 17), ("count", 3), ("max", 6), ("last", 6)):
+        for count in ((), ("COUNT", 2), ("COUNT", 3)):
+            q = ("LATEST", *count, "AGGREGATION", fn, 100)
+            eq(points(c, "d", *q)[1:], [(100, float(value))], (fn, count))
+            eq(c.ok("TS.MRANGE", "-", "+", *q, "FILTER", "h=1")[0][2][1][0], 100)
+            eq(float(c.ok("TS.MRANGE", "-", "+", *q, "FILTER", "h=1")[0][2][1][1]), value, (fn, count))
+            eq(float(c.ok("TS.NRANGE", 1, "d", "-", "+", *q)[1][1][0]), value, (fn, count))
+        eq(len(points(c, "d", "LATEST", "COUNT", 1, "AGGREGATION", fn, 100)), 1)
+    eq(points(c, "d", "LATEST", "COUNT", 5), points(c, "d"))

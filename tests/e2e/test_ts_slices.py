@@ -214,6 +214,52 @@ def test_more_than_a_core_may_gather_is_refused(t):
         s.stop()
 
 
+def grouped(labels, *by):
+    return ("TS.MRANGE", "-", "+", "SELECTED_LABELS", *labels, "FILTER", FILTER_ALL, "GROUPBY", *(by or ("all",)),
+            "REDUCE", "sum")
+
+
+def test_groups_name_all_their_series_as_often_as_asked(t):
+    keys = [b"s%05d" % i for i in range(SERIES)]
+    labels = ["__source__", "kind", "__reducer__", "all", "__source__"]
+    for cores in (1, 2):
+        s = start(t, cores, slice_ns=0)
+        fill(s.client())
+        (name, shown, rows), = s.client().ok(*grouped(labels))
+        eq(name, b"all=1")
+        eq(shown, [[b"__source__", b",".join(keys)], [b"kind", None], [b"__reducer__", b"sum"], [b"all", b"1"],
+                   [b"__source__", b",".join(keys)]])
+        eq([row[0] for row in rows], [0, 1, 2, 3, 4, 7])
+        three = s.client(proto=3)
+        got = three.ok(*grouped(labels, "kind"))
+        eq(sorted(got), [b"kind=k0", b"kind=k1", b"kind=k2"])
+        for i in range(3):
+            shown, reducers, sources, rows = got[b"kind=k%d" % i]
+            eq(shown, {b"__source__": None, b"kind": b"k%d" % i, b"__reducer__": None, b"all": None})
+            eq(reducers, {b"reducers": [b"sum"]})
+            eq(sources[b"sources"], sorted(b"s%05d" % (k * 7919 % SERIES) for k in range(i, SERIES, 3)))
+        s.stop()
+
+
+def test_groups_that_name_too_many_series_are_refused(t):
+    """50 times the keys of 3000 series are a megabyte."""
+    for cores in (1, 2):
+        s = start(t, cores, multi_bytes=1 << 20)
+        c = s.client()
+        fill(c)
+        error = "GROUPBY makes more than 1 MiB for this reply: select fewer labels or give a narrower FILTER"
+        for question in (grouped(["__source__"] * 50), grouped(["__source__"] * 50, "kind")):
+            holds(str(c(*question)), error)
+            c.ok("MULTI")
+            c.ok(*question)
+            holds(str(c.ok("EXEC")[0]), error)
+        eq(len(c.ok(*grouped(["__source__"] * 40))[0][1]), 40)
+        eq(len(c.ok(*grouped(["kind"] * 50))[0][1]), 50)
+        limit(s, multi_bytes=128 << 20)
+        eq(len(c.ok(*grouped(["__source__"] * 50))[0][1]), 50)
+        s.stop()
+
+
 # --- many keys by name: of one moment ------------------------------------------------------------------
 
 NAMED = 40
@@ -301,6 +347,8 @@ def test_many_keys_in_slices_are_all_of_one_moment(t):
             got = c.ok("TSDB_BATCH_GET", NAMED, *NAMES, "-", "+")
             for one in got:
                 eq(times_of(one), times_of(got[0]))
+            got = c.ok("TSDB_BATCH_GET", NAMED, *NAMES, "-", "+", "AGG", "count", 100)
+            eq(got, got[:1] * NAMED)
             rounds += 1
         writers.stop()
         assert len(sizes) > 1, sizes
@@ -337,8 +385,53 @@ def test_many_keys_that_are_too_much_are_refused_in_slices_as_well(t):
         eq(c("TSDB_SET", key, 10**9, 1), "OK")
         eq(c("TSDB_SET", key, 0, 1), "OK")
     refusal = str(c("TS.NRANGE", 5, *keys, "-", "+", "AGGREGATION", *["count"] * 5, 1000, "EMPTY"))
-    holds(refusal, "the rows have more than 4194304 values: give a COUNT or a longer bucket")
+    holds(refusal, "or all of them more than 4194304 values: give a COUNT or a longer bucket")
     eq(c("PING"), "PONG")
+
+
+# --- the first points of several data types ------------------------------------------------------------
+
+TYPES = ("00", "03", "07", "a0", "ff")
+
+
+def fill_types(c, r):
+    """Data types that have the same times, several points of some, and others that lie apart."""
+    c.ok("CONFIG", "SET", "duplicate-policy", "keep")
+    for key in ("types", "more"):
+        for i, name in enumerate(TYPES):
+            first = r.choice((0, 0, 150))
+            points = [(ts, ts) for ts in range(first, first + 300) for _ in range(r.choice((0, 1, 1, 3)))]
+            c.pipe_many([("TSDB_SET", key, ts, v * 10 + i, name) for ts, v in points])
+    for ts in (-2**63, 2**63 - 1):
+        c.pipe([("TSDB_SET", "ends", ts, i, name) for name in TYPES for i in range(9)])
+
+
+def test_of_several_data_types_only_what_may_be_among_the_first_is_kept(t):
+    too_many = "the range holds more than 64 points: give a limit"
+    for cores in (1, 2):
+        s = start(t, cores)
+        c = s.client()
+        fill_types(c, t.random)
+        whole = {(key, rev): c.ok("TSDB_GET", key, "-", "+", *rev)
+                 for key in ("types", "more", "ends") for rev in ((), ("REV",))}
+        assert min(len(points) for points in whole.values()) > 64
+        for cold, slice_ns in ((False, 10**6), (True, 10**6), (True, 0)):
+            if cold:
+                c.ok("SAVE")
+                s.restart(store_block_cache_bytes="1mb")
+            limit(s, query_points=64, slice_ns=slice_ns, slice_points=7)
+            c = s.client()
+            for (key, rev), points in whole.items():
+                for n in (1, 2, 9, 10, 31, 63, 64):
+                    eq(c.ok("TSDB_GET", key, "-", "+", n, *rev), points[:n])
+                some = c.ok("TSDB_BATCH_GET", 3, "types", "ends", "more", "-", "+", 21, *rev)
+                eq(some, [whole[k, rev][:21] for k in ("types", "ends", "more")])
+                for args in ((), (65,), (10**9,)):
+                    holds(str(c("TSDB_GET", key, "-", "+", *rev, *args)), too_many)
+                for args in ((), (22,), (65,)):
+                    holds(str(c("TSDB_BATCH_GET", 3, "types", "ends", "more", "-", "+", *rev, *args)), too_many)
+        eq(c.ok("TSDB_GET", "types", "-", 20, 64), [p for p in whole["types", ()] if p[0] <= 20][:64])
+        s.stop()
 
 
 def test_what_takes_too_long_inside_multi_is_refused(t):

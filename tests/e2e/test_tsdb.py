@@ -531,7 +531,7 @@ def test_a_batch_under_block_is_all_or_nothing(t):
     # Twice within one batch, too.
     eq(c("BATCH_SET", zero, 1, 7), "QUEUED")
     eq(c("BATCH_SET", zero, 2, 7), "QUEUED")
-    holds(str(c("BATCH_FLUSH")), "two points of the batch have timestamp 7")
+    holds(str(c("BATCH_FLUSH")), "two points of the batch for ", "have timestamp 7")
     eq(c("EXISTS", zero), 0)
     # Between the points of stored blocks, where only the store knows that nothing is there.
     eq(c("CONFIG", "SET", "batch-size", 100000), "OK")
@@ -666,3 +666,31 @@ def test_points_are_counted(t):
     c("TSDB_GET", "k", "-", "+", 10)
     until(lambda: info(c)["points_written"] == "100", what="points_written")
     until(lambda: info(c)["points_read"] == "10", what="points_read")
+
+
+def test_late_points_of_many_series_on_disk_are_taken_at_once(t):
+    """More series, each with its point in a block of its own, than there are fetches for one request."""
+    n = 120
+    for cores in (1, 2):
+        s = t.server(cores=cores, duplicate_policy="BLOCK", block_points=64, block_points_max=64,
+                     store_block_cache_bytes="4mb")
+        c = s.client()
+        keys = ["k%03d" % i for i in range(n)]
+        c.pipe_many([("TS.MADD", *[x for ts in range(0, 400, 2) for x in (k, ts, t.random.random())], "CREATE")
+                     for k in keys])
+        eq(c("SAVE"), "OK")
+        for ts, write in ((11, "TS.MADD"), (13, "BATCH"), (15, "EXEC")):
+            s.restart()
+            c = s.client()
+            if write == "TS.MADD":
+                got = c("TS.MADD", *[x for k in keys for x in (k, ts, 1)])
+                eq(got, [ts] * n)
+            elif write == "BATCH":
+                eq(set(c.pipe([("BATCH_SET", k, 1, ts) for k in keys])), {"QUEUED"})
+                eq(c("BATCH_FLUSH"), n)
+            else:
+                got = c.pipe([("MULTI",), *[("TSDB_SET", k, ts, 1) for k in keys], ("EXEC",)])
+                eq(got[-1], ["OK"] * n)
+            eq([c("TS.RANGE", k, ts, ts)[0][0] for k in keys], [ts] * n)
+            assert isinstance(c("TSDB_SET", keys[7], ts, 1), Error)
+        s.stop()

@@ -5,6 +5,7 @@
 #include "shards/store/store.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,24 @@ fixture_random(uint64_t *state)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
+}
+
+/* The first file of the directory that ends like that. */
+static inline void
+fixture_find_file(const char *dir, const char *suffix, char path[512])
+{
+    DIR *d = opendir(dir);
+    struct dirent *entry;
+
+    *path = '\0';
+    while ((entry = readdir(d))) {
+        size_t n = strlen(entry->d_name), k = strlen(suffix);
+
+        if (n >= k && strcmp(entry->d_name + n - k, suffix) == 0)
+            snprintf(path, 512, "%s/%s", dir, entry->d_name);
+    }
+    closedir(d);
+    cr_assert(*path);
 }
 
 #endif

@@ -324,6 +324,52 @@ Test(codec_kernels, rises_sees_every_fall)
     }
 }
 
+/* --- entropy coded integers ------------------------------------------------------------------- */
+
+static uint64_t
+reference_rest(const uint8_t *bits, uint64_t *pos, unsigned class)
+{
+    uint64_t x = class ? 1ULL << (class - 1) : 0;
+    unsigned b;
+
+    for (b = 0; b + 1 < class; b++, ++*pos)
+        x |= (uint64_t)(bits[*pos / 8] >> *pos % 8 & 1) << b;
+    return x;
+}
+
+Test(codec_kernels, rests_of_any_classes)
+{
+    static uint8_t bits[KERNEL_VECTOR * 8 + 16];
+    uint8_t class[KERNEL_VECTOR];
+    uint64_t x[KERNEL_VECTOR], y[KERNEL_VECTOR], from, pos, at;
+    unsigned widest;
+    uint32_t i;
+
+    for (i = 0; i < sizeof(bits); i++)
+        bits[i] = (uint8_t)rnd();
+    EACH_BUILD(k)
+    EACH_LENGTH(n)
+    for (widest = 0; widest <= KERNEL_CLASS_MAX; widest++) {
+        from = pos = at = rnd() % 64;
+        for (i = 0; i < n; i++) {
+            class[i] = (uint8_t)(rnd() % (widest + 1));
+            y[i] = reference_rest(bits, &at, class[i]);
+        }
+        i = k->add_rests(class, n, bits, &pos, UINT64_MAX, x);
+        cr_assert_eq(i, n / KERNEL_RESTS * KERNEL_RESTS);
+        ASSERT_SAME(k, x, y, i);
+        for (; i < n; i++)
+            reference_rest(bits, &pos, class[i]);
+        cr_assert_eq(pos, at, "%s: class %u, %u", k->name, widest, n);
+
+        pos = from; /* stops behind the first step that leads beyond `last` */
+        i = k->add_rests(class, n, bits, &pos, from + widest, x);
+        cr_assert(n < KERNEL_RESTS ? i == 0 && pos == from : i >= KERNEL_RESTS);
+        cr_assert(i + KERNEL_RESTS > n || pos > from + widest);
+        ASSERT_SAME(k, x, y, i);
+    }
+}
+
 /* --- decimals --------------------------------------------------------------------------------- */
 
 static double

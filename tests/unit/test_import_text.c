@@ -162,6 +162,9 @@ Test(import_text, a_cell_becomes_a_number_and_the_same_cell_again)
         {"/hex", "0", "0"},
         {"/hex", "20002020", "536879136"},
         {"/hex", "fffffffffffff", "4503599627370495"},
+        {"/hex", "10000000000000", "4503599627370496"},
+        {"/hex", "1fffffffffffff", "9007199254740991"},
+        {"/HEX", "20000000000000", "9007199254740992"},
         {"/HEX", "AB", "171"},
         {"/text", "", "0"},
         {"/text", "P", "80"},
@@ -206,7 +209,8 @@ Test(import_text, cells_that_would_not_come_back_are_refused)
         {"/hex", "01", NULL},
         {"/hex", "A", NULL},
         {"/hex", "g", NULL},
-        {"/hex", "10000000000000", NULL},
+        {"/hex", "20000000000001", NULL},
+        {"/hex", "100000000000000", NULL},
         {"/hex", "A0", NULL},
         {"/HEX", "a", NULL},
         {"/text", "sevenby", NULL},
@@ -230,6 +234,7 @@ Test(import_text, values_of_another_kind_make_no_cell)
     static const struct cell_case rows[] = {
         {"/scale=10", NULL, "0.25"}, {"/hex", NULL, "1.5"},    {"/hex", NULL, "-1"},
         {"/text", NULL, "0.5"},      {"/text", NULL, "65536"}, {"/text", NULL, "1e+300"},
+        {"/hex", NULL, "9007199254740994"},
     };
     struct columns *cs = malloc(sizeof(*cs));
 

@@ -286,6 +286,36 @@ Test(journal, a_flush_with_nothing_to_write_writes_nothing)
     fix_end(&f);
 }
 
+static bool
+all_sealed(struct fix *f)
+{
+    return f->j.open_first_lsn == f->j.next_lsn;
+}
+
+Test(journal, whether_a_flush_would_write_is_known_before)
+{
+    static const enum journal_mode modes[] = {JOURNAL_ALWAYS, JOURNAL_EVERYSEC};
+    struct fix f;
+
+    for (unsigned i = 0; i < 2; i++) {
+        fix_start(&f, modes[i]);
+        fix_open(&f);
+        cr_assert_not(journal_wants_flush(&f.j));
+        fix_append(&f);
+        cr_assert_eq(journal_wants_flush(&f.j), modes[i] == JOURNAL_ALWAYS);
+        journal_want_durable(&f.j, 1);
+        cr_assert(journal_wants_flush(&f.j));
+        fix_until(&f, all_sealed);
+        fix_append(&f);
+        journal_want_durable(&f.j, 2);
+        cr_assert_eq(journal_wants_flush(&f.j), f.j.durable_lsn >= 1, "one write at a time");
+        fix_settle(&f);
+        cr_assert_not(journal_wants_flush(&f.j));
+        fix_close(&f);
+        fix_end(&f);
+    }
+}
+
 Test(journal, everysec_is_durable_within_a_second_on_an_idle_loop)
 {
     struct fix f;

@@ -69,6 +69,43 @@ Test(mesh, a_message_runs_there_and_is_done_here)
     cr_assert_null(m);
 }
 
+static unsigned news_seen; /* by the messages that ran, a digit each */
+
+static void
+look_for_news(struct mesh_msg *m)
+{
+    struct note *n = container_of(m, struct note, msg);
+
+    news_seen = 10 * news_seen + mesh_has_news(n->mesh, m->to);
+}
+
+Test(mesh, what_is_under_way_is_news)
+{
+    struct mesh *m = mesh_create(2);
+    struct note n[2] = {make_note(m), make_note(m)};
+
+    cr_assert_not(mesh_has_news(m, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        n[i].msg.run = look_for_news;
+        cr_assert(mesh_send(m, 0, 1, &n[i].msg));
+    }
+    cr_assert(mesh_has_news(m, 0), "staged, and to be flushed");
+    cr_assert_not(mesh_has_news(m, 1));
+    mesh_flush(m, 0, no_bell, NULL);
+    cr_assert_not(mesh_has_news(m, 0));
+    cr_assert(mesh_has_news(m, 1));
+    cr_assert_eq(mesh_poll(m, 1, 10), 2);
+    cr_assert_eq(news_seen, 10, "while the first of two ran, and not while the second did");
+    mesh_reply(m, &n[0].msg);
+    cr_assert(mesh_has_news(m, 1));
+    mesh_flush(m, 1, no_bell, NULL);
+    cr_assert_not(mesh_has_news(m, 1));
+    cr_assert(mesh_has_news(m, 0));
+    cr_assert_eq(mesh_poll(m, 0, 10), 1);
+    cr_assert_not(mesh_has_news(m, 0));
+    mesh_destroy(&m);
+}
+
 Test(mesh, a_core_may_send_to_itself)
 {
     struct mesh *m = mesh_create(1);

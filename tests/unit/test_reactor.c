@@ -156,6 +156,100 @@ Test(reactor, a_turn_does_everything_in_its_order)
     cr_assert_null(reactor_current());
 }
 
+/* ---- who waits ---- */
+
+struct waiting {
+    struct io_op op;
+    struct waiting *of; /* the first, which has the rest */
+    struct reactor r;
+    struct timer tick, timer;
+    struct offload_job job;
+    unsigned seen; /* by what came, a digit each */
+};
+
+static bool
+is_wanted(const struct waiting *w)
+{
+    return reactor_is_wanted(&w->r, w->r.clock.mono_ns, &w->tick);
+}
+
+static void
+look_who_waits(struct io_op *op, int res, int buf, bool more)
+{
+    struct waiting *w = container_of(op, struct waiting, op)->of;
+
+    w->seen = 10 * w->seen + is_wanted(w);
+}
+
+/* Within DEFER_TASKRUN nothing comes before the ring is entered: so that it is seen at all. */
+static void
+wait_until_wanted(const struct waiting *w)
+{
+    for (unsigned i = 0; i < 10000 && !is_wanted(w); i++)
+        usleep(100);
+    cr_assert(is_wanted(w));
+}
+
+static void
+watch(struct waiting *w, struct waiting *of, int fds[2])
+{
+    w->of = of;
+    w->op.fn = look_who_waits;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    io_poll_in(of->r.io, &w->op, fds[0]);
+}
+
+Test(reactor, who_waits_is_seen_before_the_turn_ends)
+{
+    static struct waiting w, other;
+    struct reactor_options opt = small_options(0);
+    int fds[2][2];
+
+    start(&w.r, &opt);
+    reactor_turn(&w.r, false);
+    cr_assert_not(is_wanted(&w));
+
+    watch(&w, &w, fds[0]);
+    watch(&other, &w, fds[1]);
+    cr_assert(is_wanted(&w), "nobody has told the kernel yet");
+    reactor_turn(&w.r, false);
+    cr_assert_not(is_wanted(&w));
+    cr_assert_eq(write(fds[0][1], "x", 1), 1);
+    wait_until_wanted(&w);
+    cr_assert_eq(write(fds[1][1], "x", 1), 1);
+    while (w.seen < 10)
+        reactor_turn(&w.r, false);
+    cr_assert_eq(w.seen, 10, "while the first of two ran, and not while the second did");
+    cr_assert_not(is_wanted(&w));
+
+    w.tick.fn = w.timer.fn = timer_came;
+    timer_arm(&w.r.timers, &w.tick, w.r.clock.mono_ns);
+    timer_arm(&w.r.timers, &w.timer, w.r.clock.mono_ns + 1);
+    cr_assert_not(is_wanted(&w));
+    timer_arm(&w.r.timers, &w.timer, w.r.clock.mono_ns);
+    cr_assert(is_wanted(&w));
+    timer_cancel(&w.r.timers, &w.timer);
+    timer_cancel(&w.r.timers, &w.tick);
+
+    reactor_hand_begin(&w.r);
+    cr_assert(is_wanted(&w));
+    reactor_hand_end(&w.r);
+
+    w.job = (struct offload_job){.work = job_work, .done = job_back};
+    offload_submit(w.r.offload, OFFLOAD_FILES, &w.job);
+    wait_until_wanted(&w);
+    while (offload_pending(w.r.offload))
+        reactor_turn(&w.r, false);
+    reactor_turn(&w.r, false); /* its wake-up */
+    cr_assert_not(is_wanted(&w));
+
+    reactor_stop(&w.r);
+    cr_assert(is_wanted(&w));
+    reactor_fini(&w.r);
+    for (unsigned i = 0; i < 4; i++)
+        close(fds[i / 2][i % 2]);
+}
+
 Test(reactor, a_fake_clock_drives_the_timers)
 {
     static struct everything e;

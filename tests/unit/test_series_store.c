@@ -487,7 +487,8 @@ Test(series_store, damaged_rows_are_errors)
     flush_begin(&b);
     batch = store_batch_create(f.s);
     cr_assert_eq(series_flush_write(f.s, batch, 0, key_slot(KEY), KEY, &b.flush, &f.err), -EBADMSG);
-    cr_assert(strstr(f.err.text, "sensor"));
+    cr_assert(strstr(f.err.text, "'sensor' type") && strstr(f.err.text, "for the time 5 is damaged"),
+              "%s", f.err.text);
     store_batch_destroy(&batch);
     flush_done(&b);
     bench_fini(&b);

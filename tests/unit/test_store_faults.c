@@ -1,4 +1,4 @@
-/* What goes wrong: full disks, damage, crashes. */
+/* What goes wrong: full disks, crashes. Damage is in test_store_damage. */
 #include "store_fixture.h"
 
 #include <dirent.h>
@@ -40,24 +40,6 @@ write_file(const char *dir, const char *name, const char *text)
     fclose(f);
 }
 
-/* The first file of the directory that ends like that. */
-static void
-find_file(const char *dir, const char *suffix, char path[512])
-{
-    DIR *d = opendir(dir);
-    struct dirent *entry;
-
-    *path = '\0';
-    while ((entry = readdir(d))) {
-        size_t n = strlen(entry->d_name), k = strlen(suffix);
-
-        if (n >= k && strcmp(entry->d_name + n - k, suffix) == 0)
-            snprintf(path, 512, "%s/%s", dir, entry->d_name);
-    }
-    closedir(d);
-    cr_assert(*path);
-}
-
 Test(store_faults, leftovers_of_a_crash_are_removed_at_open)
 {
     struct store_fixture f;
@@ -88,7 +70,7 @@ Test(store_faults, tables_without_their_database_are_refused_and_kept)
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(store_open(&f.s, f.env, &f.options, &f.err), -EIO);
     cr_assert(strstr(f.err.text, "CURRENT"), "%s", f.err.text);
-    find_file(f.dir, ".sst", table);
+    fixture_find_file(f.dir, ".sst", table);
     fixture_fini(&f);
 }
 
@@ -116,82 +98,6 @@ Test(store_faults, open_says_which_directory_it_cannot_make)
     cr_assert_eq(store_open(&other, f.env, &f.options, &f.err), -ENOENT);
     cr_assert(strstr(f.err.text, "/nonexistent-parent/db"), "%s", f.err.text);
     cr_assert_null(other);
-    fixture_fini(&f);
-}
-
-static void
-put_random(struct store_fixture *f, unsigned rows, unsigned value_n)
-{
-    struct store_batch *b = store_batch_create(f->s);
-    uint64_t seed = 7;
-    char key[32], *value = malloc(value_n);
-
-    for (unsigned i = 0; i < rows; i++) {
-        for (unsigned j = 0; j < value_n; j++)
-            value[j] = (char)fixture_random(&seed);
-        snprintf(key, sizeof(key), "%06u", i);
-        store_batch_put(b, slice_of(key), (struct slice){value, value_n});
-    }
-    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
-    store_batch_destroy(&b);
-    free(value);
-}
-
-Test(store_faults, damage_in_a_table_is_an_error_and_no_value)
-{
-    struct store_fixture f;
-    struct store_iter *it;
-    struct store_value v;
-    char path[512];
-    int fd;
-
-    fixture_init(&f);
-    put_random(&f, 5000, 100);
-    store_close(&f.s);
-    store_env_destroy(&f.env);
-    find_file(f.dir, ".sst", path);
-    fd = open(path, O_WRONLY);
-    cr_assert_eq(pwrite(fd, "damage", 6, 200000), 6);
-    close(fd);
-    f.env = fixture_env(MIB);
-    fixture_open(&f);
-    cr_assert_eq(store_get(f.s, SLICE("000001"), &v, &f.err), 1, "other blocks are fine");
-    store_value_put(&v);
-    it = store_iter_open(f.s, SLICE("0"), SLICE("1"), false, true);
-    for (store_iter_first(it); store_iter_valid(it); store_iter_next(it))
-        ;
-    cr_assert_eq(store_iter_status(it, &f.err), -EIO);
-    cr_assert(strstr(f.err.text, "checksum mismatch"), "%s", f.err.text);
-    store_iter_close(&it);
-    f.err.text[0] = '\0';
-    for (unsigned i = 0, bad = 0; !bad; i++) {
-        char key[32];
-        int r;
-
-        cr_assert_lt(i, 5000);
-        snprintf(key, sizeof(key), "%06u", i);
-        r = store_get(f.s, slice_of(key), &v, &f.err);
-        bad = r != 1;
-        cr_assert_eq(r, bad ? -EIO : 1);
-        if (r == 1)
-            store_value_put(&v);
-    }
-    cr_assert(strstr(f.err.text, "checksum mismatch"), "%s", f.err.text);
-    fixture_fini(&f);
-}
-
-Test(store_faults, a_missing_table_refuses_to_open)
-{
-    struct store_fixture f;
-    char path[512];
-
-    fixture_init(&f);
-    put_random(&f, 100, 100);
-    store_close(&f.s);
-    find_file(f.dir, ".sst", path);
-    cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(store_open(&f.s, f.env, &f.options, &f.err), -EIO);
-    cr_assert(strstr(f.err.text, "No such file"), "%s", f.err.text);
     fixture_fini(&f);
 }
 

@@ -91,6 +91,30 @@ Test(timer, empty_heap_has_no_next_deadline)
     timer_heap_fini(&h);
 }
 
+Test(timer, the_next_deadline_of_all_others)
+{
+    struct timer_heap h;
+    struct timer t[4] = {{.fn = probe_fire}, {.fn = probe_fire}, {.fn = probe_fire}, {.fn = probe_fire}};
+    struct timer other = {.fn = probe_fire};
+
+    timer_heap_init(&h);
+    cr_assert_eq(timer_next_but(&h, &t[0]), UINT64_MAX);
+    timer_arm(&h, &t[0], 10);
+    cr_assert_eq(timer_next_but(&h, &t[0]), UINT64_MAX);
+    cr_assert_eq(timer_next_but(&h, &other), 10);
+    timer_arm(&h, &t[1], 30);
+    cr_assert_eq(timer_next_but(&h, &t[0]), 30);
+    timer_arm(&h, &t[2], 20);
+    timer_arm(&h, &t[3], 40);
+    cr_assert_eq(timer_next_but(&h, &t[0]), 20);
+    cr_assert_eq(timer_next_but(&h, &t[2]), 10);
+    cr_assert_eq(timer_next_but(&h, &other), 10);
+    timer_cancel(&h, &t[0]);
+    cr_assert_eq(timer_next_but(&h, &t[0]), 20);
+    cr_assert_eq(timer_next_but(&h, &t[2]), 30);
+    timer_heap_fini(&h);
+}
+
 Test(timer, a_timer_that_arms_itself_is_bounded_by_the_budget)
 {
     struct timer_heap h;

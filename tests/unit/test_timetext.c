@@ -155,18 +155,53 @@ Test(timetext, what_is_no_time_is_refused_for_its_reason)
 
 Test(timetext, truncation_drops_what_is_finer)
 {
-    static const struct bad_case rows[] = {{"ms", TIME_MS, "1.5", 0},
-                                           {"ns", TIME_MS, "1000001", 0},
-                                           {"iso", TIME_MS, "1970-01-01T00:00:00.0019", 0}};
+    static const struct {
+        const char *format, *text;
+        int64_t want;
+    } rows[] = {
+        {"ms", "1.5", 1},
+        {"ns", "1000001", 1},
+        {"iso", "1970-01-01T00:00:00.0019", 1},
+        {"ms", "-1.0", -1},
+        {"ms", "-1.5", -2},
+        {"s", "-0.0001", -1},
+        {"s", "-0.0010000", -1},
+        {"us", "-1", -1},
+        {"us", "-1000", -1},
+        {"us", "-1000.5", -2},
+        {"ns", "-1000001", -2},
+        {"iso", "1969-12-31T23:59:59.9985", -2},
+        {"%Y%m%d %H%M%S.%f", "19691231 235959.999", -1},
+        {"ms", "-9223372036854775808", INT64_MIN},
+    };
     struct time_format f;
     int64_t ts;
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        cr_assert_eq(time_format_init(&f, rows[i].format, rows[i].stored, false), 0);
+        cr_assert_eq(time_format_init(&f, rows[i].format, TIME_MS, false), 0);
         f.truncate = true;
         cr_assert_eq(time_parse(&f, slice_of(rows[i].text), &ts), TIME_OK);
-        cr_assert_eq(ts, 1);
+        cr_assert_eq(ts, rows[i].want, "%s '%s': %lld", rows[i].format, rows[i].text, (long long)ts);
     }
+    cr_assert_eq(time_format_init(&f, "ms", TIME_MS, false), 0);
+    f.truncate = true;
+    cr_assert_eq(time_parse(&f, SLICE("-9223372036854775808.5"), &ts), TIME_OUT_OF_RANGE);
+    cr_assert_eq(time_format_init(&f, "day-ms", TIME_MS, false), 0);
+    f.truncate = true;
+    cr_assert_eq(time_parse(&f, SLICE("-0.5"), &ts), TIME_OUT_OF_RANGE);
+}
+
+Test(timetext, the_day_after_the_last_one_is_out_of_range)
+{
+    struct time_format f;
+    int64_t ts = 7;
+
+    cr_assert_eq(time_zone_set("UTC"), 0);
+    cr_assert_eq(time_format_init(&f, "iso", TIME_NS, false), 0);
+    cr_assert_eq(time_day_after(&f, SLICE("2262-04-11"), &ts), TIME_OUT_OF_RANGE);
+    cr_assert_eq(ts, 7);
+    cr_assert_eq(time_day_after(&f, SLICE("2262-04-10"), &ts), TIME_OK);
+    cr_assert_eq(ts, 9223286400000000000);
 }
 
 Test(timetext, formats_and_zones_that_are_none_are_refused)

@@ -1,17 +1,29 @@
 /* A reading that stops and goes on misses nothing and takes nothing twice. */
 #include "shards/commands/ts_position.h"
+#include "shards/engine/core.h"
 
 #include <criterion/criterion.h>
 
 #define STRIDE 1
 #define SOON 1 /* of the clock: is over at once */
 
+/* Looks at the clock after work_max points, and takes no spare time. */
+static void
+go(struct ts_position *p, uint64_t until_ns, uint64_t work_max)
+{
+    static struct core core;
+    static struct ctx c = {.core = &core};
+
+    core.limits.slice_points = work_max;
+    ts_position_go(p, &c, until_ns);
+}
+
 static struct ts_position
 position(bool reverse, uint64_t work_max)
 {
     struct ts_position p = {.reverse = reverse};
 
-    ts_position_go(&p, SOON, work_max);
+    go(&p, SOON, work_max);
     return p;
 }
 
@@ -32,7 +44,7 @@ Test(ts_position, goes_on_behind_the_points_of_one_time_that_it_knows)
     int64_t a[] = {1, 2, 3, 3}, b[] = {3, 3, 3, 3, 4};
 
     cr_assert(ts_position_pass(&p, a, STRIDE, 4), "the time is over");
-    ts_position_go(&p, SOON, 4);
+    go(&p, SOON, 4);
     ts_position_narrow(&p, &q);
     cr_assert(q.start == 3 && q.end == 100 && q.limit == 5, "those known come again, besides");
     cr_assert_eq(ts_position_known(&p, b, STRIDE, 1), 1);
@@ -48,7 +60,7 @@ Test(ts_position, points_that_have_gone_are_not_waited_for)
     int64_t a[] = {3, 3}, b[] = {4, 4};
 
     ts_position_pass(&p, a, STRIDE, 2);
-    ts_position_go(&p, SOON, 1);
+    go(&p, SOON, 1);
     cr_assert_eq(ts_position_known(&p, b, STRIDE, 2), 0);
     cr_assert_eq(p.again, 0);
 }
@@ -60,7 +72,7 @@ Test(ts_position, backward_narrows_the_end)
     int64_t a[] = {9, 8};
 
     cr_assert(ts_position_pass(&p, a, STRIDE, 2));
-    ts_position_go(&p, SOON, 2);
+    go(&p, SOON, 2);
     ts_position_narrow(&p, &q);
     cr_assert(q.start == 0 && q.end == 8 && q.limit == UINT64_MAX);
     cr_assert(ts_position_has_read(&p, 8, 8) && ts_position_has_read(&p, 5, 50));
@@ -88,7 +100,7 @@ Test(ts_position, stops_between_blocks_rather_than_within_one)
     cr_assert_not(ts_position_pass(&p, ts, STRIDE, 3), "one of the block is to come");
     cr_assert(ts_position_pass(&p, ts + 3, STRIDE, 1));
     cr_assert(ts_position_stops_at(&p, &second) && p.stopped);
-    ts_position_go(&p, SOON, 2);
+    go(&p, SOON, 2);
     ts_position_narrow(&p, &q);
     cr_assert(q.start == 5 && q.limit == 100, "nothing of the second block has been read");
     cr_assert_not(ts_position_stops_at(&p, &second), "this go has not come any further yet");
@@ -106,7 +118,7 @@ Test(ts_position, a_block_taken_by_its_header_is_behind)
     ts_position_pass_block(&back, &info);
     ts_position_pass_block(&end, &last);
     cr_assert(p.at == 5 && p.passed == 0 && back.at == 0 && back.passed == 0);
-    ts_position_go(&end, SOON, 1000);
+    go(&end, SOON, 1000);
     cr_assert_eq(ts_position_known(&end, ts, STRIDE, 2), 2);
 }
 
@@ -116,7 +128,7 @@ Test(ts_position, without_a_time_it_never_stops)
     struct block_info info = {.count = 4, .first_ts = 1, .last_ts = 4};
     int64_t ts[] = {1};
 
-    ts_position_go(&p, UINT64_MAX, 0);
+    go(&p, UINT64_MAX, 0);
     cr_assert_not(ts_position_stops_at(&p, &info));
     cr_assert_not(ts_position_pass(&p, ts, STRIDE, 1));
     cr_assert_not(p.stopped);

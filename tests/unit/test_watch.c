@@ -126,6 +126,25 @@ Test(watch, a_key_that_is_watched_twice_is_watched_once)
     watch_table_destroy(&t);
 }
 
+Test(watch, what_retention_hides_is_nothing_to_a_client)
+{
+    const uint64_t reading = WATCH_READING | 1;
+    struct watch_table *t = NULL;
+    int64_t from = 0, to = 0;
+
+    watch_add(&t, 1, 0, A);
+    watch_add(&t, reading, 0, A);
+    watch_add(&t, WATCH_READING | 2, 0, B);
+    watch_touch_hidden(t, 0, A);
+    cr_assert_not(watch_is_touched(t, 1));
+    cr_assert_not(watch_is_touched(t, WATCH_READING | 2));
+    cr_assert(watch_times(t, reading, &from, &to) && watch_times_all(from, to));
+    watch_forget_times(t, reading);
+    watch_touch_point(t, 0, A, 7);
+    cr_assert(watch_times(t, reading, &from, &to) && !watch_times_all(from, to));
+    watch_table_destroy(&t);
+}
+
 static bool
 starts_with_x(void *arg, struct slice key)
 {

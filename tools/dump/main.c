@@ -129,8 +129,8 @@ set_day(struct dump *d)
         snprintf(d->error, sizeof(d->error), "--date '%s' is no day (YYYYMMDD)", d->o.date);
         return -EINVAL;
     }
-    time_day_after(&f, day, &next);
-    d->end = next - 1;
+    if (time_day_after(&f, day, &next) == TIME_OK) /* else it ends with the last time there is */
+        d->end = next - 1;
     return 0;
 }
 

@@ -102,10 +102,13 @@ set_up(struct csv_writer *w)
     struct dump *d = w->d;
     const char *delimiter = d->o.delimiter;
     const struct format *f = format_find(d->o.format);
+    char names[FORMATS_NAMES_BYTES];
     int rc;
 
     if (f == NULL) {
-        snprintf(d->error, sizeof(d->error), "--format '%s' is none, see --help", d->o.format);
+        formats_names(names, sizeof(names));
+        snprintf(d->error, sizeof(d->error), "--format '%.64s' is none of %s and influx", d->o.format,
+                 names);
         return -EINVAL;
     }
     w->delimiter = delimiter == NULL ? ',' : strlen(delimiter) > 1 ? '\t' : *delimiter;
@@ -178,7 +181,7 @@ put_value(struct csv_writer *w, const struct column *c, const struct pager_point
         snprintf(d->error, sizeof(d->error),
                  "the value %.*s of type %02x at %lld was not made by this kind of column",
                  (int)MIN(p->value.n, 40), p->value.p, p->type, (long long)p->ts);
-        return -EINVAL;
+        return -EBADMSG;
     }
     csv_put(&d->out.text, (struct slice){w->cell.p, w->cell.n}, w->delimiter);
     return 0;
@@ -247,10 +250,13 @@ put_cell(struct csv_writer *w, unsigned i, struct slice key)
     }
 }
 
+/* All of a line or nothing: a value that its column cannot write ends the dump before its line. */
 static int
 put_line(struct csv_writer *w, struct slice key)
 {
     struct dump *d = w->d;
+    size_t text_before = d->out.text.n;
+    uint64_t points_before = d->points;
     int rc = 0;
 
     dump_begin_line(d);
@@ -259,7 +265,11 @@ put_line(struct csv_writer *w, struct slice key)
             buf_append(&d->out.text, &w->delimiter, 1);
         rc = put_cell(w, i, key);
     }
-    return rc < 0 ? rc : dump_end_line(d);
+    if (rc == 0)
+        return dump_end_line(d);
+    d->out.text.n = text_before;
+    d->points = points_before;
+    return rc;
 }
 
 static bool
@@ -305,7 +315,7 @@ put_header(struct csv_writer *w)
     for (unsigned i = 0; i < w->columns.n; i++) {
         const struct column *c = &w->columns.c[i];
         struct slice name = slice_of(c->name[0] ? c->name : names[c->role]);
-        char type[2];
+        char type[3] = "";
 
         if (i > 0)
             buf_append(out, &w->delimiter, 1);
@@ -350,7 +360,7 @@ static int
 put_all(struct csv_writer *w, const struct keys *bases)
 {
     struct dump *d = w->d;
-    int rc = w->header ? put_header(w) : 0;
+    int rc;
 
     if (bases->n > 1 && !w->has_key_column) {
         snprintf(d->error, sizeof(d->error),
@@ -359,6 +369,7 @@ put_all(struct csv_writer *w, const struct keys *bases)
                  bases->n);
         return -EINVAL;
     }
+    rc = w->header ? put_header(w) : 0;
     for (size_t i = 0; rc == 0 && i < bases->n; i++)
         rc = put_key(w, bases->key[i]);
     return rc;

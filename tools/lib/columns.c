@@ -195,7 +195,8 @@ say_wrong_column(struct slice text, bool other_kind, char *error, size_t error_s
              other_kind ? "is not like those before it: either all have a name (NAME=00) or none"
                         : "is no column: it is time, key, value, type, quality, - or a data type "
                           "00 to ff, with the name of the file's header before it if there is one "
-                          "(NAME=00)");
+                          "(NAME=00), and behind a value one of /scale=10 (a power of ten up to "
+                          "1000000000), /decimals=0 to 60, /float, /hex, /HEX, /text, and /key=SUFFIX");
 }
 
 int
@@ -280,4 +281,22 @@ columns_find(const struct columns *cs, enum column_role role)
         if (cs->c[i].role == role)
             return &cs->c[i];
     return NULL;
+}
+
+/* Two that would be points of one series at one time. */
+static bool
+are_one_series(const struct column *a, const struct column *b)
+{
+    return a->role == COLUMN_VALUE && b->role == COLUMN_VALUE && a->any_type == b->any_type &&
+           a->type == b->type && strcmp(a->suffix, b->suffix) == 0;
+}
+
+bool
+columns_has_one_twice(const struct columns *cs)
+{
+    for (unsigned i = 0; i < cs->n; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (are_one_series(&cs->c[i], &cs->c[k]))
+                return true;
+    return false;
 }

@@ -13,7 +13,7 @@
  *   scale=10000   the file has the value times this power of ten, as a whole number
  *   decimals=2    written with so many decimals (reading takes any number)
  *   float         written with a point: 7.0 (reading takes any number)
- *   hex, HEX      whole numbers in base 16 without leading zeros, to 2^52
+ *   hex, HEX      whole numbers in base 16 without leading zeros, to 2^53
  *   text          up to 6 bytes of text, stored as the number that they are, first byte highest
  *   key=SUFFIX    the value is a series of its own, under the key with SUFFIX appended
  *
@@ -70,6 +70,8 @@ struct columns {
 
 /* Reads a map. 0, or -EINVAL with a sentence in `error`. */
 int columns_parse(struct columns *cs, const char *text, char *error, size_t error_size);
+/* Do two columns name the same series? A dump may write one twice; a load would make two points of one. */
+bool columns_has_one_twice(const struct columns *cs);
 /* Finds the columns of a named map in a header line, ASCII case ignored; "a|b=..." takes either. 0,
  * or -EINVAL with the missing name in `error`. */
 int columns_bind(struct columns *cs, const struct slice *fields, int n, char *error,

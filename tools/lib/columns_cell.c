@@ -11,7 +11,7 @@
 #define PLAIN_DIGITS_MAX 17    /* so many digits are finite whatever the point */
 #define SCALED_MAX 999999999999999LL /* any decimal of 15 digits comes back from a double */
 #define WHOLE_MAX (1LL << 53)        /* whole numbers up to it are exact */
-#define HEX_DIGITS_MAX 13
+#define HEX_DIGITS_MAX 14            /* of WHOLE_MAX */
 #define EXPONENT_MAX 400       /* of a double's text: 308 and its digits */
 #define EXPONENT_SPELLED_MAX 30 /* 1e-30 to 1e30 are written without exponent */
 
@@ -79,7 +79,7 @@ read_hex(struct slice cell, char ten, char *room, struct slice *ret)
     uint64_t v = 0;
 
     if (cell.n == 0 || cell.n > HEX_DIGITS_MAX || (cell.n > 1 && cell.p[0] == '0'))
-        return "is no hexadecimal number of up to 13 digits without leading zeros";
+        return "is no hexadecimal number of up to 14 digits without leading zeros";
     for (size_t i = 0; i < cell.n; i++) {
         if (cell.p[i] >= '0' && cell.p[i] <= '9')
             v = v << 4 | (uint64_t)(cell.p[i] - '0');
@@ -89,6 +89,8 @@ read_hex(struct slice cell, char ten, char *room, struct slice *ret)
             return ten == 'a' ? "is no hexadecimal number in lower case"
                               : "is no hexadecimal number in upper case";
     }
+    if (v > WHOLE_MAX)
+        return "is a hexadecimal number above 20000000000000 (2^53)";
     *ret = (struct slice){room, format_uint(room, v)};
     return NULL;
 }

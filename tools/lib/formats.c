@@ -42,6 +42,15 @@ format_of_lean(const struct file_facts *f, unsigned fields)
 }
 
 void
+formats_names(char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(formats) && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", formats[i].name);
+}
+
+void
 formats_help(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {

@@ -20,6 +20,9 @@ const struct format *format_find(const char *name);
 /* "lean" by the name of the file and the number of fields of its first line: trade, quote of
  * shares, quote of currencies. NULL when they do not say. */
 const struct format *format_of_lean(const struct file_facts *f, unsigned fields);
+/* The names, with commas between them. */
+#define FORMATS_NAMES_BYTES 160
+void formats_names(char *out, size_t size);
 /* A line for each, to standard output. */
 void formats_help(void);
 

@@ -158,38 +158,45 @@ hand_out(struct input *in, size_t n, size_t with_end, char **ret_line, size_t *r
 {
     char *line = in->text.p + in->text_at;
 
+    in->ended = with_end > n;
+    if (n > 0 && line[n - 1] == '\r')
+        n--;
+    in->end_bytes = (unsigned)(with_end - n);
     in->text_at += with_end;
     in->offset += with_end;
     in->line++;
-    if (with_end > n && n > 0 && line[n - 1] == '\r')
-        n--;
     *ret_line = line;
     *ret_n = n;
     return INPUT_LINE;
 }
 
-/* The rest of a line that is too long. */
+/* A line that is too long, with its end, which may be in the memory already. */
 static int
 pass_over(struct input *in)
 {
-    const char *end = NULL;
+    const char *from, *end;
+    bool half = false; /* of an end: "\r" */
+    size_t n;
     int rc;
 
-    while (end == NULL) {
-        in->offset += in->text.n - in->text_at;
-        in->text_at = in->text.n;
+    for (;;) {
+        n = in->text.n - in->text_at;
+        from = in->text.p + in->text_at;
+        end = n > 0 ? memchr(from, '\n', n) : NULL;
+        n = end ? (size_t)(end - from) : n;
+        half = n > 0 ? from[n - 1] == '\r' : half;
+        n += end != NULL;
+        in->text_at += n;
+        in->offset += n;
+        if (end || in->text_end)
+            break;
         rc = fill(in);
         if (rc < 0)
             return rc;
-        if (in->text_end)
-            break;
-        end = memchr(in->text.p, '\n', in->text.n);
-    }
-    if (end) {
-        in->text_at = (size_t)(end - in->text.p) + 1;
-        in->offset += in->text_at;
     }
     in->line++;
+    in->ended = end != NULL;
+    in->end_bytes = (unsigned)in->ended + half;
     return INPUT_LONG;
 }
 
@@ -272,6 +279,24 @@ input_peek(struct input *in, size_t n, struct slice *ret)
         return rc;
     *ret = (struct slice){in->text.p + in->text_at, MIN(n, in->text.n - in->text_at)};
     return 0;
+}
+
+int
+input_take_end(struct input *in)
+{
+    struct slice next;
+    int rc = input_peek(in, 2, &next);
+    size_t n;
+
+    if (rc < 0)
+        return rc;
+    n = next.n > 0 && next.p[0] == '\r';
+    if (next.n > n && next.p[n] != '\n')
+        return 0;
+    n += next.n > n;
+    in->text_at += n;
+    in->offset += n;
+    return 1;
 }
 
 /* What was decoded and not handed out yet has its share of what was read. */

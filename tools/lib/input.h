@@ -1,8 +1,9 @@
 /* Lines of a file, plain, .gz or .zst; which of them is seen by the first bytes, not by the name.
  *
  * A line is handed out without its end ("\n" or "\r\n"), in memory that is the reader's and may be
- * written to until the next call. Offsets count bytes of the text, uncompressed. A file that ends
- * within compressed data is an error, not an end; zeros behind gzip data are nothing, as for gzip. */
+ * written to until the next call. The last line of a file may have none, or half of one ("\r").
+ * Offsets count bytes of the text, uncompressed. A file that ends within compressed data is an
+ * error, not an end; zeros behind gzip data are nothing, as for gzip. */
 #ifndef TOOLS_LIB_INPUT_H
 #define TOOLS_LIB_INPUT_H
 
@@ -27,6 +28,8 @@ struct input {
     /* for the owner to look at */
     uint64_t line;       /* number of the line handed out last, the first is 1 */
     uint64_t offset;     /* of the text behind it */
+    unsigned end_bytes;  /* of its end, which lies before `offset` */
+    bool ended;          /* there was a "\n" */
     uint64_t file_bytes; /* size of the file, 0 when it has none (a pipe) */
     uint64_t file_at;    /* bytes of it that were read, ahead of the lines */
     bool garbage;        /* behind the end of gzip data stood what is none, and was passed over */
@@ -50,6 +53,10 @@ int input_line(struct input *in, char **ret_line, size_t *ret_n);
 /* Passes over the text up to `offset`, behind line number `line`. -ENODATA when the text is
  * shorter. Only before the first input_line. */
 int input_skip(struct input *in, uint64_t offset, uint64_t line);
+
+/* Passes over the end of a line, if it stands next. 1 when it did or the text is over (with "\r",
+ * too), 0 when something else stands there, or a negative errno. Only before the first input_line. */
+int input_take_end(struct input *in);
 
 /* How many bytes of the file the lines handed out took; of a compressed one an estimate. */
 uint64_t input_done(const struct input *in);

@@ -13,7 +13,7 @@
 #include "core/base.h"
 #include "tools/lib/link.h"
 
-#define PAGER_LIMIT_MAX 1000000 /* points of an answer, QUERY_POINTS_MAX of the server */
+#define PAGER_LIMIT_MAX 1000000 /* points of an answer, LIMIT_QUERY_POINTS of the server */
 
 struct pager_point {
     int64_t ts;

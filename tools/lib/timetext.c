@@ -117,13 +117,14 @@ time_format_day(struct time_format *f, struct slice day)
 /* --- reading -------------------------------------------------------------------------------------
  */
 
-/* Digits with decimals, `decimals` of which fit the result: "1.5" with 3 gives 1500. */
+/* Digits with decimals, `decimals` of which fit the result: "1.5" with 3 gives 1500. What is dropped
+ * is dropped toward the past, as it is of clocks. */
 static enum time_error
 parse_decimal(struct slice s, int decimals, bool truncate, int64_t *ret)
 {
     const char *p = s.p, *end = s.p + s.n, *digits;
     bool negative = p < end && *p == '-';
-    int64_t v = 0;
+    int64_t v = 0, dropped = 0;
     int fraction = 0;
 
     p += negative;
@@ -138,6 +139,7 @@ parse_decimal(struct slice s, int decimals, bool truncate, int64_t *ret)
         if (fraction == decimals) {
             if (*p != '0' && !truncate)
                 return TIME_TOO_FINE;
+            dropped |= *p != '0';
             continue;
         }
         fraction++;
@@ -146,7 +148,8 @@ parse_decimal(struct slice s, int decimals, bool truncate, int64_t *ret)
     }
     if (p < end)
         return TIME_NOT_ONE;
-    if (__builtin_mul_overflow(v, powers[decimals - fraction], &v) || (!negative && v == INT64_MIN))
+    if (__builtin_mul_overflow(v, powers[decimals - fraction], &v) ||
+        (!negative && v == INT64_MIN) || __builtin_sub_overflow(v, negative & dropped, &v))
         return TIME_OUT_OF_RANGE;
     *ret = negative ? v : -v; /* counted downward, where there is room for the smallest */
     return TIME_OK;
@@ -165,7 +168,7 @@ parse_number(const struct time_format *f, struct slice text, int64_t *ret_ts)
     if (shift < 0) {
         if (v % powers[-shift] != 0 && !f->truncate)
             return TIME_TOO_FINE;
-        v /= powers[-shift];
+        v = v / powers[-shift] - (v < 0 && v % powers[-shift] != 0);
     }
     *ret_ts = v;
     return TIME_OK;
@@ -226,19 +229,20 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
     return join(f, seconds, c.nanos, ret_ts);
 }
 
-void
+enum time_error
 time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts)
 {
     struct civil c;
     int64_t seconds;
     bool zoned;
+    enum time_error e = time_iso_parse(day, &c, &seconds, &zoned);
 
-    if (time_iso_parse(day, &c, &seconds, &zoned) != TIME_OK)
-        return;
+    if (e != TIME_OK)
+        return e;
     seconds += DAY_S;
     if (f->local)
         time_zone_to_utc(&f->to_utc, seconds, &seconds);
-    join(f, seconds, 0, ret_ts);
+    return join(f, seconds, 0, ret_ts);
 }
 
 const char *

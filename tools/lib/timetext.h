@@ -10,10 +10,9 @@
  * point), %b (Jan), %p (AM, PM), %z (Z, +01:00), %s (seconds since 1970), %%; all else must be
  * there as it is
  *
- * Reading is exact or fails: a time finer than the stored unit is an error, not rounded (unless
- * `truncate` is set). Writing
- * gives decimals only where there are some, so that what was read without superfluous zeros comes
- * back byte for byte; %f writes as many digits as the stored unit has, at least one.
+ * Reading is exact or fails: a time finer than the stored unit is an error, not rounded, unless
+ * `truncate` is set: then it is the last time of that unit that is not later. Writing gives decimals
+ * only where there are some, so that what was read without superfluous zeros comes back byte for byte; %f writes as many digits as the stored unit has, at least one.
  *
  * Local times are those of a zone of the system's zoneinfo. A time that exists twice when clocks go
  * back means the first; one that is skipped when they go forward is an error, but for midnight, by
@@ -79,8 +78,9 @@ int time_format_init(struct time_format *f, const char *text, enum time_unit sto
 /* The day of a TIME_OF_DAY, as "20131007" or "2013-10-07". 0 or -EINVAL. */
 int time_format_day(struct time_format *f, struct slice day);
 
-/* Midnight of the day after "2013-10-07", of an iso format. */
-void time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts);
+/* Midnight of the day after "2013-10-07", of an iso format. TIME_OUT_OF_RANGE behind the last time
+ * there is; on an error *ret_ts is untouched. */
+enum time_error time_day_after(struct time_format *f, struct slice day, int64_t *ret_ts);
 
 /* A time in the format, as a timestamp of its unit. On an error *ret_ts is untouched. */
 enum time_error time_parse(struct time_format *f, struct slice text, int64_t *ret_ts);

@@ -52,6 +52,8 @@ lane_fini(struct lane *l)
         close(l->fd);
     l->fd = -1;
     buf_fini(&l->out);
+    buf_fini(&l->positions);
+    buf_fini(&l->settled);
     free(l->entries);
     free(l->sizes);
     l->entries = NULL;
@@ -87,10 +89,42 @@ lane_commit(struct lane *l, struct slice key, struct slice position)
     struct slice argv[] = {SLICE("SET"), key, position};
 
     ASSERT(l->open && l->size_tail - l->size_head <= l->size_mask);
+    ASSERT(position.n <= LANE_POSITION_MAX);
     client_command(&l->out, ARRAY_SIZE(argv), argv);
     buf_append_lit(&l->out, "*1\r\n$4\r\nEXEC\r\n");
     l->sizes[l->size_tail++ & l->size_mask] = l->open_commands;
     l->open = false;
+    buf_append(&l->positions, &(char){(char)position.n}, 1);
+    buf_append(&l->positions, position.p, position.n);
+}
+
+void
+lane_start_at(struct lane *l, struct slice position)
+{
+    l->settled.n = 0;
+    buf_append(&l->settled, position.p, position.n);
+}
+
+void
+lane_settle(struct lane *l)
+{
+    l->settling = true;
+    if (!l->open)
+        return;
+    buf_append_lit(&l->out, "*1\r\n$7\r\nDISCARD\r\n");
+    l->open = false;
+    l->tail_replies = l->open_commands + 2ULL; /* with MULTI's */
+}
+
+void
+lane_put_back(struct lane *l, struct slice key)
+{
+    struct slice argv[] = {SLICE("SET"), key, {l->settled.p, l->settled.n}};
+
+    ASSERT(l->settling && !lane_is_owed(l));
+    client_command(&l->out, ARRAY_SIZE(argv), argv);
+    l->tail_replies++;
+    l->put_back = true;
 }
 
 /* --- answers -------------------------------------------------------------------------------------
@@ -126,6 +160,31 @@ entry_of(const struct lane *l, uint64_t i)
     return (struct lane_entry){0};
 }
 
+/* The oldest transaction was answered: its position is true, unless it or one before it failed. */
+static void
+take_position(struct lane *l, uint32_t commands)
+{
+    size_t n = (uint8_t)l->positions.p[l->positions_at];
+
+    if (l->failure[0])
+        l->done_behind += commands;
+    else
+        lane_start_at(l, (struct slice){l->positions.p + l->positions_at + 1, n});
+    l->positions_at += n + 1;
+    if (l->positions_at == l->positions.n) {
+        l->positions.n = l->positions_at = 0;
+    } else if (l->positions_at > LANE_UNSENT_MAX / 4) {
+        buf_consume(&l->positions, l->positions_at);
+        l->positions_at = 0;
+    }
+}
+
+bool
+lane_is_owed(const struct lane *l)
+{
+    return l->size_head != l->size_tail || l->scan.replies - l->answered < l->tail_replies;
+}
+
 /* Accounts for what the first `replies` replies of the stream have answered. */
 static int
 settle(struct lane *l, uint64_t replies)
@@ -144,6 +203,7 @@ settle(struct lane *l, uint64_t replies)
             return 0;
         l->answered += n + OVERHEAD_REPLIES;
         l->size_head++;
+        take_position(l, n);
         retire(l, n);
     }
     /* The head of a transaction that is still being encoded may have been answered. */
@@ -163,7 +223,7 @@ is_about_the_data(enum lane_what what, const char *text)
 {
     return begins(text, "WRONGTYPE") || begins(text, "ERR WRONGTYPE") ||
            begins(text, "ERR TSDB: ") || begins(text, "TSDB: ") ||
-           (what == LANE_POINT && begins(text, "ERR TSDB_SET:"));
+           (what == LANE_POINT && begins(text, "ERR TSDB_SET:") && !strstr(text, "cannot be read"));
 }
 
 /* A series that is there need not be created; of a key of another type the points are refused. */
@@ -199,6 +259,16 @@ command_of(const struct lane *l, uint64_t reply, uint64_t element, uint64_t *ret
     return true;
 }
 
+/* Behind the last transaction: only whether the position could be put back matters. */
+static bool
+is_of_tail(struct lane *l, uint64_t reply)
+{
+    if (!l->settling || l->size_head != l->size_tail)
+        return false;
+    l->put_back_refused |= l->put_back && reply - l->answered == l->tail_replies - 1;
+    return true;
+}
+
 static void
 lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
 {
@@ -209,6 +279,8 @@ lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
 
     if (settle(l, reply) < 0)
         return; /* the stream is found broken at its end, too */
+    if (unlikely(is_of_tail(l, reply)))
+        return;
     if (l->transactions)
         data = command_of(l, reply - l->answered, element, &i) && element > 0;
     e = entry_of(l, i);
@@ -234,9 +306,11 @@ receive(struct lane *l)
         rc = reply_scan_feed(&l->scan, room, (size_t)n);
         if (rc == 0)
             rc = settle(l, l->scan.replies);
-        if (rc < 0 && !l->failure[0])
+        if (rc < 0) {
+            l->garbled = true;
             fail(l, 0, "the server sent something that is no answer");
-        if (l->failure[0])
+        }
+        if (l->garbled || (l->failure[0] && !l->settling))
             return -EPROTO;
     } while (n == (ssize_t)sizeof(room));
     return 0;

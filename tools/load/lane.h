@@ -17,7 +17,13 @@
  *
  * of which the first one fails where the series is there already.
  *
- * Every command remembers its line, for the place of a refusal. */
+ * Every command remembers its line, for the place of a refusal.
+ *
+ * A transaction of which the server did not do a part, for a reason of its own (a stored block that
+ * cannot be read, no memory), or which it refused as a whole, lacks points; but its own SET, or
+ * that of the next one under way, says that they are in. So a lane that failed is settled before it
+ * is closed: it takes the answers that are due, and puts the position back to that before the
+ * transaction which failed first (put_back.h). */
 #ifndef TOOLS_LOAD_LANE_H
 #define TOOLS_LOAD_LANE_H
 
@@ -31,6 +37,7 @@
 #define LANE_UNSENT_MAX (4 * MIB)  /* more than that waits to leave: the lane is full */
 #define LANE_TRANSACTION_POINTS 1000
 #define LANE_FAILURE_MAX 320
+#define LANE_POSITION_MAX 127 /* bytes of the text of a position */
 
 enum lane_what {
     LANE_POINT,
@@ -65,7 +72,15 @@ struct lane {
     uint32_t *sizes; /* ring: commands of each transaction under way */
     uint32_t size_mask, size_head, size_tail;
     /* positions */
-    uint64_t skip_line; /* lines up to it are there already */
+    uint64_t skip_line;    /* lines up to it are there already */
+    struct buf positions;  /* of the transactions under way, each behind its length in a byte */
+    size_t positions_at;   /* the oldest */
+    struct buf settled;    /* the text of the last one that is true */
+    uint64_t done_behind;  /* commands of later transactions that were answered */
+    bool settling;         /* after a failure: answers are taken to the end */
+    bool garbled;          /* what comes is no answers: they cannot be */
+    bool put_back, put_back_refused;
+    uint64_t tail_replies; /* due behind the last transaction, when settling */
     /* told of refusals */
     lane_refused_fn *refused;
     void *arg;
@@ -84,8 +99,17 @@ void lane_begin(struct lane *l, uint64_t line, enum lane_what what);
 /* Ends the open transaction by the command that sets the position. */
 void lane_commit(struct lane *l, struct slice key, struct slice position);
 
+/* What its position is before the first transaction. */
+void lane_start_at(struct lane *l, struct slice position);
+/* Nothing more will be sent; what is under way is answered, lane_exchange by lane_exchange. */
+void lane_settle(struct lane *l);
+/* Settled: sets the position to the last one that is true. */
+void lane_put_back(struct lane *l, struct slice key);
+/* Are there answers to come, when settling? */
+bool lane_is_owed(const struct lane *l);
+
 /* Sends what there is and takes what came, without waiting. 0 or a negative errno; -EPROTO with
- * l->failure set when the server refused everything. */
+ * l->failure set when the server refused everything; when settling, only if it is garbled. */
 int lane_exchange(struct lane *l);
 
 static inline bool

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -27,8 +28,34 @@ note_place(struct load *ld, uint64_t before, bool whole)
 
     ld->behind = (struct place){.line = in->line,
                                 .offset = in->offset,
+                                .open = !in->ended,
                                 .last_n = n,
                                 .last_hash = XXH3_64bits(in->text.p + in->text_at - n, n)};
+}
+
+/* The next line of the file: what input_line says. A line that is still written to is none yet; one
+ * that was loaded in part cannot be made whole. */
+static int
+take_line(struct load *ld, char **ret_line, size_t *ret_n)
+{
+    struct input *in = &ld->in;
+    int rc = input_line(in, ret_line, ret_n);
+
+    if (rc < 0)
+        snprintf(ld->error, sizeof(ld->error), "%s", in->error);
+    if (rc <= 0)
+        return rc;
+    if (unlikely(!in->ended) && ld->o.growing) {
+        report_say(&ld->report, "%s: line %" PRIu64 " has no end yet, it is left for the next load",
+                   in->path, in->line);
+        return INPUT_END;
+    }
+    if (unlikely(in->line == ld->position.open_line) && ld->with_position &&
+        position_check_open(&ld->position, in->offset - in->end_bytes, in->offset) < 0) {
+        snprintf(ld->error, sizeof(ld->error), "%s", ld->position.error);
+        return -EINVAL;
+    }
+    return rc;
 }
 
 int
@@ -37,7 +64,7 @@ load_next_line(struct load *ld, char **ret_line, size_t *ret_n)
     uint64_t before = ld->in.offset;
     int rc;
 
-    while ((rc = input_line(&ld->in, ret_line, ret_n)) == INPUT_LONG) {
+    while ((rc = take_line(ld, ret_line, ret_n)) == INPUT_LONG) {
         ld->line = ld->in.line;
         note_place(ld, before, false);
         rc = load_bad_line(ld, "the line is longer than %lu bytes", INPUT_LINE_BYTES_MAX);
@@ -50,9 +77,22 @@ load_next_line(struct load *ld, char **ret_line, size_t *ret_n)
     ld->line = ld->in.line;
     if (rc == INPUT_LINE && ld->with_position)
         note_place(ld, before, true);
-    if (rc < 0)
-        snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
     return rc < 0 ? rc : rc == INPUT_LINE;
+}
+
+/* The last line had no end when it was loaded: only that may have come since. */
+static int
+pass_late_end(struct load *ld)
+{
+    int rc = input_take_end(&ld->in);
+
+    if (rc > 0)
+        return 0;
+    if (rc == 0)
+        rc = position_went_on(&ld->position, ld->position.start.line);
+    snprintf(ld->error, sizeof(ld->error), "%s",
+             rc == -EINVAL ? ld->position.error : ld->in.error);
+    return rc;
 }
 
 int
@@ -78,7 +118,9 @@ load_skip(struct load *ld)
     }
     if (rc == 0)
         rc = input_skip(&ld->in, start->offset, start->line);
-    if (rc < 0)
+    if (rc == 0 && start->open)
+        rc = pass_late_end(ld);
+    else if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
     return rc;
 }

@@ -27,6 +27,7 @@ struct load {
     struct labels labels;
     struct position position;
     bool with_position;
+    bool passes_over; /* the position is beyond points that are lacking */
     char policy[SERVER_VALUE_MAX]; /* duplicate-policy of the server; empty: not asked for yet */
     uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
     uint64_t line;                      /* the one being worked on */

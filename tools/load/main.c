@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "tools/lib/unit.h"
+#include "tools/load/put_back.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -182,8 +183,10 @@ open_sink(struct load *ld)
                  ld->sink.error[0] ? ld->sink.error : strerror(-rc));
         return rc;
     }
-    for (unsigned i = 0; ld->with_position && i < so.lanes; i++)
+    for (unsigned i = 0; ld->with_position && i < so.lanes; i++) {
         ld->sink.lanes[i].skip_line = ld->position.lane[i].line;
+        lane_start_at(&ld->sink.lanes[i], position_found(&ld->position, i));
+    }
     ld->sink.position = position_of_lane;
     ld->sink.position_arg = &ld->position;
     return 0;
@@ -195,11 +198,32 @@ end_points(struct load *ld, int rc)
 {
     int drained = 0;
 
-    if (rc == 0 || rc == -EBADMSG || rc == -EINTR)
+    if (rc != -EINVAL && ld->sink.error[0] == '\0')
         drained = sink_drain(&ld->sink);
     if (drained < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->sink.error);
     return drained < 0 ? drained : rc;
+}
+
+/* After a failure of the server: what it did not take must not be passed over the next time. */
+static void
+make_positions_true(struct load *ld)
+{
+    struct put_back p;
+
+    put_back(&ld->sink, &p);
+    ld->passes_over = p.failed > 0;
+    if (p.failed)
+        report_say(&ld->report,
+                   "%s: the position is beyond points that the server did not take, from line "
+                   "%" PRIu64 " on, and could not be put back: --resume would pass over them",
+                   ld->in.path, p.line);
+    else if (p.lanes)
+        report_say(&ld->report,
+                   "%s: the position was put back before line %" PRIu64
+                   ", which the server did not take; up to %" PRIu64
+                   " points behind it are written once more when the load goes on",
+                   ld->in.path, p.line, p.again);
 }
 
 static int
@@ -234,6 +258,8 @@ load_opened(struct load *ld)
         rc = open_sink(ld);
     if (rc == 0)
         rc = run_source(ld);
+    if (rc < 0 && ld->with_position)
+        make_positions_true(ld);
     if (rc == 0 && ld->with_position && position_finish(&ld->position, first) < 0) {
         snprintf(ld->error, sizeof(ld->error), "%s", ld->position.error);
         rc = -EIO;
@@ -327,7 +353,7 @@ run(struct load *ld, const char **files, unsigned n)
         rc = load_check_strict(ld);
     if (rc < 0)
         report_say(&ld->report, "%s", ld->error);
-    if (rc < 0 && rc != -EINVAL && ld->with_position)
+    if (rc < 0 && rc != -EINVAL && ld->with_position && !ld->passes_over)
         report_say(&ld->report, "the same command goes on where this one stopped");
     if (rc == -EINVAL)
         return EXIT_USAGE;

@@ -56,6 +56,9 @@ static const struct option_row rows[] = {
      "as fast as the times in the data say, times SPEED, above 0 up to 1000000"},
     {"resume", OPTION_FLAG, AT(resume), 0, 0, NULL,
      "go on where an earlier load of the file stopped; nothing is lost or doubled"},
+    {"growing", OPTION_FLAG, AT(growing), 0, 0, NULL,
+     "with --resume: the file is still written to, a last line without its end is left for the "
+     "next load"},
     {"load-name", OPTION_TEXT, AT(load_name), 0, 0, "NAME",
      "with --resume: name of the position on the server (the file's)"},
     {"wait", OPTION_UNSIGNED, AT(wait_seconds), 0, 86400, "SECONDS",
@@ -91,6 +94,8 @@ wrong_together(const struct load_options *o, unsigned files)
         return "--user needs --password";
     if (o->load_name && (!o->resume || files != 1))
         return "--load-name is for --resume and one file";
+    if (o->growing && !o->resume)
+        return "--growing is for --resume";
     if (o->resume && o->dry_run)
         return "--dry-run sends nothing, there is nothing to resume";
     if (o->header && strcmp(o->header, "yes") != 0 && strcmp(o->header, "no") != 0)

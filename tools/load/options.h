@@ -22,7 +22,7 @@ struct load_options {
     /* how */
     uint64_t rate;
     double replay;
-    bool resume;
+    bool resume, growing;
     const char *load_name;
     uint64_t wait_seconds;
     bool strict;

@@ -11,9 +11,7 @@
 #include <xxhash.h>
 
 #define PREFIX "pinstripe-load:"
-#define VERSION 2
-#define PLACE_FORMAT "%" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64
-#define PLACE_SCAN "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64
+#define VERSION 3
 #define LOOK_AGAIN_MS 50
 
 struct record {
@@ -138,34 +136,50 @@ set_keys(struct position *p)
     }
 }
 
-/* The end of a line lies before its place. */
+/* The place that the text begins with, and how long it is. The end of a line lies before its place.
+ */
 static bool
-is_place(const struct place *at)
+parse_place(const char *text, struct place *ret, int *ret_used)
 {
-    return at->last_n <= POSITION_LAST_BYTES && at->last_n <= at->offset;
+    unsigned open;
+
+    if (sscanf(text, "%" SCNu64 " %" SCNu64 " %u %" SCNu64 " %" SCNx64 "%n", &ret->line,
+               &ret->offset, &open, &ret->last_n, &ret->last_hash, ret_used) != 5)
+        return false;
+    ret->open = open == 1;
+    return open <= 1 && ret->last_n <= POSITION_LAST_BYTES && ret->last_n <= ret->offset;
+}
+
+static int
+format_place(const struct place *at, char *out, size_t room)
+{
+    return snprintf(out, room, "%" PRIu64 " %" PRIu64 " %u %" PRIu64 " %016" PRIx64, at->line,
+                    at->offset, at->open, at->last_n, at->last_hash);
 }
 
 static bool
 parse_record(struct slice text, struct record *r)
 {
     char copy[POSITION_TEXT_MAX];
-    int version, used = 0;
+    int version, before = 0, place = 0, behind = 0;
 
     snprintf(copy, sizeof(copy), "%.*s", (int)MIN(text.n, sizeof(copy) - 1), text.p);
-    return sscanf(copy, "%d " PLACE_SCAN " %u %" SCNx64 " %zu %" SCNx64 "%n", &version,
-                  &r->place.line, &r->place.offset, &r->place.last_n, &r->place.last_hash,
-                  &r->lanes, &r->options_hash, &r->first_n, &r->first_hash, &used) == 9 &&
-           version == VERSION && (size_t)used == text.n && r->lanes >= 1 && r->lanes <= LANES_MAX &&
-           is_place(&r->place);
+    return sscanf(copy, "%d %n", &version, &before) == 1 && version == VERSION &&
+           parse_place(copy + before, &r->place, &place) &&
+           sscanf(copy + before + place, " %u %" SCNx64 " %zu %" SCNx64 "%n", &r->lanes,
+                  &r->options_hash, &r->first_n, &r->first_hash, &behind) == 4 &&
+           (size_t)(before + place + behind) == text.n && r->lanes >= 1 && r->lanes <= LANES_MAX;
 }
 
 static struct slice
 format_record(struct position *p, struct slice first)
 {
-    int n =
-        snprintf(p->text, sizeof(p->text), "%d " PLACE_FORMAT " %u %016" PRIx64 " %zu %016" PRIx64,
-                 VERSION, p->now.line, p->now.offset, p->now.last_n, p->now.last_hash, p->lanes,
-                 p->options_hash, first.n, XXH3_64bits(first.p, first.n));
+    char place[POSITION_PLACE_MAX];
+    int n;
+
+    format_place(&p->now, place, sizeof(place));
+    n = snprintf(p->text, sizeof(p->text), "%d %s %u %016" PRIx64 " %zu %016" PRIx64, VERSION,
+                 place, p->lanes, p->options_hash, first.n, XXH3_64bits(first.p, first.n));
 
     return (struct slice){p->text, (size_t)n};
 }
@@ -187,6 +201,18 @@ check_record(struct position *p, const struct record *r, struct slice first)
     return -EINVAL;
 }
 
+/* The first line behind this one that a lane found open. */
+static uint64_t
+next_open(const struct position *p, uint64_t line)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (unsigned i = 0; i < p->lanes; i++)
+        if (p->lane[i].open && p->lane[i].line > line)
+            next = MIN(next, p->lane[i].line);
+    return next == UINT64_MAX ? 0 : next;
+}
+
 /* A lane is as far as its own key says, or as the common one. */
 static int
 read_lanes(struct position *p, const struct record *r, struct asked *a)
@@ -194,7 +220,7 @@ read_lanes(struct position *p, const struct record *r, struct asked *a)
     struct slice text;
     struct place at;
     char copy[POSITION_TEXT_MAX];
-    int rc;
+    int rc, used;
 
     p->start = (struct place){.line = UINT64_MAX, .offset = UINT64_MAX};
     for (unsigned i = 0; i < p->lanes; i++) {
@@ -203,9 +229,7 @@ read_lanes(struct position *p, const struct record *r, struct asked *a)
         if (rc < 0)
             return rc;
         snprintf(copy, sizeof(copy), "%.*s", rc ? (int)MIN(text.n, sizeof(copy) - 1) : 0, text.p);
-        if (rc > 0 &&
-            (sscanf(copy, PLACE_SCAN, &at.line, &at.offset, &at.last_n, &at.last_hash) != 4 ||
-             !is_place(&at))) {
+        if (rc > 0 && !parse_place(copy, &at, &used)) {
             snprintf(p->error, sizeof(p->error), "%s holds no position: '%.40s'", p->key[i], copy);
             return -EINVAL;
         }
@@ -214,6 +238,7 @@ read_lanes(struct position *p, const struct record *r, struct asked *a)
         if (p->lane[i].line < p->start.line)
             p->start = p->lane[i];
     }
+    p->open_line = next_open(p, p->start.line);
     return 0;
 }
 
@@ -280,11 +305,18 @@ void
 position_of_lane(void *position, unsigned lane, struct slice *ret_key, struct slice *ret_position)
 {
     struct position *p = position;
-    int n = snprintf(p->text, sizeof(p->text), PLACE_FORMAT, p->now.line, p->now.offset,
-                     p->now.last_n, p->now.last_hash);
+    int n = format_place(&p->now, p->text, sizeof(p->text));
 
     *ret_key = slice_of(p->key[lane]);
     *ret_position = (struct slice){p->text, (size_t)n};
+}
+
+struct slice
+position_found(struct position *p, unsigned lane)
+{
+    int n = format_place(&p->lane[lane], p->text, sizeof(p->text));
+
+    return (struct slice){p->text, (size_t)n};
 }
 
 int
@@ -319,6 +351,32 @@ position_check_last(struct position *p, struct slice last)
              " was another: give this one another --load-name",
              p->name, p->start.line);
     return -EINVAL;
+}
+
+int
+position_went_on(struct position *p, uint64_t line)
+{
+    snprintf(p->error, sizeof(p->error),
+             "%s tells of a file whose last line, %" PRIu64
+             ", had no end: now it goes on, and was loaded in part only. DEL what the file gave "
+             "and this position, and load it with --growing",
+             p->name, line);
+    return -EINVAL;
+}
+
+int
+position_check_open(struct position *p, uint64_t text_end, uint64_t end)
+{
+    uint64_t line = p->open_line;
+
+    for (unsigned i = 0; i < p->lanes; i++) {
+        const struct place *at = &p->lane[i];
+
+        if (at->open && at->line == line && (at->offset < text_end || at->offset > end))
+            return position_went_on(p, line);
+    }
+    p->open_line = next_open(p, line);
+    return 0;
 }
 
 const char *

@@ -10,26 +10,30 @@
 /* --- a line --------------------------------------------------------------------------------------
  */
 
-/* Several columns make one time, joined by spaces. */
-static struct slice
-time_cell(struct csv_source *s)
+/* Several columns make one time, joined by spaces. False when they are longer than any time. */
+static bool
+time_cell(struct csv_source *s, struct slice *ret)
 {
     size_t n = 0;
 
+    *ret = s->fields[s->time_column->at];
     if (likely(s->time_columns == 1))
-        return s->fields[s->time_column->at];
+        return true;
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
         struct slice f = c->role == COLUMN_TIME ? s->fields[c->at] : (struct slice){0};
 
-        if (c->role != COLUMN_TIME || n + f.n + 1 > sizeof(s->time_text))
+        if (c->role != COLUMN_TIME)
             continue;
+        if (n + f.n + 1 > sizeof(s->time_text))
+            return false;
         if (n > 0)
             s->time_text[n++] = ' ';
         memcpy(s->time_text + n, f.p, f.n);
         n += f.n;
     }
-    return (struct slice){s->time_text, n};
+    *ret = (struct slice){s->time_text, n};
+    return true;
 }
 
 static int
@@ -55,7 +59,10 @@ take_time(struct csv_source *s)
             return 1;
         return load_bad_line(s->ld, "its time, by --time-step, %s", time_error_text(TIME_OUT_OF_RANGE));
     }
-    text = time_cell(s);
+    if (unlikely(!time_cell(s, &text)))
+        return load_bad_line(s->ld, "time '%.*s...', of %u columns, is longer than %u bytes",
+                             (int)MIN(text.n, 64UL), text.p, s->time_columns,
+                             (unsigned)TIME_TEXT_MAX);
     e = time_parse(&s->time, text, &s->ts);
     if (likely(e == TIME_OK))
         return 1;

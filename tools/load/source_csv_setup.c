@@ -25,6 +25,7 @@ static int
 find_format(struct csv_source *s, const struct format **ret)
 {
     struct load *ld = s->ld;
+    char names[FORMATS_NAMES_BYTES];
     unsigned fields;
     int rc;
 
@@ -32,7 +33,9 @@ find_format(struct csv_source *s, const struct format **ret)
         *ret = format_find(ld->o.format);
         if (*ret)
             return 0;
-        snprintf(ld->error, sizeof(ld->error), "--format '%s' is none, see --help", ld->o.format);
+        formats_names(names, sizeof(names));
+        snprintf(ld->error, sizeof(ld->error), "--format '%.64s' is none of %s, lean and influx",
+                 ld->o.format, names);
         return -EINVAL;
     }
     rc = count_fields(ld, s->delimiter, &fields);
@@ -114,6 +117,11 @@ set_columns(struct csv_source *s, const struct format *f)
         return -EINVAL;
     }
     rc = columns_parse(&s->columns, text, ld->error, sizeof(ld->error));
+    if (rc == 0 && columns_has_one_twice(&s->columns)) {
+        snprintf(ld->error, sizeof(ld->error), "--columns has a data type twice; another series takes "
+                                               "a /key=SUFFIX behind it");
+        rc = -EINVAL;
+    }
     if (rc < 0)
         return rc;
     s->time_column = columns_find(&s->columns, COLUMN_TIME);

@@ -1,0 +1,147 @@
+"""A block of the store that cannot be read any more: who needs it is told so, and nobody else suffers."""
+import os
+
+from pinstripe import eq, holds, until
+from resp import Error, info
+
+POINTS = 25000
+STEP = 10
+
+
+def fill(t, c, key):
+    """So many points of key, of values that do not compress."""
+    eq(set(c.pipe([("TSDB_SET", key, i * STEP, t.random.random()) for i in range(POINTS)])), {"OK"})
+
+
+def tables(s):
+    return [os.path.join(d, name) for d, _, names in os.walk(s.dir) for name in names
+            if name.endswith(".sst")]
+
+
+def flip(path):
+    with open(path, "r+b") as f:
+        f.seek(os.path.getsize(path) // 2)
+        was = f.read(8)
+        f.seek(-8, os.SEEK_CUR)
+        f.write(bytes(b ^ 0xff for b in was))
+
+
+def damaged(t, **settings):
+    """A server of one core whose store has the series k and the string other, and cannot read some of k;
+    and a time of what it cannot read."""
+    s = t.server(**settings)
+    c = s.client()
+    fill(t, c, "k")
+    eq(c("SET", "other", 1), "OK")
+    eq(c("SAVE"), "OK")
+    s.stop()
+    flip(max(tables(s), key=os.path.getsize))
+    s.start()
+    c = s.client()
+    bad = [ts for ts in range(0, POINTS * STEP, 500 * STEP)
+           if isinstance(c("TSDB_GET", "k", ts, ts), Error)]
+    assert bad, "nothing is damaged"
+    return s, c, bad[len(bad) // 2] + 5
+
+
+def save(c):
+    return str(c("SAVE"))
+
+
+def test_a_key_that_cannot_be_stored_is_cured_by_deleting_it(t):
+    for cure in (("DEL", "k"), ("SET", "k", "a string"), ("PEXPIRE", "k", 1)):
+        s, c, ts = damaged(t, duplicate_policy="SUM")
+        eq(c("TSDB_SET", "k", ts, 1), "OK")
+        holds(save(c), "ERR the checkpoint failed")
+        until(lambda: "'k' type 00" in s.log(), what="the log to name the key")
+        holds(s.log(), "for the time", "cannot be read", "checksum mismatch", ".sst")
+        assert not isinstance(c(*cure), Error)
+        if cure[0] == "PEXPIRE":
+            while c("EXISTS", "k"):
+                pass
+        eq(save(c), "OK")
+        eq(c("TSDB_SET", "l", 1, 2), "OK")
+        eq(save(c), "OK")
+        s.kill9()
+        s.start()
+        c = s.client()
+        eq(c("GET", "k") if cure[0] == "SET" else c("EXISTS", "k"), b"a string" if cure[0] == "SET" else 0)
+        eq(c("GET", "other"), b"1")
+        eq(c("DBSIZE"), 3 if cure[0] == "SET" else 2)
+        if cure[0] == "DEL":
+            eq(c("TSDB_SET", "k", 7, 1), "OK")
+            eq(save(c), "OK")
+            eq(len(c("TSDB_GET", "k", "-", "+")), 1)
+        s.stop()
+
+
+def test_a_transaction_that_needs_it_is_refused_soon(t):
+    s, c, ts = damaged(t, duplicate_policy="BLOCK")
+    for commands in ([("TSDB_SET", "k", ts, 1)], [("TSDB_GET", "k", ts, ts)],
+                     [("TSDB_SET", "k", ts + i % 5, i) for i in range(100)]):
+        before = int(info(c)["cold_reads"])
+        eq(c("MULTI"), "OK")
+        eq(set(c.pipe(commands)), {"QUEUED"})
+        reply = c("EXEC")
+        holds(str(reply if isinstance(reply, Error) else reply[0]), "from disk cannot be read")
+        fetched = int(info(c)["cold_reads"]) - before
+        assert 0 < fetched < 50, fetched
+    eq(c("SET", "other", 2), "OK")
+    eq(save(c), "OK")
+
+
+def strings_of_a_damaged_table(t, n=3000):
+    """A server, a client, and names of strings whose rows cannot be read."""
+    s = t.server(cores=1, maxmemory="0")
+    c = s.client()
+    value = bytes(t.random.randrange(256) for _ in range(400)).hex()
+    c.pipe_many([("SET", "s%d" % i, "%d%s" % (i, value)) for i in range(n)])
+    eq(c("SAVE"), "OK")
+    s.stop()
+    flip(max(tables(s), key=os.path.getsize))
+    s.start()
+    c = s.client()
+    return s, c, [i for i in range(n) if isinstance(c("GET", "s%d" % i), Error)]
+
+
+def test_a_key_whose_own_row_cannot_be_read_can_be_written_and_deleted(t):
+    s, c, bad = strings_of_a_damaged_table(t)
+    assert len(bad) >= 3, bad
+    write, delete, again = bad[:3]
+    for i in (write, again):
+        eq(c("SET", "s%d" % i, "new"), "OK")  # SET reads nothing
+    eq(save(c), "OK")
+    eq(c("DEL", "s%d" % again), 1)
+    assert isinstance(c("DEL", "s%d" % delete), Error)  # DEL says whether there was one
+    eq(c("SET", "s%d" % delete, "new"), "OK")
+    eq(c("DEL", "s%d" % delete), 1)
+    eq(save(c), "OK")
+    s.kill9()
+    s.start()
+    c = s.client()
+    eq([c("GET", "s%d" % i) for i in (write, delete, again)], [b"new", None, None])
+    eq(save(c), "OK")
+
+
+def test_checkpoints_go_on_without_compactions_also_after_a_start(t):
+    """Each checkpoint makes a table; with compactions that fail they become more than a store may have that
+    only waits for one."""
+    s, c, bad = strings_of_a_damaged_table(t)
+    until(lambda: compacted(c, s), what="a compaction to meet the damage")
+    for _ in range(2):
+        for i in range(40):
+            eq(c("SET", "x%d" % i, i), "OK")
+            eq(c("SET", "s0", i), "OK")
+            eq(save(c), "OK")
+        holds(s.log(), "cannot be read and so not be compacted")
+        s.restart()
+        c = s.client()
+        eq(c("GET", "x39"), b"39")
+
+
+def compacted(c, s):
+    for i in range(5):
+        eq(c("SET", "s%d" % i, "over"), "OK")
+        eq(c("SET", "s%d" % (2999 - i), "over"), "OK")
+        eq(save(c), "OK")
+    return "cannot be read and so not be compacted" in s.log()
