@@ -192,8 +192,9 @@ do_row(struct writer *w, struct series_rows *rows, int64_t end)
     row_ts = rows->ts;
     row_last = rows->info.last_ts;
     touched = ranges_meet(&w->gone, row_ts, row_last);
-    /* Whether a late point is its own is only known behind it. */
-    if (touched || late_left(w))
+    /* Of a block that goes as a whole nothing is decoded. Whether a late point is its own is only known
+     * behind it. */
+    if (!ranges_cover(&w->gone, row_ts, row_last) && (touched || late_left(w)))
         rc = series_rows_decode(rows, &base);
     if (rc >= 0 && goes_on_behind(w, row_last)) {
         rc = series_rows_next(rows);

@@ -495,6 +495,63 @@ Test(series_store, damaged_rows_are_errors)
     fixture_fini(&f);
 }
 
+/* Damages the columns of the block that begins at ts, not its header; returns its last time. */
+static int64_t
+damage_columns(struct bench *b, int64_t ts)
+{
+    char name[64], bytes[4096];
+    struct slice key = {name, row_block(name, 0, key_slot(KEY), KEY, TYPE, ts)};
+    struct store_batch *batch = store_batch_create(b->f->s);
+    struct block_info info;
+    struct samples ignored;
+    struct store_value v;
+    struct slice damaged;
+
+    cr_assert_eq(store_get(b->f->s, key, &v, &b->f->err), 1);
+    cr_assert_lt(v.v.n, sizeof(bytes));
+    memcpy(bytes, v.v.p, v.v.n);
+    damaged = (struct slice){bytes, v.v.n};
+    bytes[v.v.n - 1] ^= 1;
+    store_value_put(&v);
+    cr_assert(block_read_info(damaged, &info));
+    cr_assert_eq(block_decode_samples(damaged, &ignored), -EBADMSG);
+    store_batch_put(batch, key, damaged);
+    cr_assert_eq(store_batch_commit(batch, &b->f->err), 0);
+    store_batch_destroy(&batch);
+    return info.last_ts;
+}
+
+/* By a deletion, or by retention; with a late point in its place or without. */
+Test(series_store, what_goes_as_a_whole_is_not_decoded)
+{
+    for (int how = 0; how < 4; how++) {
+        bool expires = how & 1, late = how & 2;
+        struct store_fixture f;
+        struct bench b;
+        int64_t last;
+
+        fixture_init(&f);
+        bench_init(&b, &f);
+        for (int64_t i = 0; i < 100; i++)
+            bench_add(&b, i * 10, (double)rnd(1000), 0, DUPLICATE_LAST);
+        flush_whole(&b);
+        last = damage_columns(&b, 0);
+        for (int64_t i = 0; i < 100; i++)
+            bench_add(&b, 2000 + i * 10, 1, 0, DUPLICATE_LAST);
+        if (expires)
+            b.retention = 1000;
+        else
+            bench_delete(&b, 0, last);
+        if (late)
+            bench_add(&b, expires ? 1995 : 500, 2, 0, DUPLICATE_LAST);
+        flush_whole(&b);
+        reload(&b);
+        assert_kept(&b, true);
+        bench_fini(&b);
+        fixture_fini(&f);
+    }
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static int
