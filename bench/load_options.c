@@ -36,7 +36,7 @@ static const struct option_row option_rows[] = {
     {"seed", OPTION_UNSIGNED, AT(seed), 0, UINT64_MAX, "N", "seed of the random choices (1)"},
     {"mix", OPTION_TEXT, AT(mix), 0, 0, "KIND[:WEIGHT],...",
      "what to send (set): ping set get incr tsdb_set tsdb_get batch "
-     "ts_add ts_madd ts_get"},
+     "ts_add ts_madd ts_get ts_mget"},
     {"keys", OPTION_UNSIGNED, AT(keys), 1, 1ULL << 39, "N", "different keys (100000)"},
     {"prefix", OPTION_TEXT, AT(prefix), 0, 0, "TEXT", "key = TEXT and 12 digits (key:)"},
     {"order", OPTION_TEXT, AT(order_text), 0, 0, "uniform|zipf[:THETA]|sequential",
@@ -47,7 +47,7 @@ static const struct option_row option_rows[] = {
      "SET values differ and do not compress"},
     {"series", OPTION_UNSIGNED, AT(series), 1, 1ULL << 39, "N", "different series (1000)"},
     {"series-prefix", OPTION_TEXT, AT(series_prefix), 0, 0, "TEXT",
-     "series key = TEXT and 12 digits (stock_)"},
+     "series key = TEXT and 12 digits (stock_); ts_mget: its filter, such as host=h"},
     {"times", OPTION_TEXT, AT(times_text), 0, 0, "ordered|late:PCT:MAXMS|random|now",
      "timestamps of points (ordered); now sends *"},
     {"time-base", OPTION_UNSIGNED, AT(time_base), TIME_MIN + DAY_MS, TIME_MAX, "MS",

@@ -40,6 +40,8 @@ static const struct kind_row kind_rows[LOAD_KINDS] = {
     /* All arguments behind the name, --batch times. */
     [LOAD_TS_MADD] = {"ts_madd", LOAD_TS_MADD, true, {"TS.MADD", ARG_KEY, ARG_TIME, ARG_POINT}},
     [LOAD_TS_GET] = {"ts_get", LOAD_TS_GET, true, {"TS.GET", ARG_KEY}},
+    /* What is a key elsewhere is the filter. */
+    [LOAD_TS_MGET] = {"ts_mget", LOAD_TS_MGET, true, {"TS.MGET", "FILTER", ARG_KEY}},
 };
 
 static bool
@@ -230,7 +232,7 @@ load_workload_init(struct load_workload *w, const struct load_options *o,
     if (parse_mix(w, o->mix) < 0) {
         snprintf(error, error_size,
                  "--mix '%s' is not KIND[:WEIGHT],... of ping set get incr "
-                 "tsdb_set tsdb_get batch ts_add ts_madd ts_get, weights up to %d in all",
+                 "tsdb_set tsdb_get batch ts_add ts_madd ts_get ts_mget, weights up to %d in all",
                  o->mix, LOAD_WEIGHT_MAX);
         return -EINVAL;
     }

@@ -24,6 +24,7 @@ enum load_kind {
     LOAD_TS_ADD,
     LOAD_TS_MADD,
     LOAD_TS_GET,
+    LOAD_TS_MGET,
     LOAD_KINDS,
 };
 

@@ -93,6 +93,7 @@ Test(load_workload, commands_are_spelled_as_the_server_takes_them)
         {"incr", 2, "INCR", ""},
         {"tsdb_get", 6, "TSDB_GET", " - + 25 REV"},
         {"ts_get", 2, "TS.GET", ""},
+        {"ts_mget", 3, "TS.MGET", " stock_000000000000"},
     };
     struct fixture f;
     struct slice args[ARGS_MAX];
@@ -100,7 +101,7 @@ Test(load_workload, commands_are_spelled_as_the_server_takes_them)
     size_t i, j;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++) {
-        OPEN(&f, "--mix", rows[i].mix, "--points", "25", "--keys", "1000");
+        OPEN(&f, "--mix", rows[i].mix, "--points", "25", "--keys", "1000", "--series", "1");
         cr_assert_eq(emit(&f, args), rows[i].n);
         cr_assert(slice_equal(args[0], slice_of(rows[i].name)));
         for (j = 2, rest[0] = '\0'; j < rows[i].n; j++)
