@@ -128,6 +128,7 @@ ts_part_add(struct ts_part *p, struct slice key)
 void
 ts_part_keep_rows(struct ts_part *p, struct series_table *t)
 {
+    series_table_trim(t);
     ts_page_last(last_page(p))->t = *t;
     p->bytes += series_table_bytes(t);
     p->rows += t->n;

@@ -15,6 +15,15 @@ series_table_fini(struct series_table *t)
     *t = (struct series_table){.cols = t->cols};
 }
 
+static void
+set_capacity(struct series_table *t, uint32_t cap)
+{
+    t->ts = realloc(t->ts, cap * sizeof(*t->ts));
+    t->v = realloc(t->v, (size_t)cap * MAX(t->cols, 1u) * sizeof(*t->v));
+    ASSERT(t->ts && t->v);
+    t->cap = cap;
+}
+
 void
 series_table_reserve(struct series_table *t, uint32_t more)
 {
@@ -25,10 +34,18 @@ series_table_reserve(struct series_table *t, uint32_t more)
         return;
     while (cap - t->n < more)
         cap *= 2;
-    t->ts = realloc(t->ts, cap * sizeof(*t->ts));
-    t->v = realloc(t->v, (size_t)cap * MAX(t->cols, 1u) * sizeof(*t->v));
-    ASSERT(t->ts && t->v);
-    t->cap = cap;
+    set_capacity(t, cap);
+}
+
+void
+series_table_trim(struct series_table *t)
+{
+    if (t->n > t->cap / 2)
+        return;
+    if (t->n == 0)
+        series_table_fini(t);
+    else
+        set_capacity(t, t->n);
 }
 
 double *

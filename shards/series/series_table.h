@@ -17,6 +17,8 @@ struct series_table {
 void series_table_fini(struct series_table *t);
 /* Makes room for `more` rows. */
 void series_table_reserve(struct series_table *t, uint32_t more);
+/* Nothing more comes: gives back what it has too much of. */
+void series_table_trim(struct series_table *t);
 /* Appends a row, its values NaN; returns where they are, until the next call. */
 double *series_table_push(struct series_table *t, int64_t ts);
 /* The last row becomes the first. */

@@ -405,3 +405,16 @@ def test_a_crowded_time_of_a_group_is_counted_once(t):
                 eq(len(rows), count)
                 eq(rows[-len(want):], want, (command, bounds, count, stored))
         eq(c("SAVE"), "OK")
+
+
+def test_a_group_of_many_short_series_takes_little_memory(t):
+    """Of a series with one row GROUPBY keeps no more than that row, its key and its group."""
+    s = t.server(cores=1, enable_debug_command="yes")
+    c = s.client(proto=2)
+    n = 4000
+    c.pipe_many([("TS.ADD", "s%04d" % i, 1000 + i % 3, i, "LABELS", "g", i % 2) for i in range(n)])
+    query = ("TS.MRANGE", "-", "+", "FILTER", "g=(0,1)", "GROUPBY", "g", "REDUCE", "count")
+    eq(c("DEBUG", "LIMIT", "multi-bytes", 90 * n), "OK")
+    eq(sum(float(v) for _, _, rows in c.ok(*query) for _, v in rows), n)
+    eq(c("DEBUG", "LIMIT", "multi-bytes", 70 * n), "OK")
+    holds(str(c(*query)), "a core finds more than 280000 bytes")
