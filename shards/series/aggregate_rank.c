@@ -1,9 +1,11 @@
 /* The k-th smallest of n numbers, in a time that no order of them makes worse: eight rounds at most,
- * each keeping the numbers whose next byte is that of the one looked for. As integers whose order is
- * that of the numbers. */
+ * each keeping the numbers that have the digit of the one looked for, a digit being the highest bits in
+ * which numbers differ. As integers whose order is that of the numbers. */
 #include "shards/series/aggregate_priv.h"
 
 #include <stdlib.h>
+
+#define DIGIT_BITS 8
 
 static uint64_t
 ordered_bits(double v)
@@ -24,60 +26,74 @@ from_ordered(uint64_t u)
     return v;
 }
 
-/* Puts those whose byte at `shift` is smaller than `byte` first, then the equal ones, then the
- * others; *ret_from and *ret_to = where the equal ones are. */
-static void
-partition(uint64_t *u, uint32_t n, unsigned shift, uint8_t byte, uint32_t *ret_from,
-          uint32_t *ret_to)
+static uint64_t
+bits_that_differ(const uint64_t *u, uint32_t n)
 {
-    uint32_t low = 0, i = 0, high = n;
+    uint64_t differ = 0;
 
-    while (i < high) {
-        uint8_t x = (uint8_t)(u[i] >> shift);
-        uint64_t swap = u[i];
-
-        if (x < byte) {
-            u[i++] = u[low];
-            u[low++] = swap;
-        } else if (x > byte) {
-            u[i] = u[--high];
-            u[high] = swap;
-        } else {
-            i++;
-        }
-    }
-    *ret_from = low;
-    *ret_to = high;
+    for (uint32_t i = 1; i < n; i++)
+        differ |= u[i] ^ u[0];
+    return differ;
 }
 
-/* The byte at `shift` of the k-th of them, all equal above it. */
-static uint8_t
-byte_of(const uint64_t *u, uint32_t n, unsigned shift, uint32_t k)
+/* Where the digit begins: none of them differ above it. */
+static unsigned
+shift_of(uint64_t differ)
 {
-    uint32_t count[256] = {0}, below = 0, byte = 0;
+    unsigned highest = 64 - (unsigned)__builtin_clzll(differ);
+
+    return highest > DIGIT_BITS ? highest - DIGIT_BITS : 0;
+}
+
+static uint32_t
+digit_at(uint64_t u, unsigned shift)
+{
+    return (uint32_t)(u >> shift) & ((1u << DIGIT_BITS) - 1);
+}
+
+/* The digit of the k-th of them. *k = its place among those that have it. */
+static uint32_t
+find_digit(const uint64_t *u, uint32_t n, unsigned shift, uint32_t *k)
+{
+    uint32_t count[1 << DIGIT_BITS] = {0}, digit = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        count[(uint8_t)(u[i] >> shift)]++;
-    while (below + count[byte] <= k)
-        below += count[byte++];
-    return (uint8_t)byte;
+        count[digit_at(u[i], shift)]++;
+    while (*k >= count[digit])
+        *k -= count[digit++];
+    return digit;
+}
+
+/* Puts those with the digit first and returns how many they are. Without a branch that the processor
+ * would have to guess. */
+static uint32_t
+put_first(uint64_t *u, uint32_t n, unsigned shift, uint32_t digit)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t x = u[i];
+
+        u[i] = u[found];
+        u[found] = x;
+        found += digit_at(x, shift) == digit;
+    }
+    return found;
 }
 
 double
 ranked_select(struct ranked *r, uint32_t k)
 {
-    uint64_t *u = r->u;
-    uint32_t n = r->n, from, to;
+    uint32_t n = r->n;
+    uint64_t differ;
+    unsigned shift;
 
     ASSERT(k < n);
-    for (unsigned shift = 64; shift > 0 && n > 1;) {
-        shift -= 8;
-        partition(u, n, shift, byte_of(u, n, shift, k), &from, &to);
-        u += from;
-        n = to - from;
-        k -= from;
+    while ((differ = bits_that_differ(r->u, n)) != 0) {
+        shift = shift_of(differ);
+        n = put_first(r->u, n, shift, find_digit(r->u, n, shift, &k));
     }
-    return from_ordered(u[k]);
+    return from_ordered(r->u[0]);
 }
 
 int

@@ -620,6 +620,76 @@ Test(aggregate, percentiles_rank_any_number_and_refuse_too_many)
     free(p);
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Numbers of every kind of spread: all over the range, near zero, few different ones, the same one. */
+static double
+some_number(int kind, uint32_t i)
+{
+    static const double few[] = {-INFINITY, -1.5, 0, 1.5, INFINITY};
+    uint64_t r = (i + 1) * 0x9e3779b97f4a7c15ull;
+    double unit = (double)(r >> 11) / (double)(1ull << 53);
+
+    switch (kind) {
+    case 0:
+        return (unit - 0.5) * DBL_MAX;
+    case 1:
+        return (unit - 0.5) * DBL_MIN;
+    case 2:
+        return 20 + floor(unit * 100) / 10;
+    case 3:
+        return few[r >> 32 & 3];
+    case 4:
+        return few[(r >> 32) % 5];
+    default:
+        return 7;
+    }
+}
+
+Test(aggregate, percentiles_are_those_of_sorted_numbers)
+{
+    static const enum aggregate fn[] = {AGGREGATE_P50, AGGREGATE_P95, AGGREGATE_P99};
+    static const uint32_t sizes[] = {1, 2, 3, 100, 3600, 20000};
+    double sorted[20000];
+    struct sample *p = malloc(sizeof(*p) * ARRAY_SIZE(sorted));
+
+    cr_assert(p);
+    for (int kind = 0; kind < 6; kind++)
+        for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+            struct aggregation a = one_function(AGGREGATE_P50);
+            struct series_table out = {.cols = 3};
+            const uint32_t n = sizes[s];
+            struct bucketer *b;
+
+            a.fn[a.fn_n++] = AGGREGATE_P95;
+            a.fn[a.fn_n++] = AGGREGATE_P99;
+            for (uint32_t i = 0; i < n; i++) {
+                sorted[i] = some_number(kind, i);
+                p[i] = (struct sample){1, sorted[i]};
+            }
+            qsort(sorted, n, sizeof(*sorted), compare_doubles);
+            b = bucketer_create(&a, neighbour, &(struct series_of_points){0}, &out);
+            cr_assert_eq(bucketer_begin(b), 0);
+            cr_assert_eq(bucketer_add(b, p, n), 0);
+            cr_assert_eq(bucketer_finish(b), 0);
+            for (size_t i = 0; i < ARRAY_SIZE(fn); i++) {
+                double percent = fn[i] == AGGREGATE_P50 ? 50 : fn[i] == AGGREGATE_P95 ? 95 : 99;
+
+                cr_assert_eq(out.v[i], sorted[(uint32_t)ceil(n * percent / 100) - 1], "kind %d, n %u, p%g", kind,
+                             n, percent);
+            }
+            bucketer_destroy(&b);
+            series_table_fini(&out);
+        }
+    free(p);
+}
+
 Test(aggregate, sums_of_single_values_agree_with_the_functions)
 {
     struct sums s = sums_none;
