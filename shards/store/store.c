@@ -19,6 +19,7 @@
  * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
  * database; store_iter reads ranges, store_peek one row for who does not open it; store_env is what
  * all databases share, store_options how one is set up, store_wal what a start leaves behind;
+ * store_ranges knows of range tombstones, which iterators of this RocksDB do not bear well;
  * store_health is about full disks and reopening, store_error about RocksDB's texts, store_monitor
  * and store_stats about what it says of itself; row and row_slot make the keys.
  */
@@ -73,6 +74,7 @@ store_open_db(struct store *s, struct store_error *err)
     store_env_leave(&before);
     if (message)
         return store_error_take(err, message);
+    store_ranges_look(s);
     store_sweep_wals(s->dir);
     return 0;
 }

@@ -8,6 +8,7 @@ struct store_iter {
     rocksdb_iterator_t *it; /* NULL: no database to look at, `error` says why */
     int error;
     rocksdb_readoptions_t *how;
+    bool heeds_ranges;
     char bounds[]; /* lower, then upper */
 };
 
@@ -55,11 +56,31 @@ iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_o
     return it;
 }
 
+/* store_ranges.c says why it reads what is not cached. */
+static void
+heed_ranges(struct store_iter *it)
+{
+    it->heeds_ranges = true;
+    rocksdb_readoptions_set_ignore_range_deletions(it->how, 0);
+    rocksdb_readoptions_set_read_tier(it->how, STORE_READ_TIER_ALL);
+}
+
+/* Range tombstones that come later are not what the iterator sees; those that may have come meanwhile are. */
 static struct store_iter *
 iter_begin(struct store_iter *it)
 {
-    if (!it->error)
+    if (it->error)
+        return it;
+    if (unlikely(store_has_ranges(it->s)))
+        heed_ranges(it);
+    else
+        rocksdb_readoptions_set_ignore_range_deletions(it->how, 1);
+    it->it = rocksdb_create_iterator(it->s->db, it->how);
+    if (unlikely(store_has_ranges(it->s) && !it->heeds_ranges)) {
+        rocksdb_iter_destroy(it->it);
+        heed_ranges(it);
         it->it = rocksdb_create_iterator(it->s->db, it->how);
+    }
     return it;
 }
 

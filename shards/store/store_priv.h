@@ -24,6 +24,7 @@
 /* Stays free on the file system: what RocksDB needs to note what it does. */
 #define STORE_ROOM_BYTES (16 * MIB)
 #define STORE_VALUE_BYTES_MAX (1 * GIB)
+#define STORE_READ_TIER_ALL 0
 #define STORE_READ_TIER_CACHE 1 /* block cache only */
 #define STORE_FILTER_VALUE_BYTES_MAX 64
 
@@ -73,6 +74,8 @@ struct store {
     bool wounded; /* RocksDB had an error: reopen before the next ingestion */
     struct store_error unreadable; /* why it keeps its tables as they are */
     atomic_bool keeps_tables;      /* released once that is said */
+    /* Range tombstones are there, or about to be. Written by the committing thread, read by who opens an iterator. */
+    atomic_bool has_ranges;
     /* The gate between readers and a reopen. */
     atomic_uint readers;
     atomic_bool gate_shut;
@@ -104,6 +107,12 @@ int store_open_db(struct store *s, struct store_error *err);
 /* Of an open database: removes the empty files of earlier opens. What cannot be removed stays for the
  * next one. */
 void store_sweep_wals(const char *dir);
+
+/* Before a table with range tombstones is ingested. */
+void store_ranges_come(struct store *s);
+/* After an open, and while there are some now and then: are there any? */
+void store_ranges_look(struct store *s);
+bool store_has_ranges(struct store *s);
 
 /* Readers of s->db stand between these two. False: it is being reopened (never with `wait`). */
 bool store_enter(struct store *s, bool wait);

@@ -171,6 +171,8 @@ store_sst_ingest(struct store_sst *sst, struct store_error *err)
     rocksdb_sstfilewriter_finish(sst->writer, &message);
     if (message)
         return store_error_take(err, message);
+    if (unlikely(sst->has_ranges))
+        store_ranges_come(sst->s);
     message = ingest(sst);
     if (unlikely(message)) {
         sst->s->wounded = true;
@@ -179,6 +181,8 @@ store_sst_ingest(struct store_sst *sst, struct store_error *err)
         if (is_of_reading)
             r = ingest_again(sst, err);
     }
+    if (unlikely(store_has_ranges(sst->s)) && sst->s->db)
+        store_ranges_look(sst->s);
     store_monitor_refresh(sst->s);
     return r;
 }

@@ -261,3 +261,92 @@ Test(store_cached, a_commit_is_visible_at_once)
     }
     fixture_fini(&f);
 }
+
+#define SIDE_ROWS 1000
+
+/* Rows PREFIX000000 and on in one commit: tables of the same level where nothing of them is there yet. */
+static void
+put_side(struct store_fixture *f, const char *prefix)
+{
+    struct store_batch *b = store_batch_create(f->s);
+    uint64_t seed = 3;
+    char key[32], value[VALUE_BYTES];
+
+    for (unsigned i = 0; i < SIDE_ROWS; i++) {
+        for (size_t j = 0; j < sizeof(value); j++)
+            value[j] = (char)fixture_random(&seed);
+        snprintf(key, sizeof(key), "%s%06u", prefix, i);
+        store_batch_put(b, slice_of(key), (struct slice){value, sizeof(value)});
+    }
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+}
+
+/* Rows within the bounds, forward or backward, from `from` on where that is not NULL; *ret_rc = why it ended. */
+static unsigned
+walk_rows(struct store_fixture *f, const char *lower, const char *upper, const char *from, bool cached_only, bool back,
+     int *ret_rc)
+{
+    struct store_iter *it = store_iter_open(f->s, slice_of(lower), slice_of(upper), cached_only, true);
+    unsigned n = 0;
+
+    if (from)
+        store_iter_seek_back(it, slice_of(from));
+    else if (back)
+        store_iter_last(it);
+    else
+        store_iter_first(it);
+    for (; store_iter_valid(it); back ? store_iter_prev(it) : store_iter_next(it))
+        n++;
+    *ret_rc = store_iter_status(it, &f->err);
+    store_iter_close(&it);
+    return n;
+}
+
+/* Nothing of the other table is in the cache. */
+static void
+expect_cold_end(struct store_fixture *f)
+{
+    int rc;
+
+    cool_down(f, 32 * MIB);
+    cr_assert_eq(walk_rows(f, "a", "b", NULL, false, false, &rc), SIDE_ROWS);
+    cr_assert_eq(walk_rows(f, "a", "c", NULL, true, false, &rc), SIDE_ROWS);
+    cr_assert_eq(rc, -EAGAIN);
+    cr_assert_eq(walk_rows(f, "a", "c", "a000500", true, false, &rc), SIDE_ROWS - 500);
+    cr_assert_eq(rc, -EAGAIN);
+    cool_down(f, 32 * MIB);
+    cr_assert_eq(walk_rows(f, "b", "c", NULL, false, true, &rc), SIDE_ROWS);
+    walk_rows(f, "a", "c", NULL, true, true, &rc);
+    cr_assert_eq(rc, -EAGAIN);
+}
+
+Test(store_cached, a_table_that_is_not_cached_does_not_end_the_level)
+{
+    struct store_fixture f;
+    int rc;
+
+    fixture_init(&f);
+    put_side(&f, "a");
+    put_side(&f, "b");
+    expect_cold_end(&f);
+    /* While there are range tombstones nothing is left out either. */
+    put_side(&f, "d");
+    cr_assert_eq(store_delete_range(f.s, SLICE("d000100"), SLICE("d000200"), &f.err), 0);
+    for (int i = 0; i < 2; i++) {
+        cool_down(&f, 32 * MIB);
+        cr_assert_eq(walk_rows(&f, "a", "e", NULL, i, false, &rc), 3 * SIDE_ROWS - 100);
+        cr_assert_eq(rc, 0);
+        cool_down(&f, 32 * MIB);
+        cr_assert_eq(walk_rows(&f, "a", "e", NULL, i, true, &rc), 3 * SIDE_ROWS - 100);
+        cr_assert_eq(rc, 0);
+    }
+    /* And it is as before when they are gone. */
+    store_compact_all(f.s);
+    fixture_put(&f, "f", "1");
+    cr_assert_eq(walk_rows(&f, "d", "e", NULL, false, false, &rc), SIDE_ROWS - 100);
+    cool_down(&f, 32 * MIB);
+    walk_rows(&f, "a", "e", NULL, true, false, &rc);
+    cr_assert_eq(rc, -EAGAIN);
+    fixture_fini(&f);
+}

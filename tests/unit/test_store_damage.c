@@ -3,6 +3,7 @@
 #include "store_fixture.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* Rows 000000 and on, with values that do not compress, in one commit. */
 static void
@@ -64,6 +65,24 @@ Test(store_damage, damage_in_a_table_is_an_error_and_no_value)
     }
     cr_assert(strstr(f.err.text, "checksum mismatch"), "%s", f.err.text);
     fixture_fini(&f);
+}
+
+/* The largest table of the directory. */
+static void
+largest_file(const char *dir, char path[512])
+{
+    DIR *d = opendir(dir);
+    struct dirent *entry;
+    off_t most = -1;
+    struct stat st;
+
+    cr_assert(d);
+    while ((entry = readdir(d)))
+        if (strstr(entry->d_name, ".sst") && fstatat(dirfd(d), entry->d_name, &st, 0) == 0 && st.st_size > most) {
+            most = st.st_size;
+            snprintf(path, 512, "%s/%s", dir, entry->d_name);
+        }
+    closedir(d);
 }
 
 /* Six bytes of the only table of a closed store, and what stood there before. */
@@ -299,5 +318,29 @@ Test(store_damage, a_commit_that_a_compaction_met_is_made)
     fixture_expect(&f, "000000", "over the first row");
     fixture_expect(&f, "000001", "on its way");
     fixture_expect(&f, "000002", "after it");
+    fixture_fini(&f);
+}
+
+/* The first block of a table that stands beside another one. */
+Test(store_damage, the_beginning_of_a_table_that_cannot_be_read_is_not_left_out)
+{
+    struct store_fixture f;
+    char path[512];
+    int fd, rc;
+
+    fixture_init(&f);
+    fixture_put(&f, "00", "in a table before the other");
+    fixture_put(&f, "9", "in a table behind it");
+    put_random(&f, 5000, 100);
+    store_close(&f.s);
+    store_env_destroy(&f.env);
+    largest_file(f.dir, path);
+    fd = open(path, O_WRONLY);
+    cr_assert_eq(pwrite(fd, "damage", 6, 100), 6);
+    close(fd);
+    f.env = fixture_env(MIB);
+    fixture_open(&f);
+    count_rows(&f, "0", "99", &rc);
+    cr_assert_eq(rc, -EIO);
     fixture_fini(&f);
 }
