@@ -175,7 +175,7 @@
         "Points that are closed as a block whatever time they span; those of one timestamp are "   \
         "never divided.")                                                                          \
                                                                                                    \
-    ROW("ts-retention-policy", ts_retention_policy, DURATION, "0", 0, 9223372036854775807, "ms",   \
+    ROW("ts-retention-policy", ts_retention_policy, INT, "0", 0, 9223372036854775807, "",          \
         LIVE, SERIES,                                                                              \
         "Retention of series that TS.* commands create without RETENTION, in the unit of "         \
         "timestamp-unit: points older than the newest one by more are not shown; 0 = all are.")        \

@@ -78,7 +78,7 @@ rename_key(struct ctx *c, bool only_if_free)
         return;
     }
     if (!same_key(&cp)) {
-        if (!copy_to(c, &cp, e, old))
+        if (!ts_rules_rename_fits(c, &cp.from, e, cp.to.name) || !copy_to(c, &cp, e, old))
             return;
         ts_rules_renamed(c, &cp.from, e, &cp.to);
         key_delete(c, &cp.from, e);

@@ -5,14 +5,13 @@
 
 #include "shards/engine/core.h"
 
-/* BLOCK has been seen to: a refusal is MIN, MAX or SUM that met what is no number. */
 static void
 reply_result(struct ctx *c, enum series_result r, int64_t ts)
 {
     switch (r) {
     case SERIES_BLOCKED:
     case SERIES_NEED_STORED:
-        resp_errorf(c->out, "ERR TSDB_SET: the point with timestamp %lld is NaN", (long long)ts);
+        series_reply_nan(c, ts); /* BLOCK has been seen to */
         break;
     case SERIES_CROWDED:
         series_reply_crowded(c, ts);
@@ -75,7 +74,7 @@ cmd_tsdb_set(struct ctx *c)
     }
     if (policy == DUPLICATE_KEEP && unlikely(!finds_room(c, &k, e, type, ts)))
         return;
-    if (unlikely(policy == DUPLICATE_SUM && !series_sum_fits(c, &k, e, type, ts, value)))
+    if (!series_meeting_fits(c, &k, e, type, ts, value, policy))
         return;
     if (unlikely(!ts_write_ready(c, &k, e, type, ts) || c->probe))
         return;

@@ -246,6 +246,12 @@ series_reply_too_old(struct ctx *c, int64_t ts)
 }
 
 void
+series_reply_nan(struct ctx *c, int64_t ts)
+{
+    resp_errorf(c->out, "ERR %s: the point with timestamp %lld is NaN", upper_name(c).text, (long long)ts);
+}
+
+void
 series_reply_overflow(struct ctx *c, int64_t ts)
 {
     resp_errorf(c->out, "ERR %s: the sum at timestamp %lld is not a finite double",

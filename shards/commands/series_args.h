@@ -83,12 +83,14 @@ series_is_too_old(const struct entry *e, uint8_t type, int64_t ts)
 }
 /* Refuses such a point; always false. */
 bool series_reply_too_old(struct ctx *c, int64_t ts);
-/* SUM: is the sum of this finite value and what is there finite, too? False: refused (where the
- * command is not just probed), or ctx->need is set. */
-bool series_sum_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type,
-                     int64_t ts, double value);
-/* The same for all points of a BATCH_WRITE, which may meet each other. */
+/* MIN, MAX, SUM: is what this finite value meets a number, and for SUM their sum finite, too? False: refused
+ * (where the command is not just probed), or ctx->need is set. */
+bool series_meeting_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type,
+                         int64_t ts, double value, enum duplicate_policy policy);
+/* SUM, for all points of a BATCH_WRITE, which may meet each other: are the sums finite? */
 bool series_batch_sums_fit(struct ctx *c);
+/* Refuses a point that meets one that is NaN. */
+void series_reply_nan(struct ctx *c, int64_t ts);
 /* Refuses a point whose sum would be infinite. */
 void series_reply_overflow(struct ctx *c, int64_t ts);
 /* Refuses a point of a time that has as many as there may be. */

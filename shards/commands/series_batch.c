@@ -118,6 +118,15 @@ compare_points(const void *a, const void *b, void *arg)
     return order ? order : memcmp(x[0].p, y[0].p, x[0].n);
 }
 
+static double
+batch_value(const struct ctx *c, uint32_t i)
+{
+    double value;
+
+    memcpy(&value, c->argv[i + 1].p, sizeof(value));
+    return value;
+}
+
 /* Points of the batch: the places of their keys among the arguments. */
 struct batch_places {
     uint32_t *at;
@@ -201,9 +210,45 @@ batch_is_free(struct ctx *c, struct key *k, struct entry *e, int64_t ts)
 
 /* What the points of a batch have shown together. */
 struct batch_seen {
-    struct batch_places blocking;
+    struct batch_places blocking, retained;
     bool sums;
 };
+
+/* By key, and in the order in which they are written. */
+static int
+compare_written(const void *a, const void *b, void *arg)
+{
+    const struct slice *argv = arg;
+    uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    int order = argv[i].n < argv[k].n ? -1 : argv[i].n > argv[k].n;
+
+    if (order == 0)
+        order = memcmp(argv[i].p, argv[k].p, argv[i].n);
+    return order ? order : (i > k) - (i < k);
+}
+
+/* Is a point too old for the retention of its series because of one before it in the batch? */
+static bool
+batch_outlives_itself(struct ctx *c, const struct batch_places *retained)
+{
+    uint32_t *at = retained->at, n = retained->n;
+    int64_t newest = 0, ts;
+
+    if (likely(n < 2))
+        return false;
+    qsort_r(at, n, sizeof(*at), compare_written, c->argv);
+    for (uint32_t i = 0; i < n; i++) {
+        bool first = i == 0 || !slice_equal(c->argv[at[i - 1]], c->argv[at[i]]);
+        struct key k = key_open(c, c->argv[at[i]]);
+        const struct series_meta *m = series_own_settings(key_peek(c, &k));
+
+        memcpy(&ts, c->argv[at[i] + 2].p, sizeof(ts));
+        if (!first && ts < newest && (uint64_t)newest - (uint64_t)ts > (uint64_t)m->retention)
+            return !series_reply_too_old(c, ts);
+        newest = first ? ts : MAX(newest, ts);
+    }
+    return false;
+}
 
 /* Is the key of argument i a series or absent, under BLOCK no point there yet, under KEEP room for them all?
  * False: the error is written, or ctx->need is set. */
@@ -225,12 +270,14 @@ batch_check_point(struct ctx *c, uint32_t i, struct batch_seen *seen)
     if (!ts_write_ready(c, &k, e, 0, ts) ||
         (ts_has_rules(e) && !ts_rules_all_ready(c, &k, e)))
         return false;
+    if (unlikely(e && series_own_settings(e) && series_own_settings(e)->retention))
+        places_add(c, &seen->retained, i);
     policy = series_policy(c, e);
     if (policy == DUPLICATE_KEEP)
         return batch_finds_room(c, i, &k, e, ts);
     seen->sums = seen->sums || policy == DUPLICATE_SUM;
     if (policy != DUPLICATE_BLOCK)
-        return true;
+        return series_meeting_fits(c, &k, e, 0, ts, batch_value(c, i), policy);
     places_add(c, &seen->blocking, i);
     return batch_is_free(c, &k, e, ts);
 }
@@ -245,7 +292,7 @@ batch_check(struct ctx *c)
         if (!batch_check_point(c, i, &seen) && c->need.kind == NEED_NOTHING)
             return false;
     return c->need.kind == NEED_NOTHING && (!seen.sums || series_batch_sums_fit(c)) &&
-           (c->probe || !batch_meets_itself(c, &seen.blocking));
+           (c->probe || (!batch_meets_itself(c, &seen.blocking) && !batch_outlives_itself(c, &seen.retained)));
 }
 
 void
@@ -262,15 +309,13 @@ cmd_batch_write(struct ctx *c)
         enum duplicate_policy policy = series_policy(c, e);
         enum series_result r;
         int64_t ts;
-        double value;
 
-        memcpy(&value, c->argv[i + 1].p, sizeof(value));
         memcpy(&ts, c->argv[i + 2].p, sizeof(ts));
         if (policy == DUPLICATE_BLOCK)
             policy = DUPLICATE_LAST; /* nothing is there: it adds */
         if (policy == DUPLICATE_KEEP)
             ts_keep_room(c, &k, e, 0, ts, 1); /* there is; series_add is to know it */
-        r = ts_write_point(c, &k, e, 0, ts, value, 0, policy);
+        r = ts_write_point(c, &k, e, 0, ts, batch_value(c, i), 0, policy);
         written += r != SERIES_BLOCKED && r != SERIES_CROWDED && r != SERIES_NEED_STORED;
     }
     if (slice_is(c->argv[0], "queued"))

@@ -262,13 +262,17 @@ parse_asof(struct ctx *c, enum asof *ret)
 static bool
 parse_join(struct ctx *c, struct join_asked *asked)
 {
+    int64_t tolerance;
+
     if (c->argc > 8) {
         ctx_error(c, "ERR wrong number of arguments for 'tsdb_join' command");
         return false;
     }
-    asked->tolerance = INT64_MAX;
-    return series_arg_bounds(c, 3, &asked->start, &asked->end) && parse_asof(c, &asked->asof) &&
-           (c->argc < 8 || series_arg_duration(c, 7, "tolerance", 0, &asked->tolerance));
+    if (!series_arg_bounds(c, 3, &asked->start, &asked->end) || !parse_asof(c, &asked->asof) ||
+        (c->argc == 8 && !series_arg_duration(c, 7, "tolerance", 0, &tolerance)))
+        return false;
+    asked->tolerance = c->argc == 8 ? (uint64_t)tolerance : UINT64_MAX;
+    return true;
 }
 
 /* False: it is no series, and that is replied. */

@@ -14,7 +14,8 @@
 enum asof { ASOF_PREVIOUS, ASOF_NEXT, ASOF_NEAREST };
 
 struct join_asked {
-    int64_t start, end, tolerance;
+    int64_t start, end;
+    uint64_t tolerance; /* the longest distance there can be, where none is asked for */
     enum asof asof;
 };
 

@@ -62,7 +62,7 @@ settle(struct join *j, const struct sample *next)
         take = distance(&row->left, next) < distance(&row->left, previous) ? next : previous;
     j->decided = next ? next->ts : INT64_MAX;
     j->has_decided = true;
-    row->matched = take && distance(&row->left, take) <= (uint64_t)j->asked.tolerance;
+    row->matched = take && distance(&row->left, take) <= j->asked.tolerance;
     if (row->matched)
         row->right = *take;
 }
@@ -230,19 +230,15 @@ join_read_left(struct join *j, const struct join_side *side)
 }
 
 static int64_t
-plus(int64_t a, int64_t b)
+plus(int64_t ts, uint64_t distance)
 {
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+    return distance > (uint64_t)INT64_MAX - (uint64_t)ts ? INT64_MAX : (int64_t)((uint64_t)ts + distance);
 }
 
 static int64_t
-minus(int64_t a, int64_t b)
+minus(int64_t ts, uint64_t distance)
 {
-    int64_t difference;
-
-    return __builtin_sub_overflow(a, b, &difference) ? INT64_MIN : difference;
+    return distance > (uint64_t)ts - (uint64_t)INT64_MIN ? INT64_MIN : (int64_t)((uint64_t)ts - distance);
 }
 
 struct found {

@@ -151,14 +151,6 @@ parse_ignore(struct ctx *c, uint32_t from, struct series_meta *m)
     return true;
 }
 
-bool
-ts_parse_options(struct ctx *c, uint32_t from, struct series_meta *m)
-{
-    return parse_labels(c, from, m) && parse_retention(c, from, m) &&
-           parse_chunk_size(c, from, m) && parse_encoding(c, from, m) &&
-           parse_duplicate_policy(c, from, m) && parse_ignore(c, from, m);
-}
-
 /* Rules and source stand in it as well. */
 static bool
 fits(struct ctx *c, const struct series_meta *m)
@@ -170,6 +162,14 @@ fits(struct ctx *c, const struct series_meta *m)
     return false;
 }
 
+bool
+ts_parse_options(struct ctx *c, uint32_t from, struct series_meta *m)
+{
+    return parse_labels(c, from, m) && parse_retention(c, from, m) &&
+           parse_chunk_size(c, from, m) && parse_encoding(c, from, m) &&
+           parse_duplicate_policy(c, from, m) && parse_ignore(c, from, m) && fits(c, m);
+}
+
 /* --- commands --------------------------------------------------------------------------------- */
 
 void
@@ -179,7 +179,7 @@ cmd_ts_create(struct ctx *c)
     struct series_meta m;
 
     ts_default_meta(c, &m);
-    if (!ts_parse_options(c, 2, &m) || !fits(c, &m))
+    if (!ts_parse_options(c, 2, &m))
         return;
     if (key_find(c, &k)) {
         ctx_error(c, ERR_TS_EXISTS);
@@ -203,8 +203,6 @@ cmd_ts_alter(struct ctx *c)
     if (!ts_parse_options(c, 2, &m))
         return;
     m.uncompressed = old.uncompressed;
-    if (!fits(c, &m))
-        return;
     key_set_series_meta(c, &k, e, &m);
     resp_ok(c->out);
 }

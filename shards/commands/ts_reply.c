@@ -1,8 +1,8 @@
 /* Rows as replies. See ts_range.h. */
 #include "shards/commands/reply_text.h"
 #include "shards/commands/ts_range.h"
+#include "shards/series/series_pivot.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define ROWS_AT_ONCE_VALUES 512 /* values that are written without a source */
@@ -19,13 +19,13 @@ struct table_style {
 };
 
 static uint32_t
-count_numbers(const double *v, uint32_t n)
+count_values(const double *v, uint32_t n)
 {
-    uint32_t numbers = 0;
+    uint32_t values = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        numbers += !isnan(v[i]);
-    return numbers;
+        values += !series_is_none(v[i]);
+    return values;
 }
 
 static char *
@@ -41,14 +41,14 @@ put_name(char *out, const char *name)
 static char *
 put_fields(char *out, const struct table_style *style, const double *v, uint32_t n)
 {
-    uint32_t numbers = count_numbers(v, n);
+    uint32_t values = count_values(v, n);
 
     if (style->proto < 3)
-        out = reply_put_head(out, '*', 2 * numbers);
+        out = reply_put_head(out, '*', 2 * values);
     else
-        out = reply_put_head(out, '%', numbers);
+        out = reply_put_head(out, '%', values);
     for (uint32_t i = 0; i < n; i++)
-        if (!isnan(v[i]))
+        if (!series_is_none(v[i]))
             out = reply_put_double(put_name(out, style->names[i].name), style->proto, v[i]);
     return out;
 }

@@ -43,6 +43,8 @@ void ts_rules_deleted(struct ctx *c, struct key *k, struct entry *e, int64_t las
 /* RENAME: is what the rules of the series, and the one that it is the destination of, name at hand?
  * False: ctx->need is set. */
 bool ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry *e);
+/* Is it within SERIES_META_BYTES_MAX, when all is at hand? False: error replied. */
+bool ts_rules_rename_fits(struct ctx *c, const struct key *from, const struct entry *e, struct slice to);
 /* `to` has got everything of `from` but these rules, and gets them now; `from` is still there. */
 void ts_rules_renamed(struct ctx *c, const struct key *from, const struct entry *e, struct key *to);
 

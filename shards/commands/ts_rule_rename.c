@@ -5,6 +5,8 @@
 #include "core/log.h"
 #include "shards/engine/core.h"
 
+#define LENGTH_BYTES_MAX 10 /* of a name, before it */
+
 static const struct series_meta *
 meta_of(const struct entry *e)
 {
@@ -65,6 +67,35 @@ source_still_finds(struct ctx *c, const struct key *k, const struct entry *e, st
     log_error("core %u: the source of series '%.*s' cannot be read", c->core->id,
               (int)MIN(k->name.n, 64), k->name.p);
     return NULL;
+}
+
+/* Has the other end room for the new name in place of the old one? */
+static bool
+has_room(struct ctx *c, const struct key *k, const struct entry *e, const struct key *from, struct slice to)
+{
+    struct series_meta m;
+
+    key_series_meta(c, k, e, &m);
+    if (series_meta_size(&m) + to.n + LENGTH_BYTES_MAX <= SERIES_META_BYTES_MAX + from->name.n)
+        return true;
+    resp_errorf(c->out, "ERR TSDB: labels and rules of a series can take at most %d bytes: with this name those of one "
+                        "that it has a rule with would take more", (int)SERIES_META_BYTES_MAX);
+    return false;
+}
+
+bool
+ts_rules_rename_fits(struct ctx *c, const struct key *from, const struct entry *e, struct slice to)
+{
+    struct entry *peer;
+    struct key peer_key;
+
+    if (!is_linked(e))
+        return true;
+    for (uint32_t i = 0; i < meta_of(e)->rules_n; i++)
+        if (rule_still_finds(c, from, &meta_of(e)->rules[i], &peer_key, &peer) && !has_room(c, &peer_key, peer, from, to))
+            return false;
+    peer = source_still_finds(c, from, e, &peer_key);
+    return peer == NULL || has_room(c, &peer_key, peer, from, to);
 }
 
 /* The destination of a rule gets its source's new name. */

@@ -29,6 +29,7 @@ struct blocked {
     bool asking;        /* a question is under way */
     bool woken, due, leaves;
     bool unblocked; /* by CLIENT UNBLOCK, which is answered before this is over */
+    bool waits;     /* among those of core->waiting_n: its first look has found too little */
     const char *error;  /* to answer when it has left */
     uint64_t deadline_ns; /* 0 = none */
     uint32_t wakes_seen;
@@ -351,6 +352,7 @@ end(struct blocked *b)
     timer_cancel(&b->core->reactor.timers, &b->timer);
     metrics_sub(&b->core->metrics, clients_blocked, 1);
     b->core->blocked_n--;
+    b->core->waiting_n -= b->waits;
     s->waits_in = NULL;
     b->session = NULL;
     free_when_quiet(b);
@@ -377,6 +379,21 @@ left(struct blocked *b)
     end(b);
 }
 
+/* Its first look has found too little. */
+static void
+begin_to_wait(struct blocked *b)
+{
+    struct core *core = b->core;
+
+    if (core->waiting_n >= core->config.blocked_clients_max) {
+        b->error = ERR_BLOCKED_MAX;
+        b->leaves = true;
+        return;
+    }
+    b->waits = true;
+    core->waiting_n++;
+}
+
 static void
 question_back(struct mesh_msg *m)
 {
@@ -391,6 +408,8 @@ question_back(struct mesh_msg *m)
         left(b);
         break;
     case OUTCOME_PARKED:
+        if (!b->waits && !b->leaves)
+            begin_to_wait(b);
         next(b);
         break;
     }
@@ -409,14 +428,9 @@ void
 blocked_start(struct session *s, const struct command *cmd, struct slice *argv, uint32_t argc,
               uint64_t hash, uint32_t owner)
 {
+    struct blocked *b = calloc(1, sizeof(*b));
     struct core *core = s->core;
-    struct blocked *b;
 
-    if (core->blocked_n >= core->config.blocked_clients_max) {
-        resp_error(&s->conn.out, ERR_BLOCKED_MAX);
-        return;
-    }
-    b = calloc(1, sizeof(*b));
     ASSERT(b);
     b->session = s;
     b->core = core;

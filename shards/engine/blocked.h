@@ -18,8 +18,8 @@
  * it sends LEAVE, which takes the waiter out. A wake that crosses a question is harmless: it only
  * makes it look again.
  *
- * A core keeps at most blocked-clients-max of its clients waiting. A server that stops answers all of
- * them with what there is. */
+ * A core keeps at most blocked-clients-max of its clients waiting; who finds enough at once is none of
+ * them. A server that stops answers all of them with what there is. */
 #ifndef SHARDS_ENGINE_BLOCKED_H
 #define SHARDS_ENGINE_BLOCKED_H
 

@@ -51,7 +51,8 @@ struct core {
     uint32_t round_pool_n;
     uint32_t remote_writes;     /* batches with writes that are with other cores */
     struct blocking *blocking;  /* of the command that runs, if it may wait: see blocked.h */
-    uint32_t blocked_n;         /* clients of this core that wait */
+    uint32_t blocked_n;         /* clients of this core that may have to wait (blocked.h) ... */
+    uint32_t waiting_n;         /* and those of them that do */
     uint32_t txns;              /* transactions that this core coordinates */
     uint32_t multis;            /* TS.MRANGE and its like, until all they found is freed */
     struct list journal_waiters;/* sessions and batches that wait for journal room */

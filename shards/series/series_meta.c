@@ -168,6 +168,7 @@ void
 series_meta_write(struct buf *out, const struct series_meta *m)
 {
     uint8_t flags = flags_of(m);
+    size_t before = out->n;
     uint64_t bits;
 
     buf_put_u8(out, SERIES_META_VERSION);
@@ -196,6 +197,7 @@ series_meta_write(struct buf *out, const struct series_meta *m)
     }
     if (flags & META_SOURCE)
         write_text(out, m->source);
+    ASSERT(out->n - before <= SERIES_META_BYTES_MAX); /* more could not be read again */
 }
 
 /* --- parsing: nothing is believed -------------------------------------------------------------- */

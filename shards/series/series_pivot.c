@@ -1,6 +1,5 @@
 #include "shards/series/series_pivot.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 void
@@ -43,6 +42,8 @@ next_time(const struct series_pivot *p, int64_t *ret_ts)
 static void
 take_row(struct series_pivot *p, int64_t ts, double *row)
 {
+    for (uint32_t i = 0; i < p->cols; i++)
+        row[i] = series_none();
     for (uint32_t i = 0; i < p->n; i++) {
         const struct series_table *t = &p->in[i];
 
@@ -68,8 +69,6 @@ series_pivot_next(struct series_pivot *p, int64_t *ret_ts, double *ret_row)
         pass_row(p, *ret_ts);
         return true;
     }
-    for (uint32_t i = 0; i < p->cols; i++)
-        ret_row[i] = NAN;
     take_row(p, *ret_ts, ret_row);
     return true;
 }

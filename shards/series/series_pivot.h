@@ -1,10 +1,30 @@
-/* Tables of several series side by side: one row for each time, NaN where a series has none. */
+/* Tables of several series side by side: one row for each time, series_none where a series has none. */
 #ifndef SHARDS_SERIES_SERIES_PIVOT_H
 #define SHARDS_SERIES_SERIES_PIVOT_H
 
 #include "shards/series/series_table.h"
 
 #define SERIES_PIVOT_VALUES_MAX 4194304 /* values of one result */
+
+/* What stands where there is no value: a NaN unlike those that commands and arithmetic make. */
+#define SERIES_NONE_BITS 0x7ffd6e6f6e650000ULL
+static inline double
+series_none(void)
+{
+    uint64_t bits = SERIES_NONE_BITS;
+    double v;
+
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+static inline bool
+series_is_none(double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    return bits == SERIES_NONE_BITS;
+}
 
 /* Rows one after the other, each made when it is asked for. */
 struct series_pivot {

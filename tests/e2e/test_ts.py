@@ -280,3 +280,55 @@ def test_metadata_survives_kills_checkpoints_and_eviction(t):
         s.kill9()
         s.start(cores=3 - cores)
         check_all(s.client(proto=2))
+
+
+MUCH = [x for i in range(17) for x in ("n%d" % i + "x" * 32000, "v" * 32000)]  # more than a mebibyte of labels
+META_MAX = "labels and rules of a series can take at most 1048576 bytes"
+
+
+def test_labels_have_a_limit_wherever_a_series_is_made(t):
+    s = t.server(cores=1)
+    c = s.client(proto=2)
+    eq(c("TS.CREATE", "there"), "OK")
+    for command in (("TS.CREATE", "k"), ("TS.ADD", "k", 1, 1), ("TS.INCRBY", "k", 1), ("TS.DECRBY", "k", 1),
+                    ("TS.ALTER", "there")):
+        refused(c(*command, "LABELS", *MUCH), META_MAX)
+        eq(c("MULTI"), "OK")
+        eq(c(*command, "LABELS", *MUCH), "QUEUED")
+        refused(c("EXEC")[0], META_MAX)
+    eq(c("TS.ADD", "k", 1, 1, "LABELS", *MUCH[:-2]), 1)
+    s.kill9()
+    s.start()
+    c = s.client(proto=2)
+    eq(c("TS.GET", "k"), [1, "1"])
+    eq(c("DBSIZE"), 2)
+
+
+def test_a_name_too_long_for_those_it_has_rules_with_is_refused(t):
+    """The other ends of rules know a series by its name, in the room that their labels leave."""
+    long = "B" * 60000
+    for cores in (1, 2):
+        s = t.server(cores=cores)
+        c = s.client(proto=2)
+        few = [x for i in range(16) for x in ("n%d" % i + "x" * 32600, "v" * 32600)]
+        for source, destination, full in (("a", "b", "a"), ("c", "d", "d")):
+            for key in (source, destination):
+                eq(c("TS.CREATE", key, *(("LABELS", *few) if key == full else ())), "OK")
+            eq(c("TS.CREATERULE", source, destination, "AGGREGATION", "avg", 10), "OK")
+        refused(c("RENAME", "b", long), META_MAX + ": with this name")
+        refused(c("RENAMENX", "c", long), META_MAX + ": with this name")
+        eq(c("TS.CREATE", "many"), "OK")
+        for i in range(20):
+            eq(c("TS.CREATE", "to%d" % i), "OK")
+            eq(c("TS.CREATERULE", "many", "to%d" % i, "AGGREGATION", "avg", 10), "OK")
+        renamed = [c("RENAME", "to%d" % i, "%02d" % i + long) for i in range(20)]
+        eq(renamed[:17], ["OK"] * 17)
+        for reply in renamed[17:]:
+            refused(reply, META_MAX + ": with this name")
+        eq(c("RENAME", "b", "e"), "OK")
+        s.kill9()
+        s.start()
+        c = s.client(proto=2)
+        eq(c("DBSIZE"), 25)
+        eq(fields(c("TS.INFO", "e"))["sourceKey"], b"a")
+        eq(len(fields(c("TS.INFO", "many"))["rules"]), 20)

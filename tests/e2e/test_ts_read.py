@@ -327,6 +327,10 @@ def test_only_so_many_may_wait(t):
     eq(str(c("TS.READ", keys[0], 0, "BLOCK", 0, 1)),
        "ERR this core has blocked-clients-max clients that wait already")
     eq(c("TS.READ", keys[0], 0), [])
+    eq(c("TS.ADD", "enough", 1, 1), 1)
+    for _ in range(3):  # who need not wait may ask
+        eq(len(c.ok("TS.READ", "enough", 0, "BLOCK", 0, 1)), 1)
+    waiting(c, 2)
     ws += parked(s, c, ("TS.READ", keys[0], 0, "BLOCK", 0, 1), core=1)
     eq(c("CONFIG", "SET", "blocked-clients-max", 3), "OK")
     ws += parked(s, c, ("TS.READ", keys[0], 0, "BLOCK", 0, 1))

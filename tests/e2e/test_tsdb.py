@@ -624,6 +624,60 @@ def test_a_sum_that_is_not_finite_is_refused(t):
     eq(c("BATCH_FLUSH"), 3)
 
 
+def test_a_number_does_not_meet_what_is_none(t):
+    """MIN, MAX and SUM, in memory and on disk: an error, and of a batch nothing is written."""
+    s = t.server(cores=1, block_points=64, block_points_max=64, block_seconds=1)
+    c = s.client(proto=2)
+    for policy in ("MIN", "MAX", "SUM"):
+        eq(c("TS.CREATE", policy, "DUPLICATE_POLICY", policy), "OK")
+        c.pipe_many([("TS.ADD", policy, 1, "nan")] + [("TS.ADD", policy, i * 1000, 1) for i in range(1, 500)])
+    for stored in (False, True):
+        for policy in ("MIN", "MAX", "SUM"):
+            eq(str(c("TSDB_SET", policy, 1, 5)), "ERR TSDB_SET: the point with timestamp 1 is NaN")
+            eq(c("MULTI"), "OK")
+            eq(c("TSDB_SET", policy, 1, 5), "QUEUED")
+            holds(str(c("EXEC")[0]), "the point with timestamp 1 is NaN")
+            eq(c("BATCH_SET", "other" + policy, 1, 1), "QUEUED")
+            eq(c("BATCH_SET", policy, 5, 1), "QUEUED")
+            holds(str(c("BATCH_FLUSH")), "the point with timestamp 1 is NaN")
+            eq(c("EXISTS", "other" + policy), 0)
+            eq([p[1] for p in c("TSDB_GET", policy, 1, 1)], [b"nan"])
+            eq(c("TSDB_SET", policy, 1000, 1), "OK")
+        if not stored:
+            s.restart()
+            c = s.client(proto=2)
+
+
+def test_a_sum_that_is_infinite_takes_nothing_more(t):
+    s = t.server(cores=1)
+    c = s.client(proto=2)
+    eq(c("TS.CREATE", "k", "DUPLICATE_POLICY", "SUM"), "OK")
+    for _ in range(2):  # TS.* lets a sum become infinite, as RedisTimeSeries does
+        eq(c("TS.ADD", "k", 1, "1.7e308"), 1)
+    for value in ("1", "1e308"):
+        holds(str(c("TSDB_SET", "k", 1, value)), "the sum at timestamp 1 is not a finite double")
+        eq(c("BATCH_SET", "k", value, 1), "QUEUED")
+        holds(str(c("BATCH_FLUSH")), "the sum at timestamp 1 is not a finite double")
+        holds(str(c("TSDB_ROW", "k", 1, "open", value)), "a sum that is not a finite double")
+
+
+def test_a_batch_that_outlives_its_own_points_is_refused(t):
+    c = t.server(cores=1).client(proto=2)
+    eq(c("TS.CREATE", "k", "RETENTION", 10), "OK")
+    eq(c("TS.CREATE", "free"), "OK")
+
+    def flush(*points):
+        for key, ts in points:
+            eq(c("BATCH_SET", key, 1, ts), "QUEUED")
+        return c("BATCH_FLUSH")
+
+    holds(str(flush(("k", 100), ("free", 1), ("k", 89))), "timestamp 89 is older than the retention")
+    eq(c("TSDB_GET", "k", "-", "+"), [])
+    eq(c("TSDB_GET", "free", "-", "+"), [])
+    eq(flush(("k", 50), ("k", 100), ("free", 100), ("k", 90), ("free", 1)), 5)
+    eq([p[0] for p in c("TSDB_GET", "k", "-", "+")], [90, 100])
+
+
 def test_a_full_batch_is_written_by_itself(t):
     s = t.server(cores=2, batch_size=10)
     c = s.client()

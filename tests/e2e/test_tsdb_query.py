@@ -468,6 +468,27 @@ def test_a_join_without_partner_says_nil(t):
             eq((rows[0][2], rows[2][2]), (-(1 << 63), (1 << 63) - 1))
 
 
+def test_a_join_without_tolerance_reaches_any_time(t):
+    c = t.server(cores=1).client(proto=2)
+    lowest, highest = -2 ** 63, 2 ** 63 - 1
+    for left, right, how in ((lowest, 0, "NEXT"), (lowest, highest, "NEXT"), (lowest, highest, "NEAREST"),
+                             (highest, lowest, "PREVIOUS"), (0, lowest, "PREVIOUS")):
+        eq(c("DEL", "l", "r") in (0, 2), True)
+        eq(c("TSDB_SET", "l", left, 1), "OK")
+        eq(c("TSDB_SET", "r", right, 2), "OK")
+        eq(c("TSDB_JOIN", "l", "r", "-", "+", "ASOF", how), [[left, b"1", right, b"2"]])
+        eq(c("TSDB_JOIN", "l", "r", "-", "+", "ASOF", how, highest), [[left, b"1", None, None]])
+
+
+def test_rows_tell_nan_from_nothing(t):
+    c = t.server(cores=1).client(proto=2)
+    eq(c("TS.ADD", "k", 5, "nan"), 5)
+    eq(c("TSDB_ROW", "k", 6, "high", 1), "OK")
+    for rows in (("-", "+"), ("-", "+", 2), ("-", "+", "FIELDS", "open", "high")):
+        eq(c("TSDB_ROWS", "k", *rows), [[5, [b"open", b"nan"]], [6, [b"high", b"1"]]])
+    eq(c("TSDB_ROWS", "k", "-", "+", "FIELDS", "high"), [[6, [b"high", b"1"]]])
+
+
 def test_what_is_wrong_with_a_join_is_named(t):
     c = t.server(cores=2).client()
     eq(c("TSDB_SET", "a", 10, 1), "OK")

@@ -1,8 +1,5 @@
-/* The policy SUM: a sum that no double can hold is refused before anything is written.
- *
- * Only a value of SUM_LARGE or more can bring one about: a smaller one is less than half the last
- * place of the largest double, so rounding takes it away. Hence most writes do not look at what is
- * there. */
+/* The policies MIN, MAX and SUM: what a point meets, before anything is written. A number and what is none do not
+ * meet, and a sum that no double can hold is refused. A point behind all others meets nothing. */
 #include "shards/commands/series_args.h"
 #include "shards/commands/ts.h"
 
@@ -11,6 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Only values of so much can make a sum of doubles infinite that was not: a smaller one is less than half the last
+ * place of the largest double, so rounding takes it away. */
 #define SUM_LARGE 0x1p970
 
 static bool
@@ -19,54 +18,70 @@ is_large(double value)
     return fabs(value) >= SUM_LARGE;
 }
 
+struct met {
+    bool any;
+    double value; /* the newest of its time */
+};
+
 static int
-newest_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
+met_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
 {
-    *(double *)arg = p[n - 1].value;
+    *(struct met *)arg = (struct met){true, p[n - 1].value};
     return 0;
 }
 
-/* What a new point of this time meets, 0 where nothing is. False: an error is replied, or ctx->need
- * is set. */
+/* False: an error is replied, or ctx->need is set. */
 static bool
 read_met(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts,
-         double *ret)
+         struct met *ret)
 {
     struct series_query q = {.start = ts, .end = ts, .limit = UINT64_MAX};
     const struct series *s = e ? series_find(entry_series(e), type) : NULL;
+    struct sample last;
+    uint8_t quality;
     int rc;
 
-    *ret = 0;
-    if (s == NULL)
+    *ret = (struct met){0};
+    if (s == NULL || !series_last(s, &last, &quality) || ts > last.ts)
         return true;
-    rc = ts_read(c, k, s, &q, newest_emit, ret);
+    rc = ts_read(c, k, s, &q, met_emit, ret);
     if (rc < 0)
         series_query_failed(c, rc);
     return rc >= 0;
 }
 
 static bool
-refuse(struct ctx *c, int64_t ts)
+refuse_overflow(struct ctx *c, int64_t ts)
 {
     if (!c->probe)
         series_reply_overflow(c, ts);
     return false;
 }
 
-bool
-series_sum_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type, int64_t ts,
-                double value)
+static bool
+refuse_nan(struct ctx *c, int64_t ts)
 {
-    double met;
+    if (!c->probe)
+        series_reply_nan(c, ts);
+    return false;
+}
 
-    if (likely(!is_large(value)))
+bool
+series_meeting_fits(struct ctx *c, const struct key *k, const struct entry *e, uint8_t type,
+                    int64_t ts, double value, enum duplicate_policy policy)
+{
+    struct met met;
+
+    if (likely(policy != DUPLICATE_MIN && policy != DUPLICATE_MAX && policy != DUPLICATE_SUM))
         return true;
     if (!read_met(c, k, e, type, ts, &met))
         return false;
-    return !isinf(met + value) || refuse(c, ts);
+    if (met.any && isnan(met.value))
+        return refuse_nan(c, ts);
+    return policy != DUPLICATE_SUM || !isinf(met.value + value) || refuse_overflow(c, ts);
 }
 
-/* --- of a batch: BATCH_WRITE's key, value and timestamp from the i-th argument on ------------- */
+/* --- sums of a batch: BATCH_WRITE's key, value and timestamp from the i-th argument on ------------- */
 
 static double
 point_value(const struct slice *p)
@@ -106,6 +121,7 @@ group_fits(struct ctx *c, const uint32_t *at, uint32_t n)
     struct key k = key_open(c, c->argv[at[0]]);
     const struct entry *e = key_peek(c, &k);
     bool large = false;
+    struct met met;
     int64_t ts;
     double sum;
 
@@ -116,11 +132,12 @@ group_fits(struct ctx *c, const uint32_t *at, uint32_t n)
     if (!large)
         return true;
     memcpy(&ts, c->argv[at[0] + 2].p, sizeof(ts));
-    if (!read_met(c, &k, e, 0, ts, &sum))
+    if (!read_met(c, &k, e, 0, ts, &met))
         return false;
+    sum = met.value;
     for (uint32_t i = 0; i < n; i++)
         sum += point_value(c->argv + at[i]);
-    return !isinf(sum) || refuse(c, ts);
+    return !isinf(sum) || refuse_overflow(c, ts);
 }
 
 static bool
