@@ -13,8 +13,8 @@
 
 /* --- the captured entries ------------------------------------------------------------------------- */
 
-/* Looks up a key nobody looked up before: is there a row, and are there blocks below it? One whose row cannot
- * be read is taken for such a one; if it was counted it is counted twice from now on. */
+/* Looks up a key nobody looked up before: is there a row, and are there blocks below it? One whose row is
+ * damaged is taken for such a one; if it was counted it is counted twice from now on. */
 static int
 look_up(struct checkpoint *c, struct item *it, struct slice row_key)
 {
@@ -23,7 +23,7 @@ look_up(struct checkpoint *c, struct item *it, struct slice row_key)
     struct slice payload;
     int rc = store_get(c->sh->store, row_key, &v, &c->error);
 
-    if (unlikely(rc == -EIO || rc == -EBADMSG)) {
+    if (unlikely(rc < 0 && store_error_is_of_reading(c->error.text))) {
         it->was = 0;
         it->purge = true;
         return 0;
@@ -146,7 +146,9 @@ checkpoint_write(struct offload_job *job)
 
     shard_slow_down(c->sh);
     checkpoint_sort(c);
-    rc = purge_databases(c);
+    rc = store_check_health(c->sh->store, 0, &c->error); /* what is looked up takes an open database */
+    if (rc == 0)
+        rc = purge_databases(c);
     if (rc == 0)
         rc = write_items(c, b);
     if (rc == 0) {

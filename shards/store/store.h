@@ -106,6 +106,14 @@ void store_hold_value(struct store_hold **h, struct store_value v);
 void store_hold_join(struct store_hold **h, struct store_hold **from);
 void store_hold_release(struct store_hold **h);
 
+/* Is that text about rows of a table that cannot be read, and not about writing, or about a database that
+ * is not open? */
+bool store_error_is_of_reading(const char *text);
+/* Before a commit of so many bytes, or before it is gathered: 0 when there is room and the database is open
+ * and takes ingestions; -ENOSPC, -EIO, or -EBUSY when it must be reopened and somebody holds an iterator.
+ * On the thread that commits. */
+int store_check_health(struct store *s, uint64_t bytes, struct store_error *err);
+
 /* A set of puts and deletes that becomes visible at once and is on disk when commit returns 0.
  * Later operations on the same key win. Memory is bounded by the caller's slices. */
 struct store_batch;

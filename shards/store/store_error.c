@@ -35,9 +35,9 @@ store_error_take(struct store_error *err, char *message)
 }
 
 bool
-store_error_is_of_reading(const char *message)
+store_error_is_of_reading(const char *text)
 {
-    return strncmp(message, "Corruption: ", 12) == 0 || strstr(message, "While pread");
+    return strncmp(text, "Corruption: ", 12) == 0 || strstr(text, "While pread");
 }
 
 int

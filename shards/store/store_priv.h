@@ -119,10 +119,7 @@ bool store_enter(struct store *s, bool wait);
 void store_leave(struct store *s);
 /* 0 if the file system has so many bytes free and room_bytes besides, else -ENOSPC. */
 int store_check_room(struct store *s, uint64_t bytes, struct store_error *err);
-/* Before a commit of so many bytes: 0 when there is room and the database takes ingestions;
- * -ENOSPC, -EIO, or -EBUSY when it must be reopened and somebody holds an iterator. */
-int store_check_health(struct store *s, uint64_t bytes, struct store_error *err);
-/* The same without a look at the room: reopens a database that had an error inside RocksDB. */
+/* store_check_health without a look at the room: reopens a database that had an error inside RocksDB. */
 int store_heal(struct store *s, struct store_error *err);
 
 /* The monitor's thread starts in the caller's CPU mask. 0 or a negative errno. */
@@ -135,8 +132,6 @@ void store_monitor_refresh(struct store *s);
 
 /* Takes an error text of RocksDB (frees it) and says which errno it means. */
 int store_error_take(struct store_error *err, char *message);
-/* Is it about rows of a table that cannot be read, and not about writing? */
-bool store_error_is_of_reading(const char *message);
 /* Our own errors: "text: strerror(code)". Returns -code. */
 int store_error_errno(struct store_error *err, const char *what, int code);
 
