@@ -8,8 +8,8 @@
  * store, past the block cache, within the same budget, and says which are over. Those are removed
  * like any other, but for their values, which nobody reads: a record in the journal, a tombstone
  * that counts at once, and the rows go with the next checkpoint. Where most is over the next look
- * follows at once. There is no pass over the store before the earliest expiry that the last one and
- * the checkpoints since have seen.
+ * follows at once. What cannot be read is passed over, up to the next slot, until a later pass. There is no
+ * pass over the store before the earliest expiry that the last one and the checkpoints since have seen.
  * Why not by RocksDB's compaction: docs/decisions/0009-stored-expiry.md. */
 #ifndef SHARDS_ENGINE_EXPIRE_H
 #define SHARDS_ENGINE_EXPIRE_H
@@ -26,6 +26,7 @@
 #define SWEEP_KEY_BYTES_MAX (1 * MIB) /* ... and their length together */
 #define SWEEP_BUSY_SHARE 8 /* of the loop's time, at most, while most of what is looked at is over */
 #define SWEEP_PAUSE_NS 1000000000ULL /* between two passes */
+#define SWEEP_UNREADABLE_MS 60000 /* until the next one when something could not be read */
 
 struct core;
 struct expire_sweep;

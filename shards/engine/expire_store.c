@@ -85,28 +85,53 @@ point_at_keys(struct expire_sweep *s)
     }
 }
 
+/* What cannot be read is found out by those who need it: the sweep goes on behind the slot where it came to
+ * that, at `last` or where it began, and comes back to it later. */
+static void
+pass_slot(struct expire_sweep *s, uint16_t last)
+{
+    uint16_t first = s->from.n ? get_be16(s->from.p + 1) : 0, slot = MAX(first, last);
+    char row[ROW_PREFIX_BYTES];
+
+    s->next_ms = MIN(s->next_ms, s->now_ms + SWEEP_UNREADABLE_MS);
+    s->db_over = slot + 1 == ROW_SLOTS;
+    s->from.n = 0;
+    buf_append(&s->from, row, row_slot_lower(row, s->db, (uint16_t)(slot + 1)));
+}
+
+/* From where it is on. False: it came to something that cannot be read, and is behind it now. */
+static bool
+look_at_rows(struct expire_sweep *s, uint64_t until_ns)
+{
+    struct rows r;
+
+    s->db_over = true;
+    rows_open_passing(&r, s->core->shard.store, s->db, (struct slice){s->from.p, s->from.n});
+    while (s->db_over && rows_next(&r)) {
+        s->rows++;
+        note_row(s, &r);
+        if (job_is_full(s, until_ns)) {
+            remember_place(s, &r);
+            s->db_over = false;
+        }
+    }
+    if (likely(rows_close(&r) == 0))
+        return true;
+    pass_slot(s, r.slot);
+    return false;
+}
+
 static void
 sweep_work(struct offload_job *job)
 {
     struct expire_sweep *s = container_of(job, struct expire_sweep, job);
     uint64_t began = clock_now_ns(), until = began + (uint64_t)s->left_ns;
-    struct rows r;
 
     s->n = 0;
     s->rows = 0;
     s->bytes.n = 0;
-    s->db_over = true;
-    rows_open_passing(&r, s->core->shard.store, s->db, (struct slice){s->from.p, s->from.n});
-    while (rows_next(&r)) {
-        s->rows++;
-        note_row(s, &r);
-        if (job_is_full(s, until)) {
-            remember_place(s, &r);
-            s->db_over = false;
-            break;
-        }
-    }
-    rows_close(&r); /* what cannot be read is found out by those who need it */
+    while (!look_at_rows(s, until) && !s->db_over && clock_now_ns() < until)
+        ;
     point_at_keys(s);
     s->left_ns -= (int64_t)(clock_now_ns() - began);
 }

@@ -1,5 +1,6 @@
 """A block of the store that cannot be read any more: who needs it is told so, and nobody else suffers."""
 import os
+import time
 
 from pinstripe import eq, holds, until
 from resp import Error, info
@@ -121,6 +122,27 @@ def test_a_key_whose_own_row_cannot_be_read_can_be_written_and_deleted(t):
     c = s.client()
     eq([c("GET", "s%d" % i) for i in (write, delete, again)], [b"new", None, None])
     eq(save(c), "OK")
+
+
+def test_keys_beside_what_cannot_be_read_expire_unread(t):
+    s = t.server(cores=1, hz=100)
+    c = s.client()
+    names = ["s%d" % i for i in range(3000)]
+    at = int(time.time() * 1000) + 5000
+    c.pipe_many([("SET", n, n + t.random.randbytes(150).hex(), "PXAT", at) for n in names])
+    eq(c("SAVE"), "OK")
+    s.stop()
+    flip(max(tables(s), key=os.path.getsize))
+    s.start()
+    c = s.client()
+    until(lambda: c("DBSIZE") < 300, what="what can be read to expire")
+    bad = sum(isinstance(c("GET", n), Error) for n in names)
+    assert 0 < bad < 300, bad
+    eq(c("DBSIZE"), bad)
+    eq(save(c), "OK")
+    s.kill9()
+    s.start()
+    eq(s.client()("DBSIZE"), bad)
 
 
 def test_checkpoints_go_on_without_compactions_also_after_a_start(t):

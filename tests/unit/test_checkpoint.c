@@ -2,6 +2,7 @@
  * what stays dirty, what the store has and how many keys it says it has. */
 #include "shards/engine/checkpoint_priv.h"
 #include "shards/engine/core.h"
+#include "shards/engine/expire.h"
 #include "shards/engine/keyspace.h"
 #include "shards/series/series_row.h"
 #include "shards/store/row.h"
@@ -469,5 +470,39 @@ Test(checkpoint, keys_are_counted_once_when_the_store_was_not_open_for_a_while)
     expect_row(&f, "a", "3");
     expect_row(&f, "b", "4");
     cr_assert_eq(stored_keys(&f), 2);
+    teardown(&f);
+}
+
+static int64_t
+sweep(struct fixture *f)
+{
+    uint64_t deadline = clock_now_ns() + PATIENCE_NS;
+
+    f->sh->sweep_due_ms = 0;
+    do {
+        reactor_turn(&f->core->reactor, false);
+        expire_sweep_tick(f->core);
+        cr_assert_lt(clock_now_ns(), deadline);
+    } while (f->sh->sweep_due_ms == 0 || f->sh->sweep_due_ms == INT64_MAX);
+    return f->sh->sweep_due_ms;
+}
+
+/* A pass over the store for keys whose time is over. */
+Test(checkpoint, a_sweep_that_cannot_read_the_store_comes_back)
+{
+    struct fixture f;
+    rocksdb_t *db;
+    int64_t began;
+
+    setup(&f);
+    set(&f, "a", "1");
+    checkpoint(&f);
+    head_remove(&f.sh->db[0].head, head_hash(SLICE("a")), entry(&f, "a"));
+    db = f.store.s->db;
+    f.store.s->db = NULL;
+    began = clock_wall_us() / 1000;
+    cr_assert_geq(sweep(&f), began + SWEEP_UNREADABLE_MS);
+    cr_assert_leq(f.sh->sweep_due_ms, clock_wall_us() / 1000 + SWEEP_UNREADABLE_MS);
+    f.store.s->db = db;
     teardown(&f);
 }
