@@ -11,7 +11,9 @@
 struct checkpoint_control {
     bool requested;
     uint64_t retry_ns;
-    bool told_unreadable, told_kept; /* what the log says once */
+    uint64_t failed_in_a_row;
+    bool told_unreadable; /* the log says it once */
+    bool is_full;         /* nothing goes into the store any more; that, too */
     struct list waiters; /* of the next one */
     struct checkpoint_stats stats;
 };
@@ -47,6 +49,14 @@ checkpoint_wait_running(struct shard *sh, struct checkpoint_waiter *w)
         return false;
     list_push_back(&sh->checkpoint->waiters, &w->node);
     return true;
+}
+
+bool
+checkpoint_fails(const struct shard *sh)
+{
+    const struct checkpoint_control *ctl = sh->checkpoint_control;
+
+    return ctl && (ctl->failed_in_a_row >= CHECKPOINT_FAILURES_MAX || ctl->is_full);
 }
 
 const struct checkpoint_stats *
@@ -134,11 +144,11 @@ nothing_goes_in(struct shard *sh)
 
     if (!store_keeps_tables(sh->store, &why))
         return;
-    if (!ctl->told_kept)
+    if (!ctl->is_full)
         log_error("core %u: the store has as many tables as it can keep without compactions: no checkpoint "
                   "is made any more and the journal grows; put the file back from a copy while the server "
                   "is stopped: %s", sh->id, why.text);
-    ctl->told_kept = true;
+    ctl->is_full = true;
     waiters_done(sh, &ctl->waiters, -EIO);
 }
 
@@ -209,11 +219,13 @@ record_result(struct checkpoint *c)
     tell_unreadable(c, ctl);
     if (c->rc < 0) {
         st->failures++;
+        ctl->failed_in_a_row++;
         ctl->retry_ns = clock_now_ns() + CHECKPOINT_RETRY_NS;
         log_error("core %u: checkpoint failed, tried again in a second: %s", c->sh->id,
                   c->error.text);
         return;
     }
+    ctl->failed_in_a_row = 0;
     st->count++;
     st->rows += c->rows;
     st->bytes += c->bytes;

@@ -23,6 +23,7 @@
 #define CHECKPOINT_SLICE_ENTRIES 256
 #define CHECKPOINT_SLICE_NS 100000ULL /* on a loop that has nothing else to do in that turn */
 #define CHECKPOINT_RETRY_NS 1000000000ULL
+#define CHECKPOINT_FAILURES_MAX 3 /* one after the other, until nobody waits for the next one's room */
 /* 2: rows of labels stand in the store; 3: main rows of version 2 */
 #define CHECKPOINT_FORMAT_VERSION 3
 
@@ -37,6 +38,9 @@ void checkpoint_request(struct shard *sh);
 void checkpoint_wait(struct shard *sh, struct checkpoint_waiter *w);
 /* Wants to know when the one under way is done. False: none is. */
 bool checkpoint_wait_running(struct shard *sh, struct checkpoint_waiter *w);
+/* The last CHECKPOINT_FAILURES_MAX failed, or none can be made: what is dirty stays so for now. For the
+ * shard's owner, or who leased it. */
+bool checkpoint_fails(const struct shard *sh);
 /* Every turn: starts one when limits say so, and moves the one under way on. Returns work done. */
 unsigned checkpoint_poll(struct shard *sh);
 /* Blocking and complete, for a shard whose loop does not run (recovery, resharding). */

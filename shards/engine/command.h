@@ -177,6 +177,9 @@ command_arity_ok(const struct command *cmd, uint32_t argc)
 #define ERR_NO_KEY "ERR no such key"
 #define EXEC_REFUSED "EXECABORT Transaction discarded because of: " /* before why EXEC does not run */
 #define ERR_OOM "OOM command not allowed when used memory > 'maxmemory'."
+#define ERR_OOM_STUCK                                                                              \
+    "OOM command not allowed when used memory > 'maxmemory' and checkpoints fail: nothing can leave "  \
+    "memory until one succeeds, the log says why"
 #define ERR_STRING_TOO_LONG "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 #define ERR_KEY_TOO_LONG "ERR key is longer than 65535 bytes"
 

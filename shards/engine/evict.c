@@ -1,6 +1,7 @@
 #include "shards/engine/evict.h"
 
 #include "shards/engine/checkpoint.h"
+#include "shards/engine/command.h"
 #include "shards/engine/core.h"
 
 #define EVICT_BUCKETS_PER_CALL 512 /* CLOCK steps a request may cost */
@@ -30,6 +31,16 @@ evict_is_due(const struct core *core, const struct shard *sh)
     return limit != 0 && shard_memory(sh) > limit / core->ncores;
 }
 
+/* Something will leave memory even if nothing dirty is ever stored. */
+static bool
+has_clean(const struct shard *sh)
+{
+    for (unsigned i = 0; i < SHARD_DBS; i++)
+        if (sh->db[i].head.in_store > sh->db[i].head.dirty_count)
+            return true;
+    return false;
+}
+
 enum evict_result
 evict_leased(const struct core *core, struct shard *sh)
 {
@@ -49,7 +60,9 @@ evict_leased(const struct core *core, struct shard *sh)
         if (!evict_is_due(core, sh))
             return EVICT_ROOM;
     }
-    return clean || dirty || sh->checkpoint ? EVICT_LATER : EVICT_NEVER;
+    if (!clean && !dirty && !sh->checkpoint)
+        return EVICT_NEVER;
+    return checkpoint_fails(sh) && !has_clean(sh) ? EVICT_STUCK : EVICT_LATER;
 }
 
 void
@@ -68,7 +81,22 @@ evict_make_room(struct core *core, struct shard *sh)
 {
     enum evict_result r = evict_leased(core, sh);
 
-    if (unlikely(r == EVICT_LATER))
+    if (unlikely(r == EVICT_LATER || r == EVICT_STUCK))
         evict_want_checkpoint(sh);
     return r;
+}
+
+const char *
+evict_error(enum evict_result r)
+{
+    switch (r) {
+    case EVICT_STUCK:
+        return ERR_OOM_STUCK;
+    case EVICT_NEVER:
+        return ERR_OOM;
+    case EVICT_ROOM:
+    case EVICT_LATER:
+        break;
+    }
+    return NULL;
 }

@@ -29,19 +29,19 @@ gate_journal(struct ctx *c, enum exec_result *ret, bool *ret_refused)
 static bool
 gate_memory(struct ctx *c, enum exec_result *ret, bool *ret_refused)
 {
+    enum evict_result r;
+
     /* What was fetched for this very request is not to make it wait, nor to leave again. */
     if (likely(!(c->cmd->flags & CMD_DENYOOM) || c->attempts > 0))
         return true;
-    switch (evict_make_room(c->core, c->sh)) {
-    case EVICT_ROOM:
+    r = evict_make_room(c->core, c->sh);
+    if (r == EVICT_ROOM)
         return true;
-    case EVICT_LATER:
+    if (r == EVICT_LATER) {
         *ret = EXEC_WAIT_MEMORY;
         return false;
-    case EVICT_NEVER:
-        break;
     }
-    resp_error(c->out, ERR_OOM);
+    resp_error(c->out, evict_error(r));
     *ret_refused = true;
     return false;
 }

@@ -95,8 +95,9 @@ gate_journals(struct txn *t)
 }
 
 /* Each shard of a transaction is brought towards its share of maxmemory. One that may grow waits until
- * they are below it, even if this transaction makes only others grow, and where that can never be it is
- * refused. Once something was fetched for it this is settled: that would be the first to go again. */
+ * they are below it, even if this transaction makes only others grow, and where that can never be, or not
+ * while checkpoints fail, it is refused. Once something was fetched for it this is settled: that would be the
+ * first to go again. */
 static bool
 gate_memory(struct txn *t)
 {
@@ -108,8 +109,8 @@ gate_memory(struct txn *t)
 
         if (r == EVICT_ROOM || !t->grows)
             continue;
-        if (r == EVICT_NEVER) {
-            t->refused_memory = true;
+        if (r != EVICT_LATER) {
+            t->refused_memory = evict_error(r);
         } else {
             p->obstacle = EXEC_WAIT_MEMORY;
             p->over_memory = true;
@@ -135,7 +136,7 @@ txn_gates(struct txn *t)
 {
     bool open;
 
-    t->refused_memory = false;
+    t->refused_memory = NULL;
     if (unlikely(is_hopeless(t)))
         return true;
     open = gate_memory(t);
@@ -163,7 +164,7 @@ bool
 txn_refused(struct txn *t)
 {
     if (t->refused_memory) {
-        resp_error(&t->reply, t->exec ? EXEC_REFUSED ERR_OOM : ERR_OOM);
+        resp_errorf(&t->reply, "%s%s", t->exec ? EXEC_REFUSED : "", t->refused_memory);
         return true;
     }
     for (uint32_t i = 0; t->writes && i < t->parts_n; i++) {

@@ -51,7 +51,8 @@ struct txn {
     struct queued_command *commands; /* own list */
     bool exec;                       /* reply is the array of an EXEC */
     bool writes;
-    bool grows, refused_memory;      /* a command of it is CMD_DENYOOM */
+    bool grows;                      /* a command of it is CMD_DENYOOM */
+    const char *refused_memory;      /* why; NULL: it is not */
     bool changed;                    /* it was not refused */
     bool shows_all; /* who can tell what was seen: its reply waits for all there is */
     bool owes_answer;                /* it waits for the journals */

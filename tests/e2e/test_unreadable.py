@@ -2,7 +2,7 @@
 import os
 import time
 
-from pinstripe import eq, holds, until
+from pinstripe import eq, holds, key_core, keys_on, until
 from resp import Error, info
 
 POINTS = 25000
@@ -89,6 +89,42 @@ def test_a_transaction_that_needs_it_is_refused_soon(t):
         assert 0 < fetched < 50, fetched
     eq(c("SET", "other", 2), "OK")
     eq(save(c), "OK")
+
+
+STUCK = "used memory > 'maxmemory' and checkpoints fail"
+
+
+def test_writes_that_need_memory_are_refused_while_checkpoints_fail(t):
+    for cores in (1, 2):
+        s, c, ts = damaged(t, cores=cores, core_ports="yes", duplicate_policy="SUM",
+                           maxmemory="%dmb" % (8 * cores))
+        eq(c("TSDB_SET", "k", ts, 1), "OK")
+        holds(save(c), "ERR the checkpoint failed")
+        bad, done = key_core("k", cores), {}
+        names = keys_on(bad, cores, 20000, "f")
+        while not done or list(done.values())[-1] == "OK":  # they wait for some checkpoints, then they are told
+            some = names[len(done):len(done) + 200]
+            done.update(zip(some, c.pipe([("SET", n, n * 300) for n in some])))
+        here, there = some[-1], keys_on(cores - 1 - bad, cores, 1)[0]
+        holds(str(done[here]), "OOM", STUCK)
+        done = {n: n.encode() * 300 for n in done if done[n] == "OK"}
+        for client in [s.core_client(core) for core in range(cores)]:
+            holds(str(client("MSET", here, "v", there, "v")), "OOM", STUCK)
+            eq(client.pipe([("MULTI",), ("SET", here, "v"), ("SET", there, "v")])[1:], ["QUEUED"] * 2)
+            holds(str(client("EXEC")), "EXECABORT", "OOM", STUCK)
+            some = t.random.sample(sorted(done), 100)
+            eq(client("MGET", *some), [done[n] for n in some])
+            eq(client("GET", "other"), b"1")
+        if cores == 2:
+            eq(c("SET", there, "the other core has room"), "OK")
+        eq(c("DEL", "k"), 1)
+        until(lambda: c("SET", here, "v") == "OK", what="a checkpoint to make room")
+        eq(save(c), "OK")
+        s.kill9()
+        s.start()
+        c = s.client()
+        eq([c("GET", n) for n in done], list(done.values()))
+        s.stop()
 
 
 def strings_of_a_damaged_table(t, n=3000):
