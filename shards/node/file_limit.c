@@ -19,6 +19,14 @@ file_limit_clients(uint64_t limit, uint32_t cores, uint64_t maxclients)
     return limit > others ? MIN(limit - others, maxclients) : 0;
 }
 
+uint64_t
+file_limit_tables(uint64_t limit, uint32_t cores, uint64_t clients)
+{
+    uint64_t others = least(cores) + clients;
+
+    return limit > others ? MAX((limit - others) / cores, 1) : 1;
+}
+
 /* What may be open afterwards. */
 static uint64_t
 raise_to(uint64_t want)
@@ -37,9 +45,9 @@ raise_to(uint64_t want)
 }
 
 int
-file_limit_raise(uint32_t cores, uint64_t *maxclients, struct buf *err)
+file_limit_raise(uint32_t cores, uint64_t *maxclients, uint64_t *ret_tables, struct buf *err)
 {
-    uint64_t limit = raise_to(*maxclients + FILE_LIMIT_WANTED);
+    uint64_t limit = raise_to(*maxclients + FILE_LIMIT_WANTED + (uint64_t)cores * FILE_LIMIT_TABLES);
     uint64_t clients = file_limit_clients(limit, cores, *maxclients);
 
     if (clients == 0) {
@@ -51,5 +59,6 @@ file_limit_raise(uint32_t cores, uint64_t *maxclients, struct buf *err)
         log_warn("at most %" PRIu64 " files may be open (ulimit -n): maxclients is %" PRIu64
                  ", not %" PRIu64, limit, clients, *maxclients);
     *maxclients = clients;
+    *ret_tables = file_limit_tables(limit, cores, clients);
     return 0;
 }

@@ -343,7 +343,7 @@ start(struct running *r, const sigset_t *signals, struct buf *err)
         return rc;
     rc = memory_limit_check(r->cpus.n, err);
     if (rc == 0)
-        rc = file_limit_raise(r->cpus.n, &r->node.config.maxclients, err);
+        rc = file_limit_raise(r->cpus.n, &r->node.config.maxclients, &r->kept_tables, err);
     if (rc == 0)
         rc = create_parts(r, err);
     if (rc == 0)

@@ -28,7 +28,8 @@ open_store(struct starter *s)
     struct store_options opt = {.dir = s->store_dir,
                                 .compression = node_compression(&r->node.config),
                                 .filter = checkpoint_filter,
-                                .filter_arg = &s->core->shard};
+                                .filter_arg = &s->core->shard,
+                                .kept_tables = r->kept_tables};
     struct store_error err = {""};
     int rc;
 

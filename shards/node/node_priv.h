@@ -26,6 +26,7 @@ struct running {
     struct datadir dir;
     struct cpu_set background;
     struct cpu_set cpus;
+    uint64_t kept_tables; /* of a store that does not compact them any more */
     struct starter *starters;
     pthread_barrier_t recovered, admitted, listening;
     _Atomic bool failed;

@@ -95,6 +95,7 @@ store_open(struct store **ret_s, struct store_env *env, const struct store_optio
     s->env = env;
     list_init(&s->monitor_node);
     s->room_bytes = opt->room_bytes ? opt->room_bytes : STORE_ROOM_BYTES;
+    s->kept_tables = MIN(opt->kept_tables ? opt->kept_tables : UINT64_MAX, STORE_L0_KEPT_FILES);
     store_options_build(s, env, opt);
     r = store_check_room(s, 0, err);
     if (r == 0)

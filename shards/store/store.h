@@ -39,6 +39,9 @@ struct store_options {
     /* Commits fail with -ENOSPC rather than leave less than this free on the file system; 0 stands
      * for STORE_ROOM_BYTES (store_priv.h). */
     uint64_t room_bytes;
+    /* Most tables once they are not compacted any more (store_keeps_tables), as far as files may be open;
+     * STORE_L0_KEPT_FILES at most, and 0 stands for these. */
+    uint64_t kept_tables;
 };
 
 struct store;

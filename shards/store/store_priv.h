@@ -69,6 +69,7 @@ struct store {
     rocksdb_ingestexternalfileoptions_t *ingest;
     rocksdb_readoptions_t *read_cached, *read_blocking;
     uint64_t room_bytes;
+    uint64_t kept_tables;
     /* The committing thread's. */
     uint64_t sst_next;
     bool wounded; /* RocksDB had an error: reopen before the next ingestion */

@@ -26,7 +26,7 @@ bool
 store_is_stalled(struct store *s)
 {
     if (unlikely(atomic_load_explicit(&s->keeps_tables, memory_order_relaxed)))
-        return get(s, STORE_L0_FILES) >= STORE_L0_KEPT_FILES;
+        return get(s, STORE_L0_FILES) >= s->kept_tables;
     if (unlikely(get(s, STORE_ERRORS) != 0)) /* no compaction will make room: the next commit heals it */
         return false;
     return get(s, STORE_WRITE_STOPPED) != 0 || get(s, STORE_L0_FILES) >= STORE_L0_STALLED_FILES ||

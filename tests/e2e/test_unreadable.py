@@ -127,9 +127,9 @@ def test_writes_that_need_memory_are_refused_while_checkpoints_fail(t):
         s.stop()
 
 
-def strings_of_a_damaged_table(t, n=3000):
+def strings_of_a_damaged_table(t, n=3000, **settings):
     """A server, a client, and names of strings whose rows cannot be read."""
-    s = t.server(cores=1, maxmemory="0")
+    s = t.server(cores=1, maxmemory="0", **settings)
     c = s.client()
     value = bytes(t.random.randrange(256) for _ in range(400)).hex()
     c.pipe_many([("SET", "s%d" % i, "%d%s" % (i, value)) for i in range(n)])
@@ -203,3 +203,28 @@ def compacted(c, s):
         eq(c("SET", "s%d" % (2999 - i), "over"), "OK")
         eq(save(c), "OK")
     return "cannot be read and so not be compacted" in s.log()
+
+
+# A process that may not raise its limits, whoever runs the tests.
+FEW_FILES = ["prlimit", "--nofile=200:200", "setpriv", "--bounding-set", "-sys_resource", "--inh-caps",
+             "-sys_resource"]
+
+
+def test_tables_that_are_not_compacted_leave_files_for_the_rest(t):
+    s, c, bad = strings_of_a_damaged_table(t, wrap=FEW_FILES)
+    until(lambda: compacted(c, s), what="a compaction to meet the damage")
+    for i in range(200):
+        eq(c("SET", "s0", i), "OK")
+        eq(c("SET", "s2999", i), "OK")
+        if save(c) != "OK":
+            break
+    holds(save(c), "ERR the checkpoint failed")
+    holds(s.log(), "as many tables as it can keep")
+    assert "Too many open files" not in s.log(), "it came to the limit"
+    eq(s.client()("PING"), "PONG")
+    eq(c("CONFIG", "SET", "maxmemory", "4mb"), "OK")
+    replies = set()
+    while len(replies) < 2:
+        replies = {str(r) for r in c.pipe([("SET", "big%d" % i, "x" * 20000) for i in range(400)])}
+    holds(" ".join(replies), STUCK)
+    eq(c("GET", "s0"), b"%d" % i)
