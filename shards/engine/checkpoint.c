@@ -1,6 +1,7 @@
 #include "shards/engine/checkpoint_priv.h"
 
 #include "core/log.h"
+#include "shards/engine/aside.h"
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
 
@@ -152,6 +153,22 @@ nothing_goes_in(struct shard *sh)
     waiters_done(sh, &ctl->waiters, -EIO);
 }
 
+/* Replay could not apply the records of some keys: the journal must keep them. */
+static void
+keys_are_aside(struct shard *sh)
+{
+    struct checkpoint_control *ctl = control(sh);
+
+    ctl->requested = false;
+    ctl->retry_ns = clock_now_ns() + CHECKPOINT_RETRY_NS;
+    ctl->stats.failures++;
+    ctl->stats.last_error = -EIO;
+    log_error("core %u: checkpoint failed, tried again in a second: the start has set %llu keys aside that the "
+              "store cannot read, see above", sh->id, (unsigned long long)aside_keys(sh));
+    waiters_done(sh, &ctl->waiters, -EIO);
+    exec_wake(sh->core);
+}
+
 static bool
 should_begin(struct shard *sh)
 {
@@ -160,7 +177,7 @@ should_begin(struct shard *sh)
     uint64_t dirty_bytes;
     bool any = anything_dirty(sh, &dirty_bytes);
 
-    if (ctl->requested && !any) {
+    if (ctl->requested && !any && aside_keys(sh) == 0) {
         nothing_to_do(sh);
         return false;
     }
@@ -175,8 +192,13 @@ should_begin(struct shard *sh)
         nothing_goes_in(sh);
         return false;
     }
-    return ctl->requested || dirty_bytes > config->checkpoint_dirty_bytes ||
-           (any && journal_live_bytes(&sh->journal) > config->checkpoint_journal_bytes);
+    if (!ctl->requested && dirty_bytes <= config->checkpoint_dirty_bytes &&
+        (!any || journal_live_bytes(&sh->journal) <= config->checkpoint_journal_bytes))
+        return false;
+    if (likely(aside_keys(sh) == 0))
+        return true;
+    keys_are_aside(sh);
+    return false;
 }
 
 /* --- end ----------------------------------------------------------------------------------------- */

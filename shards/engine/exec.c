@@ -106,14 +106,6 @@ gate_all_keys(struct ctx *c)
     return c->keys_known;
 }
 
-static bool
-store_has_cold_keys(const struct shard *sh, uint8_t db)
-{
-    const struct shard_db *d = &sh->db[db];
-
-    return !d->hidden && d->stored_keys > d->head.in_store;
-}
-
 /* Somebody counts keys: were blind writes let through, there would always be one more to look up. */
 static bool
 counting(const struct ctx *c)
@@ -124,7 +116,7 @@ counting(const struct ctx *c)
 static bool
 gate_store(struct ctx *c)
 {
-    if (likely(!store_has_cold_keys(c->sh, c->db)))
+    if (likely(!shard_db_has_cold(&c->sh->db[c->db])))
         return true;
     if ((c->cmd->flags & CMD_BLIND) && c->argc == 3 && !counting(c))
         return true;

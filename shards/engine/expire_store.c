@@ -7,6 +7,7 @@
  * tombstone is all it takes. */
 #include "shards/engine/expire.h"
 
+#include "shards/engine/aside.h"
 #include "shards/engine/core.h"
 #include "shards/engine/evict.h"
 #include "shards/engine/keyspace.h"
@@ -179,13 +180,16 @@ job_over(struct expire_sweep *s)
 }
 
 /* Keys in memory are not the sweep's: a changed one is written by the next checkpoint, an unchanged
- * one goes in its own time. */
+ * one goes in its own time. Nor is one set aside: the journal may have prolonged its time. */
 static void
 remove_key(struct expire_sweep *s, const struct sweep_key *k)
 {
     struct shard *sh = &s->core->shard;
-    const struct entry *e = head_find(&sh->db[s->db].head, head_hash(k->name), k->name);
+    uint64_t hash = head_hash(k->name);
+    const struct entry *e = head_find(&sh->db[s->db].head, hash, k->name);
 
+    if (aside_has(&sh->db[s->db], k->name, hash))
+        return;
     if (e == NULL && journal_has_room(&sh->journal))
         expire_stored(sh, s->db, k->name, k->is_series);
     else if (e == NULL || (e->dirty_pos == 0 && !(e->flags & ENTRY_FLUSHING)))
@@ -220,14 +224,6 @@ sweep_done(struct offload_job *job)
     shard_wait(&s->core->shard, &s->lease);
 }
 
-static bool
-has_cold_keys(const struct shard *sh, uint8_t db)
-{
-    const struct shard_db *d = &sh->db[db];
-
-    return !d->hidden && d->stored_keys > d->head.in_store;
-}
-
 static void
 pass_begin(struct expire_sweep *s)
 {
@@ -243,7 +239,7 @@ pass_begin(struct expire_sweep *s)
 static bool
 find_database(struct expire_sweep *s)
 {
-    while (!has_cold_keys(&s->core->shard, s->db)) {
+    while (!shard_db_has_cold(&s->core->shard.db[s->db])) {
         if (s->core->shard.db[s->db].head.expires > 0)
             s->next_ms = s->now_ms;
         s->from.n = 0;

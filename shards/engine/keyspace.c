@@ -2,6 +2,7 @@
  * number for readers, dirty for the checkpoint, watchers). Replay runs the same functions with the
  * journal step left out (shard.recovering). Here: keys, whatever their type; strings, series, copies
  * and whole databases have files of their own. */
+#include "shards/engine/aside.h"
 #include "shards/engine/keyspace_priv.h"
 #include "shards/store/row.h"
 
@@ -163,6 +164,8 @@ key_new_entry(struct key *k, enum entry_type type, uint32_t len, int64_t expire_
         head_set_store(k->head, e, ENTRY_MAYBE_STORE);
         key_relabel(k, NULL); /* what the store has may be a series */
     }
+    if (aside_has(&k->sh->db[k->db], k->name, k->hash))
+        aside_remove(&k->sh->db[k->db], k->name, k->hash);
     return e;
 }
 
@@ -219,6 +222,12 @@ key_delete_stored(struct ctx *c, struct key *k, bool is_series)
         key_relabel(k, NULL);
     }
     key_delete(c, k, e);
+}
+
+void
+key_delete_unread(struct ctx *c, struct key *k)
+{
+    key_delete(c, k, key_new_entry(k, ENTRY_STRING, 0, 0));
 }
 
 void

@@ -48,6 +48,8 @@ bool key_patch_ready(struct ctx *c, const struct key *k, const struct entry *e, 
 void key_delete(struct ctx *c, struct key *k, struct entry *e);
 /* Removes a key that memory has nothing of and the store has, for certain. */
 void key_delete_stored(struct ctx *c, struct key *k, bool is_series);
+/* Removes a key that memory has nothing of, and the store may have: nobody can tell. */
+void key_delete_unread(struct ctx *c, struct key *k);
 /* Sets or (0) removes the expiry of a live key. A time in the past deletes it. */
 void key_set_expire(struct ctx *c, struct key *k, struct entry *e, int64_t expire_ms);
 

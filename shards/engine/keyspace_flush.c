@@ -1,4 +1,5 @@
 /* Whole databases: emptied at once, their memory given back a little at a time. */
+#include "shards/engine/aside.h"
 #include "shards/engine/keyspace_priv.h"
 
 struct detached {
@@ -15,7 +16,7 @@ flush_removes(void *arg, struct slice name)
 
     if (e)
         return !(e->flags & ENTRY_TOMBSTONE);
-    return !d->hidden && d->stored_keys > d->head.in_store;
+    return shard_db_has_cold(d);
 }
 
 static void
@@ -28,6 +29,7 @@ db_flush(struct shard *sh, uint8_t db)
         watch_touch_db(sh->watches, db, flush_removes, d);
     if (sh->observed && !sh->recovering)
         shard_db_gone(sh, db);
+    aside_clear(d);
     old->db = *d;
     list_push_back(&sh->detached, &old->node);
     head_init(&d->head, sh->arena, old->db.head.free_value);

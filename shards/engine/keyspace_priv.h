@@ -76,9 +76,7 @@ key_used(struct key *k, struct entry *e)
 static inline bool
 store_may_have(const struct key *k)
 {
-    const struct shard_db *db = &k->sh->db[k->db];
-
-    return unlikely(!db->hidden && db->stored_keys > db->head.in_store);
+    return unlikely(shard_db_has_cold(&k->sh->db[k->db]));
 }
 
 /* Does the store hold block rows below this key? */

@@ -4,6 +4,7 @@
  * several at a time. */
 #include "shards/engine/exec.h"
 
+#include "shards/engine/aside.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
 #include "shards/engine/load_string.h"
@@ -189,6 +190,16 @@ apply_maybes(struct load *l)
     free(l->keys);
 }
 
+static bool
+install_key(struct load *l, struct load_key *k, struct slice key, uint64_t hash)
+{
+    struct shard *sh = l->need.sh;
+
+    if (aside_has(&sh->db[l->need.db], key, hash))
+        return false;
+    return k->pinned.pin == NULL || load_install(sh, l->need.db, key, hash, k->pinned.v, true);
+}
+
 /* The rows that were read are still what the store has, unless it was written meanwhile. */
 static void
 install_keys(struct load *l)
@@ -201,8 +212,7 @@ install_keys(struct load *l)
         struct slice key = {k->key, k->n};
         uint64_t hash = head_hash(key);
 
-        if (valid && k->pinned.pin && !head_find(&sh->db[l->need.db].head, hash, key) &&
-            !load_install(sh, l->need.db, key, hash, k->pinned.v, true))
+        if (valid && !head_find(&sh->db[l->need.db].head, hash, key) && !install_key(l, k, key, hash))
             l->failed = true;
         if (k->pinned.pin)
             store_value_put(&k->pinned);

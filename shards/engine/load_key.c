@@ -4,6 +4,7 @@
 #include "shards/engine/exec.h"
 
 #include "core/log.h"
+#include "shards/engine/aside.h"
 #include "shards/engine/core.h"
 #include "shards/series/series_row.h"
 #include "shards/series/series_store.h"
@@ -52,8 +53,10 @@ load_key(struct shard *sh, uint8_t db, struct slice key, uint64_t hash, bool cac
     bool ok;
     int rc;
 
-    if (d->hidden || d->stored_keys <= d->head.in_store || head_find(&d->head, hash, key))
+    if (!shard_db_has_cold(d) || head_find(&d->head, hash, key))
         return true;
+    if (aside_has(d, key, hash))
+        return false;
     k.n = row_main(row_key, db, key_slot(key), key);
     rc = cached_only ? store_get_cached(sh->store, k, &v)
                      : store_get(sh->store, k, &v, &(struct store_error){0});

@@ -1,11 +1,13 @@
 #include "shards/engine/recovery.h"
 
 #include "core/clock.h"
+#include "shards/engine/aside.h"
 #include "shards/engine/core.h"
 #include "shards/engine/exec.h"
-#include "shards/engine/keyspace.h"
+#include "shards/engine/keyspace_priv.h"
 #include "shards/engine/record.h"
 #include "shards/labels/labels.h"
+#include "shards/series/series_row.h"
 #include "shards/store/row.h"
 
 #include <stdio.h>
@@ -142,8 +144,8 @@ recovery_decide(struct recovery_shard *all, uint32_t n)
 /* --- replay -------------------------------------------------------------------------------------- */
 
 /* The live entry or NULL; from the store if need be. 0, or -EIO: the store cannot be read. Then
- * nothing may go on: taken for absent, the key would be written anew and what the store has of it
- * be purged. */
+ * nothing may go on with this key: taken for absent, it would be written anew and what the store has
+ * of it be purged. */
 static int
 live_entry(struct key *k, struct entry **ret_e)
 {
@@ -203,7 +205,7 @@ apply_delete(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
     s = series_find(entry_series(e), r->type);
     if (s == NULL || lsn <= s->as_of_lsn)
         return 0;
-    return key_delete_points(c, k, e, r->type, r->ts, r->to);
+    return key_delete_points(c, k, e, r->type, r->ts, r->to) < 0 ? -EIO : 0;
 }
 
 static int
@@ -242,6 +244,52 @@ apply_block(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
     return 0;
 }
 
+/* 1: the store has the key; 0: it has not; or its main row cannot be read: -EIO, -EBADMSG. */
+static int
+stored_kind(const struct key *k, bool *ret_is_series)
+{
+    char row[ROW_KEY_BYTES_MAX];
+    struct store_value v;
+    struct row_head head;
+    struct slice payload;
+    int rc = store_get(k->sh->store, (struct slice){row, row_main(row, k->db, key_slot(k->name), k->name)}, &v,
+                       &(struct store_error){0});
+
+    if (rc != 1)
+        return rc;
+    if (!row_head_parse(v.v, &head, &payload))
+        rc = -EBADMSG;
+    else
+        *ret_is_series = head.type == ENTRY_SERIES;
+    store_value_put(&v);
+    return rc;
+}
+
+/* A key that memory has nothing of: a main row that cannot be read goes as well, and so does what is below
+ * it. */
+static void
+delete_cold(struct ctx *c, struct key *k)
+{
+    bool is_series;
+    int rc = aside_has(&k->sh->db[k->db], k->name, k->hash) ? -EIO : stored_kind(k, &is_series);
+
+    if (rc == 1)
+        key_delete_stored(c, k, is_series);
+    else if (rc < 0)
+        key_delete_unread(c, k);
+}
+
+static void
+apply_del(struct ctx *c, struct key *k)
+{
+    struct entry *e = head_find(k->head, k->hash, k->name);
+
+    if (e == NULL && shard_db_has_cold(&k->sh->db[k->db]))
+        delete_cold(c, k);
+    else if (e && !(e->flags & ENTRY_TOMBSTONE))
+        key_delete(c, k, e);
+}
+
 static int
 apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
 {
@@ -257,8 +305,7 @@ apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
             key_patch_string(c, k, r->offset, r->bytes);
         break;
     case RECORD_DEL:
-        if ((rc = live_entry(k, &e)) == 0 && e)
-            key_delete(c, k, e);
+        apply_del(c, k);
         break;
     case RECORD_EXPIRE:
         if ((rc = live_entry(k, &e)) == 0 && e)
@@ -282,6 +329,34 @@ apply_to_key(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
     return rc;
 }
 
+/* The index is not the store's: it follows. */
+static int
+relabel_aside(struct key *k, const struct record *r)
+{
+    struct series_meta m;
+
+    if (r->op != RECORD_SERIES_META)
+        return 0;
+    if (!series_meta_parse(r->bytes, &m))
+        return -EBADMSG;
+    key_relabel(k, &m);
+    series_meta_parsed_fini(&m);
+    return 0;
+}
+
+/* A key that cannot be read is set aside, until a record comes that needs no look at it. */
+static int
+apply_or_set_aside(struct ctx *c, struct key *k, uint64_t lsn, const struct record *r)
+{
+    int rc = apply_to_key(c, k, lsn, r);
+
+    if (likely(rc != -EIO))
+        return rc;
+    if (!aside_has(&k->sh->db[k->db], k->name, k->hash))
+        aside_add(k, r->op);
+    return relabel_aside(k, r);
+}
+
 static int
 apply(struct shard *sh, uint64_t lsn, const struct record *r)
 {
@@ -296,7 +371,7 @@ apply(struct shard *sh, uint64_t lsn, const struct record *r)
         return 0;
     }
     k = key_open_db(&c, r->key, r->db);
-    return apply_to_key(&c, &k, lsn, r);
+    return apply_or_set_aside(&c, &k, lsn, r);
 }
 
 /* What a record says must be something that this version has. */
@@ -331,10 +406,9 @@ replay_record(void *arg, uint64_t lsn, struct slice payload)
     }
     rc = apply(r->sh, lsn, &rec);
     if (rc < 0) {
-        snprintf(rp->err->text, sizeof(rp->err->text), "%.100s: record %llu is about key '%.*s', %s",
-                 r->dir, (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p,
-                 rc == -EBADMSG ? "whose metadata or block has a form this version does not know"
-                                : "which the store cannot read");
+        snprintf(rp->err->text, sizeof(rp->err->text),
+                 "%.100s: record %llu is about key '%.*s', whose metadata or block has a form this version "
+                 "does not know", r->dir, (unsigned long long)lsn, (int)MIN(rec.key.n, 64), rec.key.p);
         return rc;
     }
     r->sh->replayed_lsn = lsn;

@@ -4,7 +4,10 @@
  * names the LSN of its part in every participant's journal. A journal is cut before its first group
  * of which some other journal does not have its part (neither as a record nor below its
  * checkpoint); a cut may take parts of other groups with it, so this repeats until nothing changes.
- * Nothing after a cut was ever acknowledged (shard.h), so every acknowledged write survives. */
+ * Nothing after a cut was ever acknowledged (shard.h), so every acknowledged write survives.
+ *
+ * What deletes or overwrites a key needs nothing of it. Where another record needs a key that the store
+ * cannot read, that key is set aside (aside.h) and the rest goes on. */
 #ifndef SHARDS_ENGINE_RECOVERY_H
 #define SHARDS_ENGINE_RECOVERY_H
 

@@ -1,5 +1,6 @@
 #include "shards/engine/shard.h"
 
+#include "shards/engine/aside.h"
 #include "shards/engine/checkpoint.h"
 #include "shards/engine/core.h"
 #include "shards/engine/keyspace.h"
@@ -50,6 +51,7 @@ shard_fini(struct shard *sh)
         ;
     for (unsigned i = 0; i < SHARD_DBS; i++) {
         labels_destroy(&sh->db[i].labels);
+        aside_clear(&sh->db[i]);
         head_fini(&sh->db[i].head);
     }
     watch_table_destroy(&sh->watches);

@@ -58,12 +58,20 @@ struct shard_group {
 
 struct shard_db {
     struct head head;
+    struct head *aside;    /* keys set aside by the start, see aside.h; NULL: none */
     struct labels *labels; /* index of its series by label; NULL until one has labels */
     struct shard *sh;
     uint32_t flushes;     /* how often it was flushed */
     uint64_t stored_keys; /* main rows in the store that count as keys */
     bool hidden;          /* flushed: what the store has is not there any more */
 };
+
+/* May the store have keys that memory has not? One that is set aside may be in no count. */
+static inline bool
+shard_db_has_cold(const struct shard_db *d)
+{
+    return !d->hidden && (d->stored_keys > d->head.in_store || unlikely(d->aside != NULL));
+}
 
 struct shard {
     /* data: the owner's, or the lease holder's */

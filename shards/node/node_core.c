@@ -3,6 +3,7 @@
 #include "shards/node/node_priv.h"
 
 #include "core/log.h"
+#include "shards/engine/aside.h"
 #include "shards/engine/listener.h"
 #include "shards/node/node.h"
 
@@ -104,6 +105,7 @@ recover_core(struct starter *s)
                    strerror(-rc));
         return rc;
     }
+    aside_tell(&c->shard);
     if (s->recovery.tail.torn_bytes)
         log_warn("core %u: a torn tail of %llu bytes was cut from the journal (segment %llu, "
                  "offset %llu): it was never acknowledged", c->id,

@@ -1,6 +1,7 @@
 #include "shards/node/reshard.h"
 
 #include "core/log.h"
+#include "shards/engine/aside.h"
 #include "shards/engine/recovery.h"
 #include "shards/node/node.h"
 #include "shards/store/row.h"
@@ -78,6 +79,21 @@ close_layout(struct layout *l)
     *l = (struct layout){0};
 }
 
+/* What would be moved of a key that cannot be read is not what it was. */
+static int
+none_aside(struct layout *old, uint32_t i, struct journal_error *err)
+{
+    struct shard *sh = old->shards[i].sh;
+
+    if (aside_keys(sh) == 0)
+        return 0;
+    aside_tell(sh);
+    snprintf(err->text, sizeof(err->text),
+             "the store of core %u cannot read keys that its journal changes: start it with cpus for %u cores, as "
+             "before", i, old->n);
+    return -EIO;
+}
+
 /* Everything that only the old journals hold goes into the old stores. */
 static int
 bring_to_rest(struct layout *old, struct buf *err)
@@ -96,7 +112,9 @@ bring_to_rest(struct layout *old, struct buf *err)
             break;
         log_info("changing the number of cores: journal of core %u of %u replayed, %" PRIu64
                  " records", i, old->n, old->shards[i].applied);
-        rc = checkpoint_now(old->shards[i].sh, &serr);
+        rc = none_aside(old, i, &jerr);
+        if (rc == 0)
+            rc = checkpoint_now(old->shards[i].sh, &serr);
     }
     if (rc < 0)
         buf_printf(err, "changing the number of cores: %s%s", jerr.text, serr.text);

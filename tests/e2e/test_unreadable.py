@@ -228,3 +228,210 @@ def test_tables_that_are_not_compacted_leave_files_for_the_rest(t):
         replies = {str(r) for r in c.pipe([("SET", "big%d" % i, "x" * 20000) for i in range(400)])}
     holds(" ".join(replies), STUCK)
     eq(c("GET", "s0"), b"%d" % i)
+
+
+def rot(path, was, parts):
+    """Damages a table in so many places but the last, where its index is."""
+    with open(path, "r+b") as f:
+        for at in range(len(was) // parts, len(was) * 4 // 5, len(was) // parts):
+            f.seek(at)
+            f.write(bytes(b ^ 0xff for b in was[at:at + 8]))
+
+
+def put_back(path, was):
+    with open(path, "wb") as f:
+        f.write(was)
+
+
+STRINGS = 600
+SERIES = 60
+SERIES_POINTS = 400
+
+
+def rotting(t, strings=STRINGS, series=SERIES):
+    """A server with strings and series that are all in memory, and clean; its largest table, which has rotted
+    since, as it was."""
+    s = t.server(cores=1, maxmemory="0")
+    c = s.client()
+    value = bytes(t.random.randrange(256) for _ in range(400)).hex()
+    c.pipe_many([("SET", "s%d" % i, "%d%s" % (i, value)) for i in range(strings)])
+    c.pipe_many([("TSDB_SET", "k%d" % (i % series), i, t.random.random())
+                 for i in range(series * SERIES_POINTS)])
+    eq(c("SAVE"), "OK")
+    path = max(tables(s), key=os.path.getsize)
+    with open(path, "rb") as f:
+        was = f.read()
+    rot(path, was, 7)
+    return s, c, path, was
+
+
+def after_kill9(s):
+    s.kill9()
+    s.start()
+    return s.client()
+
+
+def all_done(replies):
+    assert not any(isinstance(r, Error) for r in replies), [r for r in replies if isinstance(r, Error)][0]
+
+
+def test_a_start_replays_deletions_of_what_cannot_be_read(t):
+    s, c, _, _ = rotting(t)
+    keys = ["s%d" % i for i in range(STRINGS)] + ["k%d" % i for i in range(SERIES)]
+    eq(c("SET", "kept", 1), "OK")
+    eq(set(c.pipe_many([("DEL", k) for k in keys])), {1})
+    for again in range(2):
+        c = after_kill9(s)
+        eq(sum(c.pipe_many([("EXISTS", k) for k in keys])), again)
+        eq([c("GET", "kept"), c("TSDB_SET", "k1", 5, again)], [b"1", "OK"])
+    assert "aside" not in s.whole_log()
+    eq(save(c), "OK")
+    c = after_kill9(s)
+    eq(sum(c.pipe_many([("EXISTS", k) for k in keys])), 1)
+    eq([c("GET", "kept"), len(c("TSDB_GET", "k1", "-", "+"))], [b"1", 1])
+
+
+def expiring_series(t, s, c):
+    """Series that expire soon, in the store; of some of them the main row can be read and others cannot."""
+    at = int(c("TIME")[0]) * 1000 + 4000
+    for i in range(300):
+        all_done(c.pipe([("TSDB_SET", "k%d" % i, j * 10, t.random.random()) for j in range(200)] +
+                        [("PEXPIREAT", "k%d" % i, at)]))
+    eq(save(c), "OK")
+    path = max(tables(s), key=os.path.getsize)
+    with open(path, "rb") as f:
+        was = f.read()
+    rot(path, was, 9)
+    return at, path, was
+
+
+def test_a_start_replays_what_the_sweep_removed(t):
+    """The sweep removes cold keys by their main rows, whatever else of them cannot be read."""
+    s = t.server(cores=1)
+    expiring_series(t, s, s.client())
+    s.stop()
+    s.start()
+    c = s.client()
+    last = [-1]
+
+    def is_through():
+        before, last[0] = last[0], int(info(c)["expired_keys"])
+        return 0 < last[0] == before
+    until(is_through, what="the sweep to remove what it can")
+    c = after_kill9(s)
+    assert "aside" not in s.whole_log()
+    eq([c("SET", "x", 1), save(c)], ["OK", "OK"])
+
+
+CHANGES = [lambda k: ("EXPIRE", k, 100000), lambda k: ("APPEND", k, "more"),
+           lambda k: ("TSDB_SET", k, 10 ** 8, 1), lambda k: ("TS.ALTER", k, "LABELS", "is", k),
+           lambda k: ("TS.DEL", k, SERIES_POINTS * SERIES // 2, 10 ** 9)]
+
+
+def check_changed(c, keys, values, change):
+    for k, was in zip(keys, values):
+        if change is CHANGES[1]:
+            eq(c("GET", k), was + b"more")
+        elif change is CHANGES[0]:
+            eq([c("GET", k), c("TTL", k) > 0], [was, True])
+        else:
+            got = c("TSDB_GET", k, "-", "+")
+            eq(len(got), {CHANGES[2]: len(was) + 1, CHANGES[3]: len(was)}.get(change, SERIES_POINTS // 2))
+
+
+def values_of(c, keys, of_strings):
+    return c.pipe_many([("GET", k) if of_strings else ("TSDB_GET", k, "-", "+") for k in keys])
+
+
+def check_refused(c, good, bad):
+    for command in (("TS.RANGE", bad, "-", "+"), ("TS.INFO", bad), ("TS.NRANGE", 2, good, bad, "-", "+"),
+                    ("TSDB_BATCH_GET", 2, good, bad, "-", "+"), ("TSDB_ROWS", bad, "-", "+"), ("DEL", bad),
+                    ("TSDB_JOIN", good, bad, "-", "+", "ASOF", "NEAREST"), ("RENAME", good, bad), ("DUMP", bad),
+                    ("COPY", bad, "copy"), ("TS.CREATERULE", good, bad, "AGGREGATION", "sum", 1000)):
+        holds(str(c(*command)), "ERR")
+
+
+def check_refused_by_label(c, label):
+    for command in (("TS.MGET", "FILTER", label), ("TS.MRANGE", "-", "+", "FILTER", label)):
+        holds(str(c(*command)), "ERR what", "needs from disk")
+
+
+def test_keys_whose_changes_need_what_cannot_be_read_are_set_aside(t):
+    for change in CHANGES:
+        of_strings = change in CHANGES[:2]
+        s, c, path, was = rotting(t, series=1 if of_strings else SERIES)
+        keys = ["s%d" % i for i in range(STRINGS)] if of_strings else ["k%d" % i for i in range(SERIES)]
+        values = values_of(c, keys, of_strings)
+        all_done(values)
+        all_done(c.pipe_many([change(k) for k in keys]))
+        eq(c("SET", "new", 1), "OK")
+        for _ in range(2):
+            c = after_kill9(s)
+            holds(s.log(), "is set aside", "cannot read it", ".sst", "checksum mismatch", "SET; then DEL")
+            found = values_of(c, keys, of_strings)
+            good = [i for i in range(len(keys)) if not isinstance(found[i], Error)]
+            bad = [i for i in range(len(keys)) if isinstance(found[i], Error)]
+            assert bad and good, (len(bad), len(good))
+            check_changed(c, [keys[i] for i in good], [values[i] for i in good], change)
+            for i in bad[:2]:
+                holds(str(c(*change(keys[i]))), "cannot be read")
+            if not of_strings:
+                check_refused(c, keys[good[0]], keys[bad[0]])
+            if change is CHANGES[3]:
+                eq(c("TS.QUERYINDEX", "is=" + keys[bad[0]]), [keys[bad[0]].encode()])
+                check_refused_by_label(c, "is=" + keys[bad[0]])
+            holds(save(c), "ERR the checkpoint failed")
+        s.stop()
+        if change in CHANGES[::2]:
+            put_back(path, was)
+            s.start()
+            c = s.client()
+            check_changed(c, keys, values, change)
+            eq(save(c), "OK")
+            s.stop()
+            continue
+        holds(s.start_fails(cores=2), "cannot read keys that its journal changes", "cpus for 1 cores, as before")
+        s.start(cores=1)
+        c = s.client()
+        all_done(c.pipe_many([("SET", keys[i], "cured") for i in bad]))
+        eq(c("DEL", keys[bad[0]]), 1)
+        eq(save(c), "OK")
+        c = after_kill9(s)
+        eq([c("GET", keys[i]) for i in bad], [None] + [b"cured"] * (len(bad) - 1))
+        eq([c("GET", "new"), save(c)], [b"1", "OK"])
+        s.stop()
+
+
+def test_a_key_set_aside_does_not_expire_by_its_stored_time(t):
+    s = t.server(cores=1)
+    c = s.client()
+    at, path, was = expiring_series(t, s, c)
+    eq(set(c.pipe([("PERSIST", "k%d" % i) for i in range(300)])), {1})
+    c = after_kill9(s)
+    holds(s.log(), "is set aside")
+    until(lambda: int(c("TIME")[0]) * 1000 > at + 2000, what="the sweep to pass")
+    c = after_kill9(s)
+    s.stop()
+    put_back(path, was)
+    s.start()
+    c = s.client()
+    eq(set(c.pipe([("PTTL", "k%d" % i) for i in range(300)])), {-1})
+    eq(save(c), "OK")
+
+
+def test_keys_set_aside_in_transactions_and_flushed(t):
+    s, c, _, _ = rotting(t, series=1)
+    keys = ["s%d" % i for i in range(STRINGS)]
+    eq(c("MULTI"), "OK")
+    all_done(c.pipe_many([("APPEND", k, "more") for k in keys]))
+    all_done(c("EXEC"))
+    c = after_kill9(s)
+    bad = [k for k, v in zip(keys, values_of(c, keys, True)) if isinstance(v, Error)]
+    for commands in ([("APPEND", bad[0], "x")], [("GET", bad[0])], [("MSET", "a", 1, bad[0], 2)]):
+        eq(c("MULTI"), "OK")
+        eq(set(c.pipe(commands)), {"QUEUED"})
+        reply = c("EXEC")
+        holds(str(reply if isinstance(reply, Error) else reply[0]), "from disk cannot be read")
+    eq([c("FLUSHDB"), c("APPEND", bad[0], "x"), save(c)], ["OK", 1, "OK"])
+    c = after_kill9(s)
+    eq([c("GET", bad[0]), c("GET", "a"), c("DBSIZE"), save(c)], [b"x", None, 1, "OK"])
