@@ -98,6 +98,7 @@ settle_databases(struct checkpoint *c)
     for (unsigned i = 0; c->rc == 0 && i < SHARD_DBS; i++) {
         struct shard_db *db = &c->sh->db[i];
 
+        db->unread_maybes = 0;
         if (!c->purge_db[i] || db->flushes != c->flushes[i])
             continue;
         db->stored_keys = 0;

@@ -120,7 +120,7 @@ gate_store(struct ctx *c)
         return true;
     if ((c->cmd->flags & CMD_BLIND) && c->argc == 3 && !counting(c))
         return true;
-    if ((c->cmd->flags & CMD_COUNT_KEYS) && c->sh->db[c->db].head.maybe_store > 0) {
+    if ((c->cmd->flags & CMD_COUNT_KEYS) && shard_db_has_maybes(&c->sh->db[c->db])) {
         c->need = (struct need){.kind = NEED_COUNT, .sh = c->sh, .db = c->db};
         return false;
     }
@@ -131,8 +131,7 @@ gate_store(struct ctx *c)
 bool
 count_waits_for_checkpoint(const struct shard *sh, uint8_t db, const struct command *cmd)
 {
-    return (cmd->flags & CMD_COUNT_KEYS) && sh->checkpoint && !sh->db[db].hidden &&
-           sh->db[db].head.maybe_store > 0;
+    return (cmd->flags & CMD_COUNT_KEYS) && sh->checkpoint && shard_db_has_maybes(&sh->db[db]);
 }
 
 enum exec_result

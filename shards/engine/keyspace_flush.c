@@ -34,6 +34,7 @@ db_flush(struct shard *sh, uint8_t db)
     list_push_back(&sh->detached, &old->node);
     head_init(&d->head, sh->arena, old->db.head.free_value);
     d->labels = NULL;
+    d->unread_maybes = 0;
     d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL;
     d->flushes++;
     sh->flush_epoch++;

@@ -177,6 +177,7 @@ apply_maybes(struct load *l)
     struct shard *sh = l->need.sh;
     struct head *h = &sh->db[l->need.db].head;
     bool valid = sh->flush_epoch == l->flush_epoch && sh->store_epoch == l->store_epoch;
+    uint64_t unread = 0;
 
     for (uint32_t i = 0; i < l->keys_n; i++) {
         struct load_key *m = &l->keys[i];
@@ -185,9 +186,12 @@ apply_maybes(struct load *l)
 
         if (valid && e && (e->flags & ENTRY_MAYBE_STORE) && !(e->flags & ENTRY_FLUSHING))
             apply_maybe(h, e, m);
+        unread += m->flag == ENTRY_MAYBE_STORE;
         free(m->key);
     }
     free(l->keys);
+    if (valid)
+        sh->db[l->need.db].unread_maybes = unread;
 }
 
 static bool

@@ -63,6 +63,7 @@ struct shard_db {
     struct shard *sh;
     uint32_t flushes;     /* how often it was flushed */
     uint64_t stored_keys; /* main rows in the store that count as keys */
+    uint64_t unread_maybes; /* entries that were looked up in vain: the store cannot read their rows */
     bool hidden;          /* flushed: what the store has is not there any more */
 };
 
@@ -71,6 +72,13 @@ static inline bool
 shard_db_has_cold(const struct shard_db *d)
 {
     return !d->hidden && (d->stored_keys > d->head.in_store || unlikely(d->aside != NULL));
+}
+
+/* Are there entries to be looked up before keys can be counted? */
+static inline bool
+shard_db_has_maybes(const struct shard_db *d)
+{
+    return !d->hidden && d->head.maybe_store > d->unread_maybes;
 }
 
 struct shard {

@@ -56,7 +56,7 @@ gate_counts(struct txn *t, const struct queued_command *q)
         struct txn_part *p = &t->parts[i];
         struct need need = {.kind = NEED_COUNT, .sh = p->sh, .key = SLICE(""), .db = t->db};
 
-        if (p->sh->db[t->db].hidden || p->sh->db[t->db].head.maybe_store == 0)
+        if (!shard_db_has_maybes(&p->sh->db[t->db]))
             continue;
         if (count_waits_for_checkpoint(p->sh, t->db, q->cmd))
             p->obstacle = EXEC_WAIT_MEMORY;

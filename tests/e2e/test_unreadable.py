@@ -435,3 +435,40 @@ def test_keys_set_aside_in_transactions_and_flushed(t):
     eq([c("FLUSHDB"), c("APPEND", bad[0], "x"), save(c)], ["OK", 1, "OK"])
     c = after_kill9(s)
     eq([c("GET", bad[0]), c("GET", "a"), c("DBSIZE"), save(c)], [b"x", None, 1, "OK"])
+
+
+def test_a_series_whose_deletion_cannot_be_replayed_is_set_aside_as_a_whole(t):
+    """The deletion looks for the newest point that is left; the rows that the key begins with can be read."""
+    s, c, ts = damaged(t)
+    path = max(tables(s), key=os.path.getsize)
+    flip(path)
+    eq(c("TSDB_SET", "k", POINTS * STEP, 1), "OK")
+    eq(c("TS.DEL", "k", ts, POINTS * STEP), POINTS + 1 - ts // STEP - 1)
+    flip(path)
+    for _ in range(2):
+        c = after_kill9(s)
+        holds(s.log(), "key 'k' of database 0 is set aside", "a series, points deleted", ".sst")
+        for command in (("TSDB_GET", "k", 0, 0), ("TSDB_SET", "k", 1, 1), ("TTL", "k"), ("TSDB_GET", "k", "-", "+")):
+            holds(str(c(*command)), "from disk cannot be read")
+        eq(c("GET", "other"), b"1")
+        holds(save(c), "ERR the checkpoint failed")
+    s.stop()
+    flip(path)
+    s.start()
+    c = s.client()
+    eq([len(c("TSDB_GET", "k", "-", "+")), save(c)], [ts // STEP + 1, "OK"])
+
+
+def test_keys_that_cannot_be_looked_up_are_counted_nonetheless(t):
+    s, c, bad = strings_of_a_damaged_table(t)
+    for k in bad:
+        eq(c("SET", "s%d" % k, "new"), "OK")
+    for _ in range(2):
+        n = c("DBSIZE")
+        assert 3000 <= n <= 3000 + len(bad), n
+        eq([c("MULTI"), c("DBSIZE"), c("EXEC")], ["OK", "QUEUED", [n]])
+    until(lambda: c("SET", "another", 1) == "OK", what="the count to be over")
+    eq(c("DBSIZE"), n + 1)
+    eq([save(c), c("DBSIZE")], ["OK", n + 1])
+    c = after_kill9(s)
+    eq(c("DBSIZE"), n + 1)
