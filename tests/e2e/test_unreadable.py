@@ -51,7 +51,7 @@ def save(c):
 
 def test_a_key_that_cannot_be_stored_is_cured_by_deleting_it(t):
     for cure in (("DEL", "k"), ("SET", "k", "a string"), ("PEXPIRE", "k", 1)):
-        s, c, ts = damaged(t, duplicate_policy="SUM")
+        s, c, ts = damaged(t)
         eq(c("TSDB_SET", "k", ts, 1), "OK")
         holds(save(c), "ERR the checkpoint failed")
         until(lambda: "'k' type 00" in s.log(), what="the log to name the key")
@@ -96,7 +96,7 @@ STUCK = "used memory > 'maxmemory' and checkpoints fail"
 
 def test_writes_that_need_memory_are_refused_while_checkpoints_fail(t):
     for cores in (1, 2):
-        s, c, ts = damaged(t, cores=cores, core_ports="yes", duplicate_policy="SUM",
+        s, c, ts = damaged(t, cores=cores, core_ports="yes",
                            maxmemory="%dmb" % (8 * cores))
         eq(c("TSDB_SET", "k", ts, 1), "OK")
         holds(save(c), "ERR the checkpoint failed")
