@@ -167,15 +167,22 @@ unit_go_on(struct ahead *a, struct ahead_unit *u)
     u->done = 0;
 }
 
+static bool
+key_stands(struct ahead *a, uint32_t key, const struct watch_times *at)
+{
+    if (watch_times_all(at) || at->kept_from > a->keys->wants_from(a, key))
+        return false;
+    return watch_times_none(at) || a->keys->stands(a, key, at->from, at->to);
+}
+
 /* Of one key, and points of it have changed that were not read yet: they will be. */
 static void
 unit_catch_up(struct ahead *a, struct ahead_unit *u, struct shard *sh)
 {
     uint32_t key = a->order[u->first];
-    int64_t from, to;
+    struct watch_times at;
 
-    if (u->n > 1 || !u->watches || !watch_times(sh->watches, watcher_of(a, u), &from, &to) ||
-        watch_times_all(from, to) || !a->keys->stands(a, key, from, to))
+    if (u->n > 1 || !u->watches || !watch_times(sh->watches, watcher_of(a, u), &at) || !key_stands(a, key, &at))
         return;
     watch_forget_times(sh->watches, watcher_of(a, u));
     unit_go_on(a, u);

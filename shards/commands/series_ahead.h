@@ -27,6 +27,8 @@ struct ahead_keys {
     int (*read)(struct ahead *a, struct ctx *c, const void *asked, uint32_t i, uint64_t until_ns);
     /* Points of it between these times have changed: does what was read stand? */
     bool (*stands)(const struct ahead *a, uint32_t i, int64_t from, int64_t to);
+    /* Of what was read no older points are wanted any more. */
+    int64_t (*wants_from)(const struct ahead *a, uint32_t i);
     /* Forgets what was read. */
     void (*drop)(struct ahead *a, uint32_t i);
     /* How much that is, of values_max. */

@@ -283,6 +283,18 @@ get_stands(const struct getting *w, const struct got *g, const struct get_option
            (w->types == 0 && !ts_position_has_read(&w->position, from, to));
 }
 
+static int64_t
+get_wants_from(const struct getting *w, const struct got *g, const struct get_options *o)
+{
+    if (g->rc != 0 && g->rc != -EINPROGRESS && g->rc != -EAGAIN)
+        return INT64_MIN;
+    if (o->columns.n)
+        return ts_reading_wants_from(&w->buckets);
+    if (g->points.runs_n == 0)
+        return INT64_MAX;
+    return w->types == 0 ? ts_position_wants_from(&w->position, w->from) : o->q.start;
+}
+
 /* The whole key. */
 static void
 get_key(struct ctx *c, struct slice name, const struct get_options *o, struct got *g,
@@ -394,6 +406,14 @@ slices_stand(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
     return get_stands(&x->getting[i], &x->got[i], &x->o, from, to);
 }
 
+static int64_t
+slices_want_from(const struct ahead *a, uint32_t i)
+{
+    const struct get_slices *x = container_of(a, struct get_slices, ahead);
+
+    return get_wants_from(&x->getting[i], &x->got[i], &x->o);
+}
+
 static void
 slices_drop(struct ahead *a, uint32_t i)
 {
@@ -409,8 +429,8 @@ slices_values(const struct ahead *a, uint32_t i)
     return x->got[i].rc == -E2BIG ? x->ahead.values_max + 1 : got_points(&x->got[i], x->o.q.limit);
 }
 
-static const struct ahead_keys get_keys_ahead = {slices_read, slices_stand, slices_drop,
-                                                 slices_values};
+static const struct ahead_keys get_keys_ahead = {slices_read, slices_stand, slices_want_from,
+                                                 slices_drop, slices_values};
 
 static struct ahead *
 ahead_of(struct slices *s)

@@ -153,6 +153,16 @@ key_stands(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
     return i == LEFT ? join_left_stands(&x->join, from, to) : join_right_stands(&x->join, from, to);
 }
 
+static int64_t
+key_wants_from(const struct ahead *a, uint32_t i)
+{
+    const struct join_slices *x = join_of(a);
+
+    if (x->rc[i] < 0)
+        return INT64_MIN;
+    return i == LEFT ? join_left_from(&x->join) : join_right_from(&x->join);
+}
+
 static void
 key_drop(struct ahead *a, uint32_t i)
 {
@@ -172,7 +182,7 @@ key_values(const struct ahead *a, uint32_t i)
     return 0;
 }
 
-static const struct ahead_keys join_keys = {key_read, key_stands, key_drop, key_values};
+static const struct ahead_keys join_keys = {key_read, key_stands, key_wants_from, key_drop, key_values};
 
 static enum slices_result
 slices_step(struct slices *s, struct ctx *c, struct shard *sh, uint64_t until_ns)

@@ -79,5 +79,9 @@ bool join_settle(struct join *j, const struct ctx *c, uint64_t until_ns);
 /* Does what was read of a side stand, if points of these times have changed? */
 bool join_left_stands(const struct join *j, int64_t from, int64_t to);
 bool join_right_stands(const struct join *j, int64_t from, int64_t to);
+/* The oldest time that was read of a side, or will be, as retention showed it when that began; INT64_MAX:
+ * nothing was read. Both sides may be of one series: then what one still has the other needs as well. */
+int64_t join_left_from(const struct join *j);
+int64_t join_right_from(const struct join *j);
 
 #endif

@@ -370,3 +370,17 @@ join_right_stands(const struct join *j, int64_t from, int64_t to)
         until = MAX(until, j->decided);
     return to < j->looked_from || from > until;
 }
+
+int64_t
+join_left_from(const struct join *j)
+{
+    return j->left.begun ? MAX(j->asked.start, j->left_visible) : INT64_MAX;
+}
+
+int64_t
+join_right_from(const struct join *j)
+{
+    if (!j->looked)
+        return INT64_MAX;
+    return MAX(minus(join_row_at(&j->rows, 0)->left.ts, j->asked.tolerance), j->right_visible);
+}

@@ -158,3 +158,9 @@ ts_position_has_read(const struct ts_position *p, int64_t from, int64_t to)
 {
     return p->begun && (p->reverse ? to >= p->at : from <= p->at);
 }
+
+int64_t
+ts_position_wants_from(const struct ts_position *p, int64_t from)
+{
+    return p->begun && !p->reverse ? p->at : from;
+}

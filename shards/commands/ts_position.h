@@ -46,6 +46,8 @@ bool ts_position_works(struct ts_position *p, uint32_t work);
 bool ts_position_stops_at(struct ts_position *p, const struct block_info *info);
 /* The block was dealt with. */
 void ts_position_pass_block(struct ts_position *p, const struct block_info *info);
+/* No older point is wanted any more. The query began at `from` (reverse: ends there). */
+int64_t ts_position_wants_from(const struct ts_position *p, int64_t from);
 /* May points between these times have been read? The query began at `from` (reverse: at its end, `to`). */
 bool ts_position_has_read(const struct ts_position *p, int64_t from, int64_t to);
 

@@ -101,6 +101,8 @@ int ts_reading_end(struct ts_reading *x);
 bool ts_reading_looks_around(const struct ts_reading *x);
 /* Does what was read stand, if points of these times have changed? */
 bool ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to);
+/* No older point is wanted any more; INT64_MAX also where nothing has been asked for yet. */
+int64_t ts_reading_wants_from(const struct ts_reading *x);
 void ts_reading_fini(struct ts_reading *x);
 
 /* How a row is replied. */

@@ -472,6 +472,14 @@ ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to)
     return to < x->from || from > x->to || !ts_position_has_read(&x->position, from, to);
 }
 
+int64_t
+ts_reading_wants_from(const struct ts_reading *x)
+{
+    if (!x->begun || x->complete)
+        return INT64_MAX;
+    return ts_position_wants_from(&x->position, x->from);
+}
+
 void
 ts_reading_fini(struct ts_reading *x)
 {

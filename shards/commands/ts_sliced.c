@@ -85,6 +85,28 @@ key_stands(const struct ahead *a, uint32_t i, int64_t from, int64_t to)
     return true;
 }
 
+/* What is told of several ranges is told of all of them as they began. */
+static int64_t
+range_wants_from(const struct ts_sliced *x, uint32_t i)
+{
+    const struct ts_reading *reading = &x->ranges[i].reading;
+
+    if (x->ranges[i].rc < 0)
+        return INT64_MIN;
+    return reading->begun && x->per_key > 1 ? reading->from : ts_reading_wants_from(reading);
+}
+
+static int64_t
+key_wants_from(const struct ahead *a, uint32_t i)
+{
+    const struct ts_sliced *x = sliced_of(a);
+    int64_t from = INT64_MAX;
+
+    for (uint32_t k = i * x->per_key; k < (i + 1) * x->per_key; k++)
+        from = MIN(from, range_wants_from(x, k));
+    return from;
+}
+
 static void
 key_drop(struct ahead *a, uint32_t i)
 {
@@ -109,7 +131,7 @@ key_values(const struct ahead *a, uint32_t i)
     return n;
 }
 
-static const struct ahead_keys sliced_keys = {key_read, key_stands, key_drop, key_values};
+static const struct ahead_keys sliced_keys = {key_read, key_stands, key_wants_from, key_drop, key_values};
 
 /* --- as slices --------------------------------------------------------------------------------- */
 

@@ -25,11 +25,13 @@ ts_watched_drop(struct ts_watched *x, struct shard *sh)
 static bool
 stands(struct ts_watched *x, struct shard *sh)
 {
-    int64_t from, to;
+    struct watch_times at;
 
-    if (x->watcher == 0 || !watch_times(sh->watches, x->watcher, &from, &to))
+    if (x->watcher == 0 || !watch_times(sh->watches, x->watcher, &at))
         return true;
-    if (watch_times_all(from, to) || !ts_reading_stands(&x->reading, from, to))
+    if (watch_times_all(&at) || at.kept_from > ts_reading_wants_from(&x->reading))
+        return false;
+    if (!watch_times_none(&at) && !ts_reading_stands(&x->reading, at.from, at.to))
         return false;
     watch_forget_times(sh->watches, x->watcher);
     return true;

@@ -64,17 +64,20 @@ write_series_head(struct checkpoint *c, const struct item *it, const struct entr
     series_row_head_write(row, entry_expire(e), &m);
 }
 
-/* What retention hides leaves memory now and the store with this checkpoint. Returns what stays. */
-static int64_t
-drop_hidden(struct checkpoint *c, struct entry *e, struct series *s)
+/* What retention hides leaves memory now and the store with this checkpoint. Who reads the series is told only
+ * when there is something that does: mostly no whole chunk or block is old enough. */
+static void
+flush_series(struct checkpoint *c, struct entry *e, struct series *s, uint64_t as_of, struct series_flush *f)
 {
+    struct shard *sh = c->sh;
     struct series_key *sk = entry_ptr(e);
     int64_t kept_from = series_stored_from(s, series_key_settings(sk));
+    bool gone = series_expire(sh->arena, sk, s, kept_from);
 
-    series_expire(c->sh->arena, sk, s, kept_from);
-    if (kept_from != INT64_MIN && c->sh->observed)
-        shard_hidden_gone(c->sh, c->db, entry_key(e));
-    return kept_from;
+    series_flush_begin(s, &sh->series_limits, as_of, kept_from, f);
+    if ((gone || series_flush_expires(f)) && sh->observed)
+        shard_hidden_gone(sh, c->db, entry_key(e), kept_from);
+    c->bytes += f->open.n * sizeof(struct sample);
 }
 
 static void
@@ -87,12 +90,8 @@ capture_series(struct checkpoint *c, struct item *it, struct entry *e, struct bu
     it->series = sk;
     it->flushes_n = sk->n;
     it->flushes = scratch_alloc(&c->memory, MAX(sk->n, 1u) * sizeof(*it->flushes));
-    for (uint32_t i = 0; i < sk->n; i++) {
-        int64_t kept_from = drop_hidden(c, e, series_at(sk, i));
-
-        series_flush_begin(series_at(sk, i), &sh->series_limits, as_of, kept_from, &it->flushes[i]);
-        c->bytes += it->flushes[i].open.n * sizeof(struct sample);
-    }
+    for (uint32_t i = 0; i < sk->n; i++)
+        flush_series(c, e, series_at(sk, i), as_of, &it->flushes[i]);
     series_row_write(row, sk, as_of);
 }
 

@@ -368,10 +368,10 @@ shard_point_replaced(struct shard *sh, uint8_t db, struct slice key, int64_t ts)
 }
 
 void
-shard_hidden_gone(struct shard *sh, uint8_t db, struct slice key)
+shard_hidden_gone(struct shard *sh, uint8_t db, struct slice key, int64_t kept_from)
 {
     if (sh->watches)
-        watch_touch_hidden(sh->watches, db, key);
+        watch_touch_hidden(sh->watches, db, key, kept_from);
 }
 
 void

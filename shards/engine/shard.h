@@ -205,7 +205,7 @@ void shard_key_touched(struct shard *sh, uint8_t db, struct slice key);
 void shard_series_changed(struct shard *sh, uint8_t db, struct slice key);
 void shard_series_point(struct shard *sh, uint8_t db, struct slice key, uint8_t type, int64_t ts);
 void shard_point_replaced(struct shard *sh, uint8_t db, struct slice key, int64_t ts);
-void shard_hidden_gone(struct shard *sh, uint8_t db, struct slice key);
+void shard_hidden_gone(struct shard *sh, uint8_t db, struct slice key, int64_t kept_from);
 void shard_series_gone(struct shard *sh, uint8_t db, struct slice key);
 void shard_db_gone(struct shard *sh, uint8_t db);
 

@@ -25,7 +25,7 @@ struct watcher {
     struct list keys;
     uint64_t client;
     bool touched;
-    int64_t from, to; /* when touched: the times at which something changed */
+    struct watch_times times; /* when touched: at which something changed */
 };
 
 struct watch_table {
@@ -179,17 +179,20 @@ watch_remove(struct watch_table **t, uint64_t client)
         watch_table_destroy(t);
 }
 
+static const struct watch_times no_times = {INT64_MAX, INT64_MIN, INT64_MIN};
+
 static void
-watcher_touch(struct watcher *w, int64_t from, int64_t to)
+watcher_touch(struct watcher *w, const struct watch_times *at)
 {
-    w->from = w->touched ? MIN(w->from, from) : from;
-    w->to = w->touched ? MAX(w->to, to) : to;
+    const struct watch_times was = w->touched ? w->times : no_times;
+
+    w->times = (struct watch_times){MIN(was.from, at->from), MAX(was.to, at->to), MAX(was.kept_from, at->kept_from)};
     w->touched = true;
 }
 
 /* Watchers whose number has all bits of `kind`. */
 static void
-touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t to, uint64_t kind)
+touch(struct watch_table *t, uint8_t db, struct slice key, const struct watch_times *at, uint64_t kind)
 {
     uint64_t hash = key_hash(db, key);
 
@@ -198,26 +201,28 @@ touch(struct watch_table *t, uint8_t db, struct slice key, int64_t from, int64_t
         struct watched *k = list_entry(it, struct watched, by_key);
 
         if (watched_is(k, hash, db, key) && (k->watcher->client & kind) == kind)
-            watcher_touch(k->watcher, from, to);
+            watcher_touch(k->watcher, at);
     }
 }
+
+static const struct watch_times all_times = {INT64_MIN, INT64_MAX, INT64_MIN};
 
 void
 watch_touch(struct watch_table *t, uint8_t db, struct slice key)
 {
-    touch(t, db, key, INT64_MIN, INT64_MAX, 0);
+    touch(t, db, key, &all_times, 0);
 }
 
 void
 watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts)
 {
-    touch(t, db, key, ts, ts, 0);
+    touch(t, db, key, &(struct watch_times){ts, ts, INT64_MIN}, 0);
 }
 
 void
-watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key)
+watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key, int64_t kept_from)
 {
-    touch(t, db, key, INT64_MIN, INT64_MAX, WATCH_READING);
+    touch(t, db, key, &(struct watch_times){no_times.from, no_times.to, kept_from}, WATCH_READING);
 }
 
 void
@@ -230,7 +235,7 @@ watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struc
             struct watched *k = list_entry(it, struct watched, by_key);
 
             if (k->db == db && there(arg, (struct slice){k->key, k->key_n}))
-                watcher_touch(k->watcher, INT64_MIN, INT64_MAX);
+                watcher_touch(k->watcher, &all_times);
         }
 }
 
@@ -243,14 +248,13 @@ watch_is_touched(const struct watch_table *t, uint64_t client)
 }
 
 bool
-watch_times(const struct watch_table *t, uint64_t client, int64_t *ret_from, int64_t *ret_to)
+watch_times(const struct watch_table *t, uint64_t client, struct watch_times *ret)
 {
     const struct watcher *w = watcher_find(t, client);
 
     if (w == NULL || !w->touched)
         return false;
-    *ret_from = w->from;
-    *ret_to = w->to;
+    *ret = w->times;
     return true;
 }
 

@@ -20,22 +20,31 @@ void watch_remove(struct watch_table **t, uint64_t client);
 void watch_touch(struct watch_table *t, uint8_t db, struct slice key);
 /* Of the key, a series, only a point of this time changed, or was added. */
 void watch_touch_point(struct watch_table *t, uint8_t db, struct slice key, int64_t ts);
-/* Of the key, a series, points go that retention hides. No client sees a change in that, but a reading may
- * have begun when they still showed. */
-void watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key);
+/* Of the key, a series, points older than kept_from go, which retention hides. No client sees a change in that,
+ * but a reading may have begun when they still showed. */
+void watch_touch_hidden(struct watch_table *t, uint8_t db, struct slice key, int64_t kept_from);
 /* Every key of the database that is there changed: `there` says whether a watched one is. */
 void watch_touch_db(struct watch_table *t, uint8_t db, bool (*there)(void *arg, struct slice key),
                     void *arg);
 /* Has one of the client's keys on this shard changed since it was watched? */
 bool watch_is_touched(const struct watch_table *t, uint64_t client);
-/* The times between which points of the client's keys changed since they were watched, or since
- * watch_forget_times; all times when more than points did. False: nothing changed. */
-bool watch_times(const struct watch_table *t, uint64_t client, int64_t *ret_from, int64_t *ret_to);
+/* What changed of a client's keys since they were watched, or since watch_forget_times. */
+struct watch_times {
+    int64_t from, to;  /* points between these, from > to: none; all times when more than points did */
+    int64_t kept_from; /* and older points, which retention hides, go; INT64_MIN: none does */
+};
+/* False: nothing changed. */
+bool watch_times(const struct watch_table *t, uint64_t client, struct watch_times *ret);
 /* Are these all times? Then a reading that goes on would go on in something else. */
 static inline bool
-watch_times_all(int64_t from, int64_t to)
+watch_times_all(const struct watch_times *w)
 {
-    return from == INT64_MIN && to == INT64_MAX;
+    return w->from == INT64_MIN && w->to == INT64_MAX;
+}
+static inline bool
+watch_times_none(const struct watch_times *w)
+{
+    return w->from > w->to;
 }
 void watch_forget_times(struct watch_table *t, uint64_t client);
 /* Calls fn for each key the client watches here (to see expiries before EXEC). */

@@ -289,8 +289,8 @@ int64_t series_kept_from(const struct series *s, int64_t retention);
  * bucket of a rule and so will be counted. */
 int64_t series_stored_from(const struct series *s, const struct series_meta *m);
 /* Drops what memory has of points before `kept_from`: whole chunks, and late points. No checkpoint
- * may be under way. */
-void series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from);
+ * may be under way. True: there were some. */
+bool series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from);
 
 /* --- checkpoint: copy out (owner), write (helper), take over (owner) -------------------------- */
 
@@ -319,6 +319,12 @@ struct series_flush {
  * are dropped (INT64_MIN: none is). */
 void series_flush_begin(struct series *s, const struct series_limits *lim, uint64_t as_of_lsn,
                         int64_t kept_from, struct series_flush *ret_f);
+/* May stored blocks go, as retention hides them? */
+static inline bool
+series_flush_expires(const struct series_flush *f)
+{
+    return f->has_stored_blocks && f->kept_from != INT64_MIN;
+}
 /* After the checkpoint is on disk (ok): the series forgets the frozen chunks and late points.
  * Failed: they are its own again. */
 void series_flush_done(struct arena *a, struct series_key *k, struct series *s,

@@ -95,15 +95,15 @@ series_stored_from(const struct series *s, const struct series_meta *m)
     return from;
 }
 
-void
+bool
 series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t kept_from)
 {
     struct time_range gone = {INT64_MIN, kept_from};
-    uint32_t n = 0;
+    uint32_t n = 0, late = series_late_points(s);
 
     ASSERT(!s->frozen);
     if (kept_from == INT64_MIN)
-        return;
+        return false;
     gone.to--;
     while (n < s->sealed_n && s->sealed[n].p[s->sealed[n].n - 1].ts < kept_from)
         n++;
@@ -112,6 +112,7 @@ series_expire(struct arena *a, struct series_key *k, struct series *s, int64_t k
         late_cut(&s->aside->late, gone);
         s->aside->crowd.known = false;
     }
+    return n > 0 || series_late_points(s) < late;
 }
 
 void

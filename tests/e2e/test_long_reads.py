@@ -515,6 +515,53 @@ def test_points_that_retention_lets_go_of_leave_no_hole(t):
     t.say("%d answers before the jump, %d after it" % tuple(jumps))
 
 
+def slices_while(s, c, q, others):
+    """Slices of a question, and how often the others came to an end meanwhile."""
+    times = 0
+
+    def step():
+        nonlocal times
+        others()
+        times += 1
+
+    before = slices(s)
+    writer = Writer(step)
+    c.ok(*q)
+    n = slices(s) - before
+    writer.stop()
+    return n, times
+
+
+def test_a_checkpoint_that_hides_nothing_of_a_range_lets_its_reading_go_on(t):
+    """Points come behind the range, and those that retention then hides, if any, lie before it."""
+    n = 100000
+    s = start(t, 1, block_points=64, block_points_max=64)
+    c, w = s.client(), s.client()
+    limit(s, {"slice-ns": 0, "slice-points": 20})
+    for retention, first in ((10 ** 13, "-"), (n, n // 2)):
+        key = "of%d" % retention
+        all_in(c, [("TS.CREATE", key, "RETENTION", retention, "LABELS", "key", key)] +
+               [("TS.MADD", *[x for ts in range(a, a + 500) for x in (key, ts, ts)]) for a in range(0, n, 500)])
+        end = n
+
+        def add():
+            nonlocal end
+            all_in(w, [("TS.ADD", key, end, 1), ("SAVE",)])
+            end += 50
+
+        add()
+        for q in (("TS.RANGE", key, first, n - 1), ("TS.REVRANGE", key, first, n - 1), ("TSDB_GET", key, first, n - 1),
+                  ("TS.RANGE", key, first, n - 1, "AGGREGATION", "count,p50", 100)):
+            q = [0 if x == "-" and q[0] == "TSDB_GET" else x for x in q]
+            alone, _ = slices_while(s, c, q, lambda: time.sleep(0.01))
+            done = 0
+            while done < 10:
+                among, saves = slices_while(s, c, q, add)
+                assert alone * 0.9 < among < alone * 1.1, (q, alone, among, saves)
+                done += saves
+            assert end < n + n // 2, end
+
+
 def test_keys_of_two_cores_are_read_side_by_side_without_a_hole(t):
     s = start(t, 2)
     c = s.client()

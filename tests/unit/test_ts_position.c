@@ -133,3 +133,15 @@ Test(ts_position, without_a_time_it_never_stops)
     cr_assert_not(ts_position_pass(&p, ts, STRIDE, 1));
     cr_assert_not(p.stopped);
 }
+
+Test(ts_position, older_points_than_where_it_stands_are_only_wanted_backward)
+{
+    struct ts_position p = position(false, 10), back = position(true, 10);
+    int64_t a[] = {3, 4}, b[] = {4, 3};
+
+    cr_assert_eq(ts_position_wants_from(&p, -7), -7);
+    ts_position_pass(&p, a, STRIDE, 2);
+    ts_position_pass(&back, b, STRIDE, 2);
+    cr_assert_eq(ts_position_wants_from(&p, -7), 4, "further points of that time may come");
+    cr_assert_eq(ts_position_wants_from(&back, -7), -7);
+}

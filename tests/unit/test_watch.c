@@ -130,18 +130,21 @@ Test(watch, what_retention_hides_is_nothing_to_a_client)
 {
     const uint64_t reading = WATCH_READING | 1;
     struct watch_table *t = NULL;
-    int64_t from = 0, to = 0;
+    struct watch_times at;
 
     watch_add(&t, 1, 0, A);
     watch_add(&t, reading, 0, A);
     watch_add(&t, WATCH_READING | 2, 0, B);
-    watch_touch_hidden(t, 0, A);
+    watch_touch_hidden(t, 0, A, 5);
     cr_assert_not(watch_is_touched(t, 1));
     cr_assert_not(watch_is_touched(t, WATCH_READING | 2));
-    cr_assert(watch_times(t, reading, &from, &to) && watch_times_all(from, to));
+    cr_assert(watch_times(t, reading, &at) && watch_times_none(&at) && at.kept_from == 5);
+    watch_touch_hidden(t, 0, A, 3);
+    watch_touch_point(t, 0, A, 7);
+    cr_assert(watch_times(t, reading, &at) && at.from == 7 && at.to == 7 && at.kept_from == 5);
     watch_forget_times(t, reading);
     watch_touch_point(t, 0, A, 7);
-    cr_assert(watch_times(t, reading, &from, &to) && !watch_times_all(from, to));
+    cr_assert(watch_times(t, reading, &at) && !watch_times_all(&at) && at.kept_from == INT64_MIN);
     watch_table_destroy(&t);
 }
 
@@ -193,25 +196,25 @@ Test(watch, a_table_of_many_keys_grows_and_keeps_them_all)
 Test(watch, times_of_points_that_changed)
 {
     struct watch_table *t = NULL;
-    int64_t from = 0, to = 0;
+    struct watch_times at;
 
-    cr_assert_not(watch_times(t, 1, &from, &to));
+    cr_assert_not(watch_times(t, 1, &at));
     watch_add(&t, 1, 0, A);
     watch_add(&t, 2, 0, A);
-    cr_assert_not(watch_times(t, 1, &from, &to));
+    cr_assert_not(watch_times(t, 1, &at));
     watch_touch_point(t, 0, A, 7);
     watch_touch_point(t, 0, A, -3);
     watch_touch_point(t, 0, A, 5);
     watch_touch_point(t, 0, B, 99);
-    cr_assert(watch_times(t, 1, &from, &to) && from == -3 && to == 7);
+    cr_assert(watch_times(t, 1, &at) && at.from == -3 && at.to == 7 && at.kept_from == INT64_MIN);
     cr_assert(watch_is_touched(t, 1), "EXEC does not ask when");
     watch_forget_times(t, 1);
-    cr_assert_not(watch_times(t, 1, &from, &to));
-    cr_assert(watch_times(t, 2, &from, &to), "the other one has not forgotten");
+    cr_assert_not(watch_times(t, 1, &at));
+    cr_assert(watch_times(t, 2, &at), "the other one has not forgotten");
     watch_touch_point(t, 0, A, 4);
-    cr_assert(watch_times(t, 1, &from, &to) && from == 4 && to == 4);
+    cr_assert(watch_times(t, 1, &at) && at.from == 4 && at.to == 4);
     watch_touch(t, 0, A);
-    cr_assert(watch_times(t, 1, &from, &to) && from == INT64_MIN && to == INT64_MAX);
+    cr_assert(watch_times(t, 1, &at) && watch_times_all(&at) && at.kept_from == INT64_MIN);
     watch_forget_times(t, 3);
     watch_table_destroy(&t);
 }
