@@ -63,6 +63,8 @@ int ts_range_read_until(struct ctx *c, const struct key *k, const struct entry *
                         uint64_t until_ns);
 const char *ts_range_error(int rc);
 
+struct ts_around; /* what was found around a range */
+
 /* The same in pieces, for who gives others their turn in between. Starts zeroed, and does not move. What
  * retention hides is what it hid when the reading began. With LATEST only where it is `latest_last`, or all in
  * one go. */
@@ -76,6 +78,8 @@ struct ts_reading {
     int64_t visible;
     struct aggregation aggregation;
     struct bucketer *b; /* NULL: points as they are */
+    struct ts_around *around; /* NULL: nobody asked */
+    bool looked;              /* and all that is wanted of it is there */
     bool has_latest;    /* `latest` stands behind all points of the series */
     struct sample latest;
     /* of the present go */
@@ -95,10 +99,8 @@ int ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, cons
  * needed for that. 0; -EAGAIN: ctx->need is set; or an error. */
 int ts_reading_latest(struct ts_reading *x, struct ctx *c, const struct key *k,
                       const struct entry *e, const struct ts_range *r, bool probe);
-/* After the last go: completes the rows. 0 or an error. The series is asked for nothing, unless the reading
- * looks around itself; that is completed by its last go already, but where `latest_last` is set. */
+/* After the last go: completes the rows. 0 or an error. The series is asked for nothing. */
 int ts_reading_end(struct ts_reading *x);
-bool ts_reading_looks_around(const struct ts_reading *x);
 /* Does what was read stand, if points of these times have changed? */
 bool ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to);
 /* No older point is wanted any more; INT64_MAX also where nothing has been asked for yet. */

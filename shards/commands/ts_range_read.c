@@ -3,7 +3,7 @@
 #include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
 
-#include <math.h>
+#include <stdlib.h>
 
 #define FILTER_BATCH 512 /* points filtered at a time */
 
@@ -152,74 +152,6 @@ emit_block(void *arg, const struct block_info *info)
     return rc < 0 ? rc : rc > 0 ? SERIES_BLOCK_ENOUGH : SERIES_BLOCK_TAKEN;
 }
 
-/* --- neighbours ------------------------------------------------------------------------------- */
-
-#define NEIGHBOUR_STEP 64 /* each try looks at so many times more points */
-
-struct neighbour {
-    const struct ts_reading *x;
-    bool number, found;
-    struct sample sample;
-    uint64_t looked_at;
-};
-
-static int
-neighbour_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
-{
-    struct neighbour *nb = arg;
-
-    nb->looked_at += n;
-    for (uint32_t i = 0; i < n; i++)
-        if (ts_range_passes(nb->x->r, &p[i]) && !(nb->number && isnan(p[i].value))) {
-            nb->found = true;
-            nb->sample = p[i];
-            return 1;
-        }
-    return 0;
-}
-
-static int
-neighbour_block(void *arg, const struct block_info *info)
-{
-    struct neighbour *nb = arg;
-
-    return ts_range_excludes_block(nb->x->r, info) ? SERIES_BLOCK_TAKEN : SERIES_BLOCK_READ;
-}
-
-/* Mostly the very next point is the one, so few are asked for at first. Not where whole blocks are passed
- * over: what the store is asked for has to reach behind them. */
-static int
-find_neighbour(void *arg, bool after, int64_t ts, bool number, struct sample *ret_sample)
-{
-    struct ts_reading *x = arg;
-    struct neighbour nb = {.x = x, .number = number};
-    struct series_query q = {.start = x->visible, .end = INT64_MAX, .reverse = !after,
-                             .block = neighbour_block};
-    int rc = 0;
-
-    if (x->s == NULL || (after ? ts == INT64_MAX : ts == INT64_MIN))
-        return 0; /* a destination of a rule may have nothing but its open bucket */
-    if (after)
-        q.start = MAX(q.start, ts + 1);
-    else
-        q.end = ts - 1;
-    if (x->r->times_n > 0) {
-        q.start = MAX(q.start, x->r->times[0]);
-        q.end = MIN(q.end, x->r->times[x->r->times_n - 1]);
-    }
-    if (q.start > q.end)
-        return 0;
-    q.limit = ts_range_is_filtered(x->r) ? UINT64_MAX : 1;
-    for (; rc == 0 && !nb.found; q.limit *= NEIGHBOUR_STEP) {
-        nb.looked_at = 0;
-        rc = ts_read(x->c, x->k, x->s, &q, neighbour_emit, &nb);
-        if (nb.looked_at < q.limit || q.limit > UINT64_MAX / NEIGHBOUR_STEP)
-            break;
-    }
-    *ret_sample = nb.sample;
-    return rc < 0 ? rc : nb.found;
-}
-
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int
@@ -347,7 +279,7 @@ reading_bounds(struct ts_reading *x, const struct series_key *sk)
     }
 }
 
-static int
+static void
 begin_buckets(struct ts_reading *x, uint32_t i)
 {
     const struct ts_range *r = x->r;
@@ -357,10 +289,8 @@ begin_buckets(struct ts_reading *x, uint32_t i)
         .empty = r->empty, .reverse = r->reverse, .whole = r->whole,
         .from = MAX(r->from, x->visible), .to = r->to, .limit = r->count};
     memcpy(x->aggregation.fn, r->columns[i].fn, r->columns[i].n);
-    if (x->aggregation.from > x->aggregation.to)
-        return 0;
-    x->b = bucketer_create(&x->aggregation, find_neighbour, x, x->out);
-    return bucketer_begin(x->b);
+    if (x->aggregation.from <= x->aggregation.to)
+        x->b = bucketer_create(&x->aggregation, ts_range_neighbour, x, x->out);
 }
 
 static int
@@ -375,8 +305,22 @@ reading_begin(struct ts_reading *x, const struct entry *e, uint32_t i)
     reading_bounds(x, entry_series(e));
     if (x->s)
         ts_position_ends(&x->position, x->s, x->from, x->to);
-    rc = x->r->columns_n ? begin_buckets(x, i) : 0;
-    x->begun = rc == 0;
+    if (x->r->columns_n)
+        begin_buckets(x, i);
+    x->begun = true;
+    return 0;
+}
+
+/* Before its points are read. */
+static int
+look_around(struct ts_reading *x)
+{
+    int rc;
+
+    if (x->b == NULL || x->looked)
+        return 0;
+    rc = bucketer_begin(x->b);
+    x->looked = rc == 0;
     return rc;
 }
 
@@ -386,24 +330,10 @@ reading_reset(struct ts_reading *x)
 {
     struct series_table *out = x->out;
 
-    bucketer_destroy(&x->b);
-    *x = (struct ts_reading){.out = out};
+    ts_reading_fini(x);
+    x->out = out;
     if (out)
         out->n = 0;
-}
-
-bool
-ts_reading_looks_around(const struct ts_reading *x)
-{
-    return x->b && bucketer_looks_around(&x->aggregation);
-}
-
-/* Everything of the range has been read that is there now. The rows of what looks around itself are
- * completed at once: any change may touch them anyway. Unless LATEST is one of them. */
-static int
-reading_pause(struct ts_reading *x)
-{
-    return !x->r->latest_last && ts_reading_looks_around(x) ? ts_reading_end(x) : 0;
 }
 
 static int
@@ -411,11 +341,13 @@ reading_go(struct ts_reading *x, const struct entry *e, uint32_t i)
 {
     int rc = x->begun ? 0 : reading_begin(x, e, i);
 
-    if (rc < 0 || x->ended || (x->r->columns_n && x->b == NULL))
+    if (rc < 0 || (x->r->columns_n && x->b == NULL))
         return rc;
-    rc = read_points(x);
+    rc = look_around(x);
+    if (rc == 0)
+        rc = read_points(x);
     x->failed = x->failed || (rc < 0 && rc != -EINPROGRESS && rc != -EAGAIN);
-    return rc < 0 ? rc : reading_pause(x);
+    return rc;
 }
 
 int
@@ -424,7 +356,7 @@ ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const st
 {
     int rc;
 
-    ASSERT(out->cols == ts_range_cols(r, i) && (x->begun || out->n == 0));
+    ASSERT(out->cols == ts_range_cols(r, i) && (x->begun || out->n == 0) && !x->ended);
     x->c = c;
     x->k = k;
     x->s = series_find(entry_series(e), r->type);
@@ -432,7 +364,7 @@ ts_reading_go(struct ts_reading *x, struct ctx *c, const struct key *k, const st
     x->out = out;
     ts_position_go(&x->position, c, until_ns);
     rc = reading_go(x, e, i);
-    if (rc < 0 && rc != -EINPROGRESS && (x->failed || !x->begun || x->ended))
+    if (rc < 0 && rc != -EINPROGRESS && (x->failed || !x->begun))
         reading_reset(x);
     return rc;
 }
@@ -467,7 +399,7 @@ ts_reading_end(struct ts_reading *x)
 bool
 ts_reading_stands(const struct ts_reading *x, int64_t from, int64_t to)
 {
-    if (ts_reading_looks_around(x))
+    if (x->around && !ts_around_stands(x->around, from, to))
         return false;
     return to < x->from || from > x->to || !ts_position_has_read(&x->position, from, to);
 }
@@ -477,6 +409,8 @@ ts_reading_wants_from(const struct ts_reading *x)
 {
     if (!x->begun || x->complete)
         return INT64_MAX;
+    if (x->b && !x->looked)
+        return x->visible;
     return ts_position_wants_from(&x->position, x->from);
 }
 
@@ -484,6 +418,7 @@ void
 ts_reading_fini(struct ts_reading *x)
 {
     bucketer_destroy(&x->b);
+    free(x->around);
     *x = (struct ts_reading){0};
 }
 

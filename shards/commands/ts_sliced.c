@@ -214,35 +214,20 @@ ts_sliced_init(struct ts_sliced *x, struct ctx *c, const struct slice *name, uin
     return &x->ahead.slices;
 }
 
-/* What is around the range may have left the block cache since it was read. */
+/* Range i is there, but for LATEST. */
 static int
-end_reading(struct ctx *c, struct ts_reading *reading)
-{
-    bool was = c->reads_through;
-    int rc;
-
-    c->reads_through = true;
-    reading->c = c;
-    rc = ts_reading_end(reading);
-    c->reads_through = was;
-    return rc;
-}
-
-/* Range i is there, but for LATEST. What looks around itself is complete then, the rest will be. */
-static int
-end_range(struct ts_sliced *x, struct ctx *c, const void *asked, uint32_t i)
+add_latest(struct ts_sliced *x, struct ctx *c, const void *asked, uint32_t i)
 {
     struct ts_reading *reading = &x->ranges[i].reading;
     struct key k = key_open(c, x->ahead.name[i / x->per_key]);
     struct entry *e = key_find(c, &k);
     struct ts_range r;
     uint32_t at;
-    int rc = 0;
 
     x->kind->range(asked, i, &r, &at);
-    if (r.latest_last && e && e->type == ENTRY_SERIES)
-        rc = ts_reading_latest(reading, c, &k, e, &r, c->probe);
-    return rc == 0 && !c->probe && ts_reading_looks_around(reading) ? end_reading(c, reading) : rc;
+    if (!r.latest_last || e == NULL || e->type != ENTRY_SERIES)
+        return 0;
+    return ts_reading_latest(reading, c, &k, e, &r, c->probe);
 }
 
 int
@@ -253,7 +238,7 @@ ts_sliced_all(struct ts_sliced *x, struct ctx *c, const void *asked)
     for (uint32_t i = 0; i < x->n && rc == 0; i++) {
         rc = x->ranges[i].rc;
         if (rc == 0)
-            rc = end_range(x, c, asked, i);
+            rc = add_latest(x, c, asked, i);
     }
     x->ahead.slices.replies = rc == 0 && !c->probe;
     return rc;

@@ -76,17 +76,14 @@ int64_t bucket_time(int64_t start, int64_t bucket, enum bucket_stamp stamp);
 typedef int (*neighbour_fn)(void *arg, bool after, int64_t ts, bool number,
                             struct sample *ret_sample);
 
-/* Does it ask for neighbours? */
-bool bucketer_looks_around(const struct aggregation *a);
-
 struct bucketer;
 /* `arg` is neighbour's; rows go to `out`, whose cols is fn_n. All three live as long as it does. */
 struct bucketer *bucketer_create(const struct aggregation *a, neighbour_fn neighbour, void *arg,
                                  struct series_table *out);
 void bucketer_destroy(struct bucketer **b);
 
-/* Before the points: looks for neighbours, on both sides, where the functions want them. Of the others only
- * those may look for one, and return the neighbour function's error, that fill gaps with `last`. Each
+/* Before the points: looks for neighbours, on both sides, where the functions want them. When the neighbour
+ * function fails it returns that error, and may be called again. None of the others looks for any. Each
  * returns 0; > 0: no more points are wanted; -E2BIG: more than AGGREGATE_ROWS_MAX buckets; -EOVERFLOW: more
  * than AGGREGATE_RANKED_MAX points to rank. */
 int bucketer_begin(struct bucketer *b);

@@ -276,13 +276,13 @@ add_numbers(struct bucketer *b, const struct sample *p, uint32_t n)
     int rc = 0;
 
     if (b->sums.n == 0 && has_waiting(b))
-        rc = bucketer_resolve(b, p);
-    if (rc == 0 && (b->want & WANT_AREA)) {
+        bucketer_resolve(b, p);
+    if (b->want & WANT_AREA) {
         if (!b->twa.any)
             twa_begin(b, &b->twa, b->start, p);
         twa_add(&b->twa, p, n);
     }
-    if (rc == 0 && (b->want & WANT_RANKED))
+    if (b->want & WANT_RANKED)
         rc = ranked_add(&b->ranked, p, n);
     sums_add_numbers(&b->sums, p, n, b->want);
     b->has_seen = true;
@@ -347,9 +347,8 @@ add_draining(struct bucketer *b, const struct sample *p, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (!isnan(p[i].value)) {
-            int rc = bucketer_resolve(b, &p[i]);
-
-            return rc < 0 ? rc : 1;
+            bucketer_resolve(b, &p[i]);
+            return 1;
         }
     return 0;
 }
@@ -471,7 +470,7 @@ bucketer_add_block(struct bucketer *b, const struct block_info *info, int *ret_r
     if (rc == 0 && !b->draining && !b->has_row && b->takes_numbers)
         rc = make_row(b);
     if (rc == 0 && !b->draining && b->sums.n == 0 && has_waiting(b))
-        rc = bucketer_resolve(b, near);
+        bucketer_resolve(b, near);
     *ret_rc = rc;
     if (rc != 0)
         return true;
@@ -484,8 +483,9 @@ bucketer_add_block(struct bucketer *b, const struct block_info *info, int *ret_r
 
 /* --- both ends -------------------------------------------------------------------------------- */
 
-bool
-bucketer_looks_around(const struct aggregation *a)
+/* Does it want neighbours? */
+static bool
+looks_around(const struct aggregation *a)
 {
     bool area = false;
 
@@ -526,16 +526,33 @@ look_behind(struct bucketer *b)
     return MIN(rc, 0);
 }
 
+/* What `last` says of the oldest bucket, where that begins before the query does. */
+static int
+look_older(struct bucketer *b)
+{
+    wide_time start = bucketer_start_of(b, b->a->from);
+    const struct sample *near = b->a->reverse ? b->has_behind ? &b->behind : NULL : b->has_seen ? &b->seen : NULL;
+    int rc;
+
+    if (!b->a->empty || !(b->want & WANT_LAST) || near == NULL || near->ts < start || start <= INT64_MIN)
+        return 0;
+    rc = b->neighbour(b->arg, false, (int64_t)start, true, &b->older);
+    b->has_older = rc > 0;
+    return MIN(rc, 0);
+}
+
 /* Both ways at once: what is not at hand is missed before anything was read. */
 int
 bucketer_begin(struct bucketer *b)
 {
     int rc;
 
-    if (!bucketer_looks_around(b->a))
+    if (!looks_around(b->a))
         return 0;
     rc = look_before(b);
-    return rc < 0 ? rc : look_behind(b);
+    if (rc == 0)
+        rc = look_behind(b);
+    return rc < 0 ? rc : look_older(b);
 }
 
 /* With `empty`: the gap behind the last point, when the series goes on beyond it. */
@@ -559,7 +576,7 @@ bucketer_finish(struct bucketer *b)
     close_bucket(b);
     if (b->trailing_gap && b->a->empty && !b->draining)
         rc = push_trailing(b);
-    if (rc < 0 || !has_waiting(b))
-        return MIN(rc, 0);
-    return bucketer_resolve(b, b->has_behind ? &b->behind : NULL);
+    if (rc >= 0 && has_waiting(b))
+        bucketer_resolve(b, b->has_behind ? &b->behind : NULL);
+    return MIN(rc, 0);
 }

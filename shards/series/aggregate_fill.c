@@ -123,25 +123,14 @@ twa_value(const struct bucketer *b, struct twa *t, wide_time start, const struct
 
 /* --- gaps ------------------------------------------------------------------------------------- */
 
-/* The last number before the bucket; `p` is one before its end. */
-static int
-carried(struct bucketer *b, wide_time start, const struct sample *p, double *ret_v)
+/* The last number before the bucket; `p` is one before its end. It lies in the bucket only where that is the
+ * oldest one and the query leaves the number out. */
+static double
+carried(const struct bucketer *b, wide_time start, const struct sample *p)
 {
-    struct sample older;
-    int rc = 1;
-
-    *ret_v = NAN;
-    if (p == NULL)
-        return 0;
-    if (p->ts < start) {
-        *ret_v = p->value;
-        return 0;
-    }
-    if (start > INT64_MIN)
-        rc = b->neighbour(b->arg, false, (int64_t)start, true, &older);
-    if (rc > 0 && start > INT64_MIN)
-        *ret_v = older.value;
-    return MIN(rc, 0);
+    if (p && p->ts < start)
+        return p->value;
+    return p && b->has_older ? b->older.value : NAN;
 }
 
 static double
@@ -154,32 +143,27 @@ gap_twa(const struct bucketer *b, wide_time start, const struct sample *next)
            2;
 }
 
-static int
+static void
 fill_row(struct bucketer *b, uint32_t i, const struct sample *next)
 {
     wide_time start = b->first_start + (b->a->reverse ? -(wide_time)i : i) * b->a->bucket;
     const struct sample *older = b->a->reverse ? next : b->has_seen ? &b->seen : NULL;
     double *row = series_table_row(b->out, i);
-    double last = NAN;
-    int rc = b->want & WANT_LAST ? carried(b, start, older, &last) : 0;
+    double last = b->want & WANT_LAST ? carried(b, start, older) : NAN;
 
-    if (rc < 0)
-        return rc;
     for (uint32_t col = 0; col < b->a->fn_n; col++) {
         if (b->a->fn[col] == AGGREGATE_LAST)
             row[col] = last;
         else if (b->a->fn[col] == AGGREGATE_TWA)
             row[col] = gap_twa(b, start, next);
     }
-    return 0;
 }
 
-int
+void
 bucketer_resolve(struct bucketer *b, const struct sample *next)
 {
     /* The open bucket has its row already: it gets its own values. */
     uint32_t end = b->open && b->has_row ? b->out->n - 1 : b->out->n;
-    int rc = 0;
 
     if (b->twa_waits) {
         double v = twa_value(b, &b->waiting, b->twa_start, next);
@@ -190,8 +174,7 @@ bucketer_resolve(struct bucketer *b, const struct sample *next)
         b->twa_waits = false;
     }
     if (b->a->empty && (b->want & (WANT_LAST | WANT_AREA)))
-        for (uint32_t i = b->filled; i < end && rc == 0; i++)
-            rc = fill_row(b, i, next);
+        for (uint32_t i = b->filled; i < end; i++)
+            fill_row(b, i, next);
     b->filled = end;
-    return rc;
 }

@@ -69,6 +69,8 @@ struct bucketer {
     bool trailing_gap; /* and on the side it goes to */
     bool has_behind;   /* a number among those ... */
     struct sample behind; /* ... the first one */
+    bool has_older;       /* a number before the oldest bucket, wanted where one lies in it, left out */
+    struct sample older;
     bool draining;    /* no more rows, only the next number is wanted */
     bool has_seen;
     struct sample seen; /* the last number seen, at first the neighbour */
@@ -92,7 +94,7 @@ wide_time bucketer_start_of(const struct bucketer *b, int64_t ts);
 /* Begins the area of a bucket with its first number. */
 void twa_begin(const struct bucketer *b, struct twa *t, wide_time start, const struct sample *p);
 void twa_add(struct twa *t, const struct sample *p, uint32_t n);
-/* The next number is known, NULL = there is none: completes what waits for it. 0 or an error. */
-int bucketer_resolve(struct bucketer *b, const struct sample *next);
+/* The next number is known, NULL = there is none: completes what waits for it. */
+void bucketer_resolve(struct bucketer *b, const struct sample *next);
 
 #endif

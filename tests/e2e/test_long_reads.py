@@ -562,6 +562,104 @@ def test_a_checkpoint_that_hides_nothing_of_a_range_lets_its_reading_go_on(t):
             assert end < n + n // 2, end
 
 
+LOOKS_AROUND = [("AGGREGATION", f, 700, *more) for f in ("twa", "last", "count,twa") for more in ((), ("EMPTY",))
+                if more or "twa" in f]
+
+
+def test_a_reading_that_looks_around_its_range_goes_on_when_points_come_behind_that(t):
+    """Those further off than the points it has found there, and in an open range those it has still to read."""
+    n = 20000
+    s = start(t, 1, block_points=64, block_points_max=64)
+    c, w = s.client(), s.client()
+    limit(s, {"slice-ns": 0, "slice-points": 20})
+    all_in(c, [("TS.CREATE", "k")] +
+           [("TS.MADD", *[x for ts in range(a, a + 500) for x in ("k", ts, ts % 9)]) for a in range(0, n, 500)])
+    end = n
+
+    def add():
+        nonlocal end
+        w.ok("TS.ADD", "k", end, 1)
+        end += 1
+
+    for command, to in (("TS.RANGE", n - 2), ("TS.REVRANGE", n - 2), ("TS.RANGE", "+")):
+        for words in LOOKS_AROUND:
+            q, done = (command, "k", 100, to, *words), 0
+            while done < 10:
+                alone, _ = slices_while(s, c, q, lambda: time.sleep(0.01))
+                among, added = slices_while(s, c, q, add)
+                more = added / 10 if to == "+" else 0
+                assert alone * 0.9 < among < alone * 1.1 + more, (q, alone, among, added)
+                done += added
+
+
+def far_around(c, n, key="k"):
+    """Points of 0 and 1 at even times; what the filters take comes between them."""
+    all_in(c, [("TS.CREATE", key, "DUPLICATE_POLICY", "LAST")] +
+           [("TS.MADD", *[x for ts in range(a, a + 1000, 2) for x in (key, ts, ts // 2 % 2)])
+            for a in range(0, n, 1000)])
+
+
+def test_what_lies_far_around_a_range_is_searched_for_in_slices(t):
+    n = 40000
+    questions = [(command, "k", n // 2, n // 2 + 2000, "FILTER_BY_VALUE", 0.5, 0.5, *words)
+                 for command in ("TS.RANGE", "TS.REVRANGE") for words in LOOKS_AROUND]
+    for settings in ({}, {"store_block_cache_bytes": "1mb", "block_points": 64, "block_points_max": 64}):
+        s = start(t, 1, **settings)
+        c = s.client()
+        far_around(c, n)
+        limit(s, {"slice-ns": 0, "slice-points": 100})
+        for ts in (None, 11, n - 11, n // 2 + 1001, n // 2 - 1, n // 2 - 101):
+            all_in(c, [("TS.ADD", "k", ts, 0.5)] * (ts is not None) + [("SAVE",)] * (len(settings) > 0))
+            before = slices(s)
+            for q, want, got in zip(questions, in_one_go(c, questions), in_slices(c, questions)):
+                assert want == got, (q, ts, want[:300], got[:300])
+            if settings:
+                assert slices(s) > before + 50 * len(questions) * (ts in (None, 11)), ts
+        s.stop()
+
+
+def test_what_lies_around_a_range_is_of_the_same_moment(t):
+    """Points that the filter takes all get the same value in one transaction, and change their places; or of
+    another series only those before the range."""
+    n = 30000
+    s = start(t, 1, block_points=64, block_points_max=64)
+    c, w = s.client(), s.client()
+    limit(s, {"slice-ns": 0, "slice-points": 100})
+    places, seen = {"k": [], "before": []}, set()
+
+    def change():
+        key = t.random.choice(("k", "before"))
+        v = t.random.randrange(100, 1000)
+        new = [5] + [a + 2 * t.random.randrange(n // 6) for a in (11, n // 2 + 1, n // 2 + n // 6 + 1)]
+        new = new[:2] if key == "before" else new
+        old = places[key]
+        if old and t.random.random() < 0.8:
+            old, new = [], old
+        exec_in(w, *[("TS.DEL", key, ts, ts) for ts in old], *[("TS.ADD", key, ts, v) for ts in new])
+        places[key] = new
+        time.sleep(t.random.random() * 0.001)
+
+    for key in places:
+        far_around(c, n, key)
+    c.ok("TS.ADD", "before", n - 5, 500)
+    while not all(places.values()):
+        change()
+    words = (n // 3, n // 3 * 2, "FILTER_BY_VALUE", 100, 1000, "ALIGN", 9, "AGGREGATION")
+    questions = [("k", *words, f, bucket, "EMPTY") for f in ("twa", "last", "last,twa") for bucket in (1000, n)]
+    questions += [("before", *words, "last", n // 2, "EMPTY")] * len(questions)
+
+    def check():
+        rows = c.ok(t.random.choice(("TS.RANGE", "TS.REVRANGE")), *t.random.choice(questions))
+        values = {float(v) for row in rows for v in row[1:]}
+        assert len(values) == 1, rows
+        seen.update(values)
+
+    writer = Writer(change)
+    rounds(t, check)
+    writer.stop()
+    assert len(seen) > 1
+
+
 def test_keys_of_two_cores_are_read_side_by_side_without_a_hole(t):
     s = start(t, 2)
     c = s.client()
