@@ -975,6 +975,26 @@ def test_series_that_go_while_they_are_loaded_do_not_stop_the_load(t):
     holds(tools.load("--from-redis", "127.0.0.1:%d" % refuses.port, status=3), "TS.INFO at", "NOPERM no")
 
 
+def test_series_of_a_pinstripe_that_go_while_they_are_read_are_bad_lines(t):
+    there, s = t.server(), t.server()
+    tools, c = Tools(t, s), there.client()
+    Tools(t, there).load("--columns", "time,00,00/key=b", "--time", "ms", "--key", "a",
+                         tools.file("a.csv", "".join("%d,1,2\n" % i for i in range(10001))))
+    asked = []
+
+    def delete(words):  # a, between its two pages
+        if words[:2] == [b"TSDB_GET", b"a"]:
+            asked.append(words)
+            if len(asked) == 2:
+                eq(c("DEL", "a"), 1)
+
+    meddler = Meddler(there.port, delete)
+    meddler.start()
+    said = tools.load("--from-redis", "127.0.0.1:%d" % meddler.port, status=1)
+    holds(said, ": a went before all of it was read: ERR TSDB: the key does not exist\n", "1 bad lines")
+    eq(tools.dump("ab").count(b"\n"), 10002)
+
+
 def test_addresses_and_users_of_another_server(t):
     there, s = t.server(requirepass="secret"), t.server()
     tools = Tools(t, s)

@@ -261,6 +261,17 @@ load_range(struct redis_source *s, struct slice key)
     }
 }
 
+/* TSDB_GET has an empty answer for a key that does not exist. */
+static int
+check_there(struct redis_source *s, struct slice key)
+{
+    struct slice argv[] = {SLICE("TS.INFO"), key};
+    int rc = link_ask(&s->from, ARRAY_SIZE(argv), argv);
+    bool gone = false;
+
+    return series_answered(s->ld, &s->from, rc, &s->from.reply, key, &gone);
+}
+
 /* All points of all data types by TSDB_GET. */
 static int
 load_pages(struct redis_source *s, struct slice key)
@@ -268,7 +279,7 @@ load_pages(struct redis_source *s, struct slice key)
     const struct pager_point *point;
     struct pager p;
     int rc, sent = 0;
-    bool gone;
+    bool gone = false;
 
     pager_init(&p, &s->from, key, -1, INT64_MIN, INT64_MAX, PAGE_POINTS);
     while (sent == 0 && (rc = pager_look(&p, &point)) > 0) {
@@ -277,6 +288,8 @@ load_pages(struct redis_source *s, struct slice key)
     }
     if (sent == 0)
         sent = series_answered(s->ld, &s->from, rc, &p.reply, key, &gone);
+    if (sent == 0 && !gone)
+        sent = check_there(s, key);
     pager_fini(&p);
     return sent;
 }
