@@ -503,6 +503,27 @@ def test_points_that_a_failing_server_did_not_take_are_loaded_by_the_next_load(t
     assert "goes on where this one stopped" not in told, told
 
 
+def test_a_strict_load_that_goes_on_writes_the_refused_point(t):
+    s = t.server(cores=2)
+    tools, c = Tools(t, s), s.client()
+    for n, at, connections in ((20000, 10000, 4), (20000, 10000, 1), (50, 49, 2), (50, 50, 1)):
+        c("FLUSHALL")
+        c.ok("SET", "k%d" % at, "x")
+        path = tools.file("strict.csv", "".join("k%d,%d,%d\n" % (i, i, i) for i in range(1, n + 1)))
+        options = ("--strict", "--resume", "--columns", "key,time,00", "--time", "ms", "--connections",
+                   connections, path)
+        for _ in range(2):
+            holds(tools.load(*options, status=3), "strict.csv:%d: refused by the server: WRONGTYPE" % at,
+                  "the position was put back before line %d" % at, "stopped at the first refusal (--strict)",
+                  "the same command goes on where this one stopped")
+        eq(c("DEL", "k%d" % at), 1)
+        tools.load(*options)
+        eq(sorted(tools.dump("*", "--header", "no").decode().splitlines()),
+           sorted("k%d,%d,00,0,%d" % (i, i, i) for i in range(1, n + 1)))
+        eq(c("EXISTS", "pinstripe-load:strict.csv"), 1)
+        holds(tools.load(*options), "going on behind line %d" % n, "loaded 0 points of 0 lines")
+
+
 GROWS = ("--resume", "--columns", "time,00", "--time", "ms", "--key", "k", "--connections", "1")
 
 

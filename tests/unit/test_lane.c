@@ -149,6 +149,22 @@ Test(lane, the_last_true_position_is_put_back_behind_what_is_under_way)
     tear_down(&f);
 }
 
+Test(lane, only_a_strict_lane_has_no_position_beyond_a_refusal)
+{
+    for (int strict = 0; strict < 2; strict++) {
+        struct fixture f;
+
+        send_transactions(&f);
+        f.lane.strict = strict;
+        cr_assert_eq(answer(&f, FIRST SECOND("-WRONGTYPE no") FIRST), 0);
+        cr_assert(f.refused == 1 && f.refused_line == 3 && f.lane.failure[0] == '\0');
+        cr_assert_eq(f.lane.lacks, (bool)strict);
+        cr_assert_eq(f.lane.lacks_line, strict ? 3 : 0);
+        cr_assert(slice_equal((struct slice){f.lane.settled.p, f.lane.settled.n}, strict ? SLICE("P1") : SLICE("P4")));
+        tear_down(&f);
+    }
+}
+
 Test(lane, a_transaction_that_was_refused_as_a_whole_lacks_its_points_too)
 {
     struct fixture f;

@@ -160,13 +160,13 @@ entry_of(const struct lane *l, uint64_t i)
     return (struct lane_entry){0};
 }
 
-/* The oldest transaction was answered: its position is true, unless it or one before it failed. */
+/* The oldest transaction was answered: its position is true, unless it or one before it lacks something. */
 static void
 take_position(struct lane *l, uint32_t commands)
 {
     size_t n = (uint8_t)l->positions.p[l->positions_at];
 
-    if (l->failure[0])
+    if (l->lacks)
         l->done_behind += commands;
     else
         lane_start_at(l, (struct slice){l->positions.p + l->positions_at + 1, n});
@@ -234,8 +234,17 @@ is_expected(enum lane_what what, const char *text)
 }
 
 static void
+lack(struct lane *l, uint64_t line)
+{
+    if (!l->lacks)
+        l->lacks_line = line;
+    l->lacks = true;
+}
+
+static void
 fail(struct lane *l, uint64_t line, const char *text)
 {
+    lack(l, line);
     if (l->failure[0])
         return;
     snprintf(l->failure, sizeof(l->failure), "%s", text);
@@ -270,6 +279,14 @@ is_of_tail(struct lane *l, uint64_t reply)
 }
 
 static void
+refuse(struct lane *l, const struct lane_entry *e, const char *text)
+{
+    if (l->strict)
+        lack(l, e->line);
+    l->refused(l->arg, e->line, e->what, text);
+}
+
+static void
 lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
 {
     struct lane *l = arg;
@@ -287,7 +304,7 @@ lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
     if (!data || !is_about_the_data(e.what, text))
         fail(l, e.line, text);
     else if (!is_expected(e.what, text))
-        l->refused(l->arg, e.line, e.what, text);
+        refuse(l, &e, text);
 }
 
 static int

@@ -23,7 +23,8 @@
  * cannot be read, no memory), or which it refused as a whole, lacks points; but its own SET, or
  * that of the next one under way, says that they are in. So a lane that failed is settled before it
  * is closed: it takes the answers that are due, and puts the position back to that before the
- * transaction which failed first (put_back.h). */
+ * transaction which failed first (put_back.h). With --strict a refusal is such a lack, too, though
+ * no failure: what was given is still sent. */
 #ifndef TOOLS_LOAD_LANE_H
 #define TOOLS_LOAD_LANE_H
 
@@ -84,6 +85,9 @@ struct lane {
     /* told of refusals */
     lane_refused_fn *refused;
     void *arg;
+    bool strict;         /* a position is not beyond a refusal */
+    bool lacks;          /* something that its positions would pass over, */
+    uint64_t lacks_line; /* first at this line */
     char failure[LANE_FAILURE_MAX]; /* the server said something after which nothing can go on */
     uint64_t failure_line;
 };

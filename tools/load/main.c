@@ -185,6 +185,7 @@ open_sink(struct load *ld)
     }
     for (unsigned i = 0; ld->with_position && i < so.lanes; i++) {
         ld->sink.lanes[i].skip_line = ld->position.lane[i].line;
+        ld->sink.lanes[i].strict = ld->o.strict;
         lane_start_at(&ld->sink.lanes[i], position_found(&ld->position, i));
     }
     ld->sink.position = position_of_lane;
@@ -205,7 +206,7 @@ end_points(struct load *ld, int rc)
     return drained < 0 ? drained : rc;
 }
 
-/* After a failure of the server: what it did not take must not be passed over the next time. */
+/* After a stop: what the server did not take must not be passed over the next time. */
 static void
 make_positions_true(struct load *ld)
 {
@@ -258,6 +259,8 @@ load_opened(struct load *ld)
         rc = open_sink(ld);
     if (rc == 0)
         rc = run_source(ld);
+    if (rc == 0) /* the last answers came behind the last line */
+        rc = load_check_strict(ld);
     if (rc < 0 && ld->with_position)
         make_positions_true(ld);
     if (rc == 0 && ld->with_position && position_finish(&ld->position, first) < 0) {
@@ -349,8 +352,6 @@ run(struct load *ld, const char **files, unsigned n)
         (struct client_target){ld->o.host, (unsigned)ld->o.port, ld->o.user, ld->o.password};
     ld->stop = &stop_signal;
     rc = load_all(ld, files, n);
-    if (rc == 0)
-        rc = load_check_strict(ld);
     if (rc < 0)
         report_say(&ld->report, "%s", ld->error);
     if (rc < 0 && rc != -EINVAL && ld->with_position && !ld->passes_over)

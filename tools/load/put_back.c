@@ -59,10 +59,10 @@ put_back_lane(struct sink *s, unsigned i)
 }
 
 static bool
-any_failed(const struct sink *s)
+any_lacks(const struct sink *s)
 {
     for (unsigned i = 0; i < s->open_lanes; i++)
-        if (s->lanes[i].failure[0])
+        if (s->lanes[i].lacks)
             return true;
     return false;
 }
@@ -73,10 +73,10 @@ add_up(const struct sink *s, const struct lost *lost, struct put_back *ret)
     for (unsigned i = 0; i < s->open_lanes; i++) {
         const struct lane *l = &s->lanes[i];
 
-        if (!l->failure[0])
+        if (!l->lacks)
             continue;
-        if (ret->lanes++ == 0 || l->failure_line < ret->line)
-            ret->line = l->failure_line;
+        if (ret->lanes++ == 0 || l->lacks_line < ret->line)
+            ret->line = l->lacks_line;
         ret->again += l->done_behind;
         ret->failed += lost->lane[i] || l->put_back_refused;
     }
@@ -88,7 +88,7 @@ put_back(struct sink *s, struct put_back *ret)
     struct lost lost = {0};
 
     *ret = (struct put_back){0};
-    if (!any_failed(s))
+    if (!any_lacks(s))
         return;
     for (unsigned i = 0; i < s->open_lanes; i++) {
         lost.lane[i] = s->lanes[i].garbled;
@@ -96,7 +96,7 @@ put_back(struct sink *s, struct put_back *ret)
     }
     take_answers(s, &lost);
     for (unsigned i = 0; i < s->open_lanes; i++)
-        if (!lost.lane[i] && s->lanes[i].failure[0])
+        if (!lost.lane[i] && s->lanes[i].lacks)
             put_back_lane(s, i);
     take_answers(s, &lost);
     add_up(s, &lost, ret);

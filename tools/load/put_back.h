@@ -1,7 +1,8 @@
-/* After a server that failed in the middle: positions are made true again.
+/* After a server that failed in the middle, or refused a point of a strict load: positions are made
+ * true again.
  *
  * A transaction that lacks points has set its position all the same, and so have those behind it
- * (lane.h). The last true position of each lane that failed is put back, on the lane's own
+ * (lane.h). The last true position of each lane that lacks something is put back, on the lane's own
  * connection, so that it comes behind everything that was under way. The next load with --resume
  * takes the points that are lacking, and once more those that were written behind them.
  *
@@ -15,8 +16,8 @@
 #define PUT_BACK_SECONDS 10 /* without any answer */
 
 struct put_back {
-    unsigned lanes;  /* that had failed */
-    uint64_t line;   /* at which the first of them did */
+    unsigned lanes;  /* that lack something */
+    uint64_t line;   /* at which the first of them does */
     uint64_t again;  /* commands behind the positions that were answered, some with errors */
     unsigned failed; /* lanes whose position is not true: no answer, or a refusal */
 };
