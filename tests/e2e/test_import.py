@@ -802,7 +802,7 @@ def test_a_server_that_refuses_everything_stops_the_load(t):
     tools = Tools(t, s)
     path = tools.file("a.csv", "1,1\n")
     options = ("--columns", "time,00", "--time", "ms", "--unit", "ms")
-    holds(tools.load(*options, path, status=3), "NOAUTH")
+    holds(tools.load(*options, path, status=3), "NOAUTH", "loaded 0 points of 1 lines")
     tools.load(*options, "--password", "secret", path)
     holds(tools.load(*options, "--password", "wrong", path, status=3), "AUTH", "WRONGPASS")
     full = "".join("%d,1\n" % i for i in range(1000))

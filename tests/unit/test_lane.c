@@ -84,7 +84,7 @@ Test(lane, a_refused_point_is_told_and_the_load_goes_on)
         snprintf(text, sizeof(text), "+OK\r\n-%s\r\n+OK\r\n", texts[i]);
         cr_assert_eq(answer(&f, text), 0, "%s", texts[i]);
         cr_assert(f.refused == 1 && f.refused_line == 8, "%s", texts[i]);
-        cr_assert_eq(f.lane.points_done, 3);
+        cr_assert_eq(f.lane.points_done, 2);
         tear_down(&f);
     }
 }
@@ -100,6 +100,20 @@ Test(lane, a_block_that_cannot_be_read_is_a_failure)
     cr_assert_eq(f.refused, 0);
     cr_assert_str_eq(f.lane.failure, UNREADABLE);
     cr_assert_eq(f.lane.failure_line, 8);
+    cr_assert_eq(f.lane.points_done, 1);
+    tear_down(&f);
+}
+
+Test(lane, a_point_that_was_answered_with_an_error_is_not_done)
+{
+    struct fixture f;
+
+    set_up(&f, false);
+    for (uint64_t line = 1; line <= 4; line++)
+        point(&f, line);
+    lane_begin(&f.lane, 5, LANE_LABELS);
+    cr_assert_eq(answer(&f, "-NOAUTH no\r\n-NOAUTH no\r\n-NOAUTH no\r\n+OK\r\n-NOAUTH no\r\n"), -EPROTO);
+    cr_assert_eq(f.lane.points_done, 1);
     tear_down(&f);
 }
 
@@ -146,6 +160,7 @@ Test(lane, the_last_true_position_is_put_back_behind_what_is_under_way)
     cr_assert_eq(answer(&f, "+OK\r\n"), 0);
     cr_assert(!lane_is_owed(&f.lane) && !f.lane.put_back_refused);
     cr_assert_eq(f.lane.done_behind, 3, "of lines 2 to 4");
+    cr_assert_eq(f.lane.points_done, 3, "of lines 1, 2 and 4");
     tear_down(&f);
 }
 
@@ -174,6 +189,7 @@ Test(lane, a_transaction_that_was_refused_as_a_whole_lacks_its_points_too)
     lane_settle(&f.lane);
     cr_assert_eq(answer(&f, SECOND("+OK") FIRST OPEN "+OK\r\n"), 0);
     cr_assert_not(lane_is_owed(&f.lane));
+    cr_assert_eq(f.lane.points_done, 3, "of lines 2 to 4");
     arrived(&f);
     lane_put_back(&f.lane, SLICE("key"));
     cr_assert_eq(lane_exchange(&f.lane), 0);

@@ -134,6 +134,10 @@ lane_put_back(struct lane *l, struct slice key)
 static void
 retire(struct lane *l, uint64_t n)
 {
+    uint64_t points = 0;
+
+    if (n == 0)
+        return;
     l->in_flight -= n;
     while (n > 0) {
         struct lane_entry *e = &l->entries[l->entry_head & l->entry_mask];
@@ -141,9 +145,11 @@ retire(struct lane *l, uint64_t n)
 
         e->n -= (uint32_t)part;
         n -= part;
-        l->points_done += e->what == LANE_POINT ? part : 0;
+        points += e->what == LANE_POINT ? part : 0;
         l->entry_head += e->n == 0;
     }
+    l->points_done += points - MIN(points, l->points_lost);
+    l->points_lost = 0;
 }
 
 /* What the i-th of the commands under way belongs to. */
@@ -251,14 +257,18 @@ fail(struct lane *l, uint64_t line, const char *text)
     l->failure_line = line;
 }
 
+static uint32_t
+oldest_commands(const struct lane *l)
+{
+    return l->size_head != l->size_tail ? l->sizes[l->size_head & l->size_mask] : l->open_commands;
+}
+
 /* Which command a reply of the oldest transaction is about: queued, or an element of EXEC's. */
 static bool
 command_of(const struct lane *l, uint64_t reply, uint64_t element, uint64_t *ret_i)
 {
-    uint32_t n = l->open_commands;
+    uint32_t n = oldest_commands(l);
 
-    if (l->size_head != l->size_tail)
-        n = l->sizes[l->size_head & l->size_mask];
     if (reply == n + 2 && element >= 1 && element <= n)
         *ret_i = element - 1;
     else if (reply >= 1 && reply <= n)
@@ -301,6 +311,10 @@ lane_error(void *arg, uint64_t reply, uint64_t element, const char *text)
     if (l->transactions)
         data = command_of(l, reply - l->answered, element, &i) && element > 0;
     e = entry_of(l, i);
+    if (data)
+        l->points_lost += e.what == LANE_POINT;
+    else if (element == 0 && reply - l->answered == oldest_commands(l) + 2ULL)
+        l->points_lost = UINT64_MAX; /* EXEC: of the whole transaction */
     if (!data || !is_about_the_data(e.what, text))
         fail(l, e.line, text);
     else if (!is_expected(e.what, text))

@@ -63,7 +63,8 @@ struct lane {
     uint64_t answered;  /* replies accounted for */
     uint64_t in_flight; /* commands encoded and not done */
     uint64_t window;
-    uint64_t points_done;       /* answered, the refused ones among them */
+    uint64_t points_done;       /* answered, and not with an error */
+    uint64_t points_lost;       /* with one, of those that will be done next */
     struct lane_entry *entries; /* ring */
     uint32_t entry_mask, entry_head, entry_tail;
     /* transactions */

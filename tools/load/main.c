@@ -314,7 +314,7 @@ say_summary(struct load *ld, double seconds)
     fprintf(r->to,
             "%s %" PRIu64 " points of %" PRIu64 " %s in %.2f s (%.0f/s); %" PRIu64
             " bad lines, %" PRIu64 " points refused\n",
-            ld->o.dry_run ? "read" : "loaded", ld->points_before - r->refused,
+            ld->o.dry_run ? "read" : "loaded", ld->points_before,
             redis ? ld->series_seen : ld->lines_seen, redis ? "series" : "lines", seconds, rate,
             r->lines_bad, r->refused);
     if (r->unlabelled)

@@ -29,7 +29,7 @@ struct report {
 };
 
 struct report_state {
-    uint64_t points;      /* acknowledged */
+    uint64_t points;      /* taken by the server */
     uint64_t done, whole; /* bytes of the files read and to read; whole 0: unknown */
 };
 

@@ -78,7 +78,7 @@ int sink_flush(struct sink *s);
 /* Until every point that was given is done. Between lines. */
 int sink_drain(struct sink *s);
 
-/* Points done, the refused ones among them. */
+/* Points that the server has taken. */
 uint64_t sink_points_done(const struct sink *s);
 /* Which lane a key travels on. */
 unsigned sink_lane_of_slot(unsigned slot, unsigned lanes);
