@@ -797,6 +797,24 @@ def test_a_dump_warns_of_keys_that_are_not_read_back(t):
     same(tools.dump("xa*", "--header", "no"), b'"xa\rb """,5,00,0,1.5\n')
 
 
+def test_klines_of_binance_are_in_the_unit_that_their_times_have(t):
+    s = t.server()
+    tools = Tools(t, s)
+    line = "%s,1.5,2,1,1.25,10,%s,20,3,4,5,0\n"
+    ms = line % ("1735603200000", "1735603259999")  # the 31st of December 2024; then one of 2025
+    us = line % ("1735689600000000", "1735689659999999")
+    options = ("--format", "binance", "--key")
+    tools.load(*options, "k", tools.file("k.csv", ms + us))
+    text = "1735603200000,1.5,2,1,1.25,10,,20,3,4,5,\n1735689600000,1.5,2,1,1.25,10,,20,3,4,5,\n"
+    same(tools.dump("k", "--format", "binance"), text.encode())
+    tools.load(*options, "us", "--unit", "us", tools.file("us.csv", ms + us))
+    eq(s.client()("TSDB_GET", "us", "-", "+", 9, "TYPE", "00"),
+       [[i, b"1.5", b"00", 0] for i in (1735603200000000, 1735689600000000)])
+    tools.load(*options, "told", "--time", "ms", tools.file("told.csv", us))
+    holds(tools.dump("told").decode(), "told,1735689600000000,00,0,1.5\n")
+    holds(tools.load(*options, "fine", tools.file("f.csv", line % ("1735689600000001", "")), status=1), "is finer")
+
+
 def test_a_server_that_refuses_everything_stops_the_load(t):
     s = t.server(requirepass="secret")
     tools = Tools(t, s)

@@ -43,6 +43,28 @@ static const struct time_case cases[] = {
     {"day-s", "UTC", TIME_NS, "0.000000001", 1381104000000000001, true},
 };
 
+Test(timetext, sixteen_digits_are_microseconds_where_they_say)
+{
+    static const struct {
+        const char *text;
+        int64_t ts;
+    } numbers[] = {{"1735689600000", 1735689600000},   {"1735689600000000", 1735689600000},
+                   {"1735689600000.0", 1735689600000}, {"1735689600000000.0", 1735689600000},
+                   {"-1735689600000000", -1735689600000}, {"173568960000000", 173568960000000},
+                   {"17356896000000000", 17356896000000000}, {"0", 0}};
+    struct time_format f;
+    int64_t ts;
+
+    cr_assert_eq(time_format_init(&f, "ms", TIME_MS, false), 0);
+    f.us_by_digits = true;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        cr_assert_eq(time_parse(&f, slice_of(numbers[i].text), &ts), TIME_OK, "%s", numbers[i].text);
+        cr_assert_eq(ts, numbers[i].ts, "%s", numbers[i].text);
+    }
+    cr_assert_eq(time_parse(&f, SLICE("1735689600000001"), &ts), TIME_TOO_FINE);
+    cr_assert_eq(time_parse(&f, SLICE(""), &ts), TIME_NOT_ONE);
+}
+
 static void
 set_up(struct time_format *f, const struct time_case *c)
 {

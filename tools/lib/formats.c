@@ -3,20 +3,20 @@
 #include <stdio.h>
 
 static const struct format formats[] = {
-    {"csv", NULL, "iso", NULL, false, "any CSV, see --columns"},
-    {"points", "key,time,type,quality,value", NULL, "{key}", true,
+    {"csv", NULL, "iso", NULL, false, false, "any CSV, see --columns"},
+    {"points", "key,time,type,quality,value", NULL, "{key}", true, false,
      "one point a line, what pinstripe-dump writes by itself"},
     {"ohlcv",
      "time|date|timestamp|datetime|open_time=time,open=00,high=01,low=02,close=03,volume|vol=04",
-     "iso", "{file}", true, "candles with a header line: open high low close volume"},
+     "iso", "{file}", true, false, "candles with a header line: open high low close volume"},
     {"binance", "time,00,01,02,03,04,-,05,06,07,08,-", "ms", "{file}", false,
-     "klines of Binance: OHLC, volume, quote volume, trades, taker volumes"},
+     true, "klines of Binance: OHLC, volume, quote volume, trades, taker volumes"},
     {"lean-trade", "time,00/scale=10000,01,02/text,03/hex,quality", "day-ms", "{symbol}_{kind}",
-     false, "trade ticks of Lean: price, size, exchange, condition, suspicious"},
+     false, false, "trade ticks of Lean: price, size, exchange, condition, suspicious"},
     {"lean-quote", "time,00/scale=10000,01,02/scale=10000,03,04/text,05/hex,quality", "day-ms",
-     "{symbol}_{kind}", false,
+     "{symbol}_{kind}", false, false,
      "quote ticks of Lean: bid, its size, ask, its size, exchange, condition, suspicious"},
-    {"lean-forex", "time,00,02", "day-ms", "{symbol}_{kind}", false,
+    {"lean-forex", "time,00,02", "day-ms", "{symbol}_{kind}", false, false,
      "quote ticks of currencies of Lean: bid, ask"},
 };
 

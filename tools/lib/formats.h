@@ -12,6 +12,7 @@ struct format {
     const char *time;
     const char *key;
     bool header;
+    bool us_by_digits; /* a load takes times of 16 digits for microseconds */
     const char *help;
 };
 

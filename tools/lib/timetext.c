@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define NANOS 1000000000
+#define US_DIGITS 16     /* of a time since 1970 from 2001 to 2286; in ms it has 13 */
 #define DAY_HOURS_MAX 25 /* of a day on which clocks go back */
 
 static const int64_t powers[] = {1,      10,      100,      1000,      10000,
@@ -155,10 +156,21 @@ parse_decimal(struct slice s, int decimals, bool truncate, int64_t *ret)
     return TIME_OK;
 }
 
+static bool
+has_us_digits(struct slice text)
+{
+    size_t sign = text.n > 0 && text.p[0] == '-', n = sign;
+
+    while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9')
+        n++;
+    return n - sign == US_DIGITS;
+}
+
 static enum time_error
 parse_number(const struct time_format *f, struct slice text, int64_t *ret_ts)
 {
-    int shift = (int)f->stored - (int)f->unit;
+    enum time_unit unit = f->us_by_digits && has_us_digits(text) ? TIME_US : f->unit;
+    int shift = (int)f->stored - (int)unit;
     enum time_error e;
     int64_t v;
 

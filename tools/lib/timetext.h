@@ -51,6 +51,7 @@ struct time_format {
     enum time_kind kind;
     enum time_unit unit;   /* NUMBER, OF_DAY: of the text */
     enum time_unit stored; /* of the series */
+    bool us_by_digits;     /* NUMBER: a text with 16 digits before the point is in us, whatever `unit` says */
     bool truncate;         /* what is finer than the stored unit is dropped, not refused */
     bool local;            /* ISO and PATTERN without a zone, and midnight, are in the zone set */
     int64_t midnight_s;    /* OF_DAY: when the day began */

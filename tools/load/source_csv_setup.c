@@ -64,6 +64,7 @@ set_time(struct csv_source *s, const struct format *f)
         return -EINVAL;
     }
     s->time.truncate = ld->o.truncate_times;
+    s->time.us_by_digits = f->us_by_digits && ld->o.time == NULL;
     if (s->time.kind == TIME_OF_DAY && time_format_day(&s->time, slice_of(day)) < 0) {
         snprintf(ld->error, sizeof(ld->error),
                  "%s: times since midnight need a --date YYYYMMDD, or one in the file's name",
