@@ -797,6 +797,21 @@ def test_a_dump_warns_of_keys_that_are_not_read_back(t):
     same(tools.dump("xa*", "--header", "no"), b'"xa\rb """,5,00,0,1.5\n')
 
 
+def test_a_header_with_date_and_time_is_not_taken_for_one_of_dates(t):
+    s = t.server()
+    tools = Tools(t, s)
+    path = tools.file("d.csv", "date,time,open,high,low,close,volume\n2024-01-02,09:30:00,1,2,0.5,1.5,10\n")
+    for words in ((), ("--columns", "date|time=time,open=00")):
+        holds(tools.load("--format", "ohlcv", *words, path, status=2),
+              "the header has two columns for", "'date' and 'time'; --columns can name")
+    eq(s.client()("DBSIZE"), 0)
+    tools.load("--format", "ohlcv", "--columns", "date=time,time=time,open=00,close=03", path)
+    eq(tools.dump("d", "--header", "no"), b"d,1704187800000,00,0,1\nd,1704187800000,03,0,1.5\n")
+    twice = tools.file("t.csv", "date,open,open,x,x\n2024-01-02,1,2,3,4\n")
+    holds(tools.load("--columns", "date=time,open=00", twice, status=2), "two columns for 'open': 'open' and 'open'")
+    holds(tools.load("--columns", "time,00,01,-,-", "--header", "yes", twice), "loaded 2 points")
+
+
 def test_klines_of_binance_are_in_the_unit_that_their_times_have(t):
     s = t.server()
     tools = Tools(t, s)

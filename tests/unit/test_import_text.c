@@ -127,6 +127,28 @@ Test(import_text, names_are_found_in_a_header)
     free(cs);
 }
 
+Test(import_text, a_name_that_a_header_has_twice_is_refused_where_it_is_asked_for)
+{
+    struct slice header[] = {SLICE("Date"), SLICE("x"), SLICE("TIME"), SLICE("open"), SLICE("x")};
+    static const struct {
+        const char *map, *error;
+    } maps[] = {{"date|time=time,open=00", "two columns for 'date|time': 'Date' and 'TIME'"},
+                {"date=time,time=time,open=00", NULL},
+                {"date=time,open=00,x=01", "two columns for 'x': 'x' and 'x'"},
+                {"date=time,open=00,x=-", NULL},
+                {"date=time,open=00", NULL}};
+    struct columns *cs = malloc(sizeof(*cs));
+    char error[512];
+
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+        cr_assert_eq(columns_parse(cs, maps[i].map, error, sizeof(error)), 0);
+        cr_assert_eq(columns_bind(cs, header, 5, error, sizeof(error)), maps[i].error ? -EINVAL : 0, "%s",
+                     maps[i].map);
+        cr_assert(maps[i].error == NULL || strstr(error, maps[i].error), "%s", error);
+    }
+    free(cs);
+}
+
 struct cell_case {
     const char *kind, *cell, *number;
 };

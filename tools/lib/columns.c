@@ -255,17 +255,38 @@ say_no_name(const char *name, const struct slice *fields, int n, char *error, si
                                (int)MIN(fields[i].n, 40), fields[i].p);
 }
 
+static int
+find_field(const struct column *c, const struct slice *fields, int from, int n)
+{
+    while (from < n && !is_named(slice_of(c->name), fields[from]))
+        from++;
+    return from;
+}
+
+/* Which of the two is meant is not known. */
+static void
+say_two_names(const char *name, struct slice a, struct slice b, char *error, size_t error_size)
+{
+    snprintf(error, error_size,
+             "the header has two columns for '%.80s': '%.*s' and '%.*s'; --columns can name the one that is "
+             "meant, or both as in 'date=time,time=time', or give the columns in their order, without names "
+             "and with --header yes",
+             name, (int)MIN(a.n, 40), a.p, (int)MIN(b.n, 40), b.p);
+}
+
 int
 columns_bind(struct columns *cs, const struct slice *fields, int n, char *error, size_t error_size)
 {
     cs->fields = 0;
     for (unsigned i = 0; i < cs->n; i++) {
-        int at = 0;
+        int at = find_field(&cs->c[i], fields, 0, n), next = find_field(&cs->c[i], fields, at + 1, n);
 
-        while (at < n && !is_named(slice_of(cs->c[i].name), fields[at]))
-            at++;
         if (at == n) {
             say_no_name(cs->c[i].name, fields, n, error, error_size);
+            return -EINVAL;
+        }
+        if (next < n && cs->c[i].role != COLUMN_SKIP) {
+            say_two_names(cs->c[i].name, fields[at], fields[next], error, error_size);
             return -EINVAL;
         }
         cs->c[i].at = (unsigned)at;

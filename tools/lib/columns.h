@@ -73,7 +73,7 @@ int columns_parse(struct columns *cs, const char *text, char *error, size_t erro
 /* Do two columns name the same series? A dump may write one twice; a load would make two points of one. */
 bool columns_has_one_twice(const struct columns *cs);
 /* Finds the columns of a named map in a header line, ASCII case ignored; "a|b=..." takes either. 0,
- * or -EINVAL with the missing name in `error`. */
+ * or -EINVAL with the name that is missing, or there twice, in `error`. */
 int columns_bind(struct columns *cs, const struct slice *fields, int n, char *error,
                  size_t error_size);
 /* The first column of a role, or NULL. */
