@@ -768,14 +768,78 @@ def test_a_dump_ends_before_the_line_of_a_value_that_its_column_cannot_write(t):
     path = os.path.join(tools.dir, "out.csv")
     options = ("--columns", "time,00,00/hex", "--time", "ms", "--output", path)
     said = tools.run("pinstripe-dump", "k", *options, status=3)[1]
-    holds(said, "the value 1.5 of type 00 at 2 was not made by this kind of column", "2 points in 1 lines")
-    with open(path) as f:
-        eq(f.read(), "1,10,a\n")
+    holds(said, "the value 1.5 of type 00 at 2 was not made by this kind of column", "2 points in 1 lines",
+          "what was written before it stopped is %s.tmp" % path)
+    eq(content(path + ".tmp"), b"1,10,a\n")
+    os.remove(path + ".tmp")
     tools.run("pinstripe-dump", "k", *options, "--start", "2", status=3)
-    eq(os.path.getsize(path), 0)
+    eq(os.listdir(tools.dir), [])
     tools.run("pinstripe-dump", "k", *options, "--start", "2", "--header", "yes", status=3)
-    with open(path) as f:
-        eq(f.read(), "time,00,00\n")
+    eq(content(path + ".tmp"), b"time,00,00\n")
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def test_a_dump_that_is_refused_leaves_the_file_that_is_there(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    for key in ("a f", "k"):
+        c.ok("TSDB_SET", key, 1, 1)
+    for name in ("pre.csv", "pre.csv.gz"):
+        path = tools.file(name, "precious\n")
+        for args in (("k", "--time", "foo"), ("k", "--columns", "time"), ("k", "--types", "zz"),
+                     ("k", "--format", "foo"), ("k", "--columns", "time,00", "--time", "day-ms"),
+                     ("k", "--format", "influx", "--precision", "s"), ("*", "--format", "influx"),
+                     ("*", "--columns", "time,00"), ("k", "--start", "x")):
+            tools.run("pinstripe-dump", *args, "--output", path, status=2)
+            eq(content(path), b"precious\n", args)
+            eq(os.path.exists(path + ".tmp"), False, args)
+    path = tools.file("pre.csv", "precious\n")
+    c("SET", "k", "no series")
+    holds(tools.run("pinstripe-dump", "k", "--output", path, status=3)[1], "WRONGTYPE", "%s.tmp" % path)
+    eq((content(path), content(path + ".tmp")), (b"precious\n", b"key,time,type,quality,value\n"))
+
+
+def test_a_dump_has_its_name_when_it_is_complete(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    path, packed = os.path.join(tools.dir, "out.csv"), os.path.join(tools.dir, "out.csv.gz")
+    for ts in range(30):
+        c.ok("TSDB_SET", "k", ts, 7)
+    want = b"".join(b"%d,7\n" % ts for ts in range(30))
+    options = ("k", "--columns", "time,00", "--time", "ms", "--page", "10")
+    asked = []
+
+    def stop(words):
+        asked.append(words[0])
+        return [b"NO-SUCH-COMMAND"] if asked.count(b"TSDB_GET") == 2 else None
+
+    meddler = Meddler(s.port, stop)
+    meddler.start()
+    for name in (path, packed):
+        asked.clear()
+        said = tools.run("pinstripe-dump", *options, "--port", meddler.port, "--output", name, status=3)[1]
+        holds(said, "unknown command", "what was written before it stopped is %s.tmp" % name)
+        eq(os.path.exists(name), False)
+        part = content(name + ".tmp")
+        part = gzip.decompress(part) if name == packed else part
+        assert part and want.startswith(part), part
+        tools.dump(*options, "--output", name)
+        eq(gzip.decompress(content(name)) if name == packed else content(name), want)
+        eq(os.path.exists(name + ".tmp"), False)
+    os.chmod(path, 0o600)
+    tools.dump("k", "--start", 100, "--columns", "time,00", "--output", path)
+    eq((content(path), os.stat(path).st_mode & 0o777), (b"", 0o600))
+    link, to = os.path.join(tools.dir, "link.csv"), tools.file("to.csv", "old\n")
+    os.symlink(to, link)  # as /dev/stdout is one
+    tools.dump(*options, "--output", link)
+    eq((os.path.islink(link), content(to)), (True, want))
+    eq(tools.dump(*options, "--output", "/dev/stdout"), want)
+    eq(tools.dump(*options, "--output", "/dev/null"), b"")
+    holds(tools.run("pinstripe-dump", *options, "--output", "/absent/x", status=3)[1], "/absent/x: No such file")
 
 
 def test_a_dump_warns_of_keys_that_are_not_read_back(t):

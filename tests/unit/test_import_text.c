@@ -363,13 +363,15 @@ static void
 write_file(const char *path, enum output_kind kind, const char *text, size_t n, size_t piece)
 {
     struct output out;
+    char *left;
 
     cr_assert_eq(output_open(&out, path, kind), 0, "%s", out.error);
     for (size_t at = 0; at < n; at += piece) {
         buf_append(&out.text, text + at, MIN(piece, n - at));
         cr_assert_eq(output_flush_some(&out), 0);
     }
-    cr_assert_eq(output_close(&out), 0, "%s", out.error);
+    cr_assert_eq(output_close(&out, true, &left), 0, "%s", out.error);
+    cr_assert_null(left);
 }
 
 Test(import_text, lines_come_back_from_files_of_every_kind_and_from_any_place)

@@ -207,6 +207,7 @@ static int
 write_out(struct dump *d)
 {
     enum output_kind kind = OUTPUT_BY_NAME;
+    char *left;
     int rc, closed;
 
     if (d->o.compress)
@@ -218,7 +219,10 @@ write_out(struct dump *d)
         rc = strcmp(d->o.format, "influx") == 0 ? write_influx(d) : write_csv(d);
     if (!d->o.no_final_newline && d->lines > 0)
         buf_append_lit(&d->out.text, "\n");
-    closed = output_close(&d->out);
+    closed = output_close(&d->out, rc == 0, &left);
+    if (left)
+        fprintf(stderr, "pinstripe-dump: what was written before it stopped is %s\n", left);
+    free(left);
     if (closed < 0 && d->error[0] == '\0')
         snprintf(d->error, sizeof(d->error), "%s", d->out.error);
     return rc < 0 ? rc : closed;

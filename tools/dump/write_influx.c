@@ -150,6 +150,18 @@ count_fields(struct influx_writer *w, size_t at, unsigned *ret)
     return rc;
 }
 
+/* Before anything is written: are all keys of the form? */
+static int
+check_keys(struct influx_writer *w)
+{
+    unsigned n = 0;
+    int rc = 0;
+
+    for (size_t at = 0; rc == 0 && at < w->d->keys.n; at += n)
+        rc = count_fields(w, at, &n);
+    return rc;
+}
+
 static int
 set_up(struct influx_writer *w)
 {
@@ -180,6 +192,8 @@ write_influx(struct dump *d)
     ASSERT(w);
     w->d = d;
     rc = set_up(w);
+    if (rc == 0)
+        rc = check_keys(w);
     for (size_t at = 0; rc == 0 && at < d->keys.n; at += n) {
         rc = count_fields(w, at, &n);
         if (rc == 0)

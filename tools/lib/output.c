@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -67,18 +68,61 @@ encoder_destroy(struct output_encoder **e)
     *e = NULL;
 }
 
+/* A file, or nothing yet: what a finished file may be renamed to. */
+static bool
+is_replaceable(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno == ENOENT && *path;
+}
+
 int
 output_open(struct output *out, const char *path, enum output_kind kind)
 {
-    *out = (struct output){.path = path, .fd = STDOUT_FILENO};
+    bool is_stdout = strcmp(path, "-") == 0;
+
+    *out = (struct output){.path = path, .fd = is_stdout ? STDOUT_FILENO : -1};
     if (kind == OUTPUT_BY_NAME)
         kind = ends_in(path, ".gz")    ? OUTPUT_GZIP
                : ends_in(path, ".zst") ? OUTPUT_ZSTD
                                        : OUTPUT_PLAIN;
     if (kind != OUTPUT_PLAIN && (out->encoder = encoder_create(kind)) == NULL)
         return fail(out, -ENOMEM, strerror(ENOMEM));
-    if (strcmp(path, "-") != 0)
-        out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (!is_stdout && is_replaceable(path) && asprintf(&out->tmp, "%s.tmp", path) < 0) {
+        out->tmp = NULL;
+        return fail(out, -ENOMEM, strerror(ENOMEM));
+    }
+    return 0;
+}
+
+/* The file that takes the place of another one may be read by the same users, and replaces none
+ * that may not be written. */
+static int
+open_tmp(struct output *out)
+{
+    struct stat st;
+    bool replaces = stat(out->path, &st) == 0;
+
+    if (replaces && access(out->path, W_OK) < 0)
+        return -1;
+    out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                   replaces ? st.st_mode & 0777 : 0666);
+    if (out->fd >= 0 && replaces)
+        return fchmod(out->fd, st.st_mode & 0777);
+    return out->fd;
+}
+
+static int
+begin(struct output *out)
+{
+    out->begun = true;
+    if (out->fd >= 0)
+        return 0;
+    if (out->tmp == NULL)
+        out->fd = open(out->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    else if (open_tmp(out) < 0)
+        return fail(out, -errno, strerror(errno));
     return out->fd < 0 ? fail(out, -errno, strerror(errno)) : 0;
 }
 
@@ -152,7 +196,7 @@ static int
 flush(struct output *out, bool end)
 {
     out->bytes += out->text.n;
-    if (out->failed == 0)
+    if (out->failed == 0 && (out->begun || begin(out) == 0))
         out->encoder ? write_packed(out, end) : write_all(out, out->text.p, out->text.n);
     out->text.n = 0;
     return out->failed;
@@ -164,13 +208,32 @@ output_flush_some(struct output *out)
     return out->text.n >= FLUSH_BYTES ? flush(out, false) : out->failed;
 }
 
-int
-output_close(struct output *out)
+/* It is on the disk before it takes the place of another file. */
+static void
+close_file(struct output *out, bool complete, char **ret_left)
 {
-    if (out->fd >= 0)
-        flush(out, true);
-    if (out->fd > STDOUT_FILENO && close(out->fd) < 0)
+    if (out->tmp && complete && out->failed == 0 && fsync(out->fd) < 0)
         fail(out, -errno, strerror(errno));
+    if (close(out->fd) < 0)
+        fail(out, -errno, strerror(errno));
+    if (out->tmp && complete && out->failed == 0 && rename(out->tmp, out->path) < 0)
+        fail(out, -errno, strerror(errno));
+    if (complete && out->failed == 0)
+        return;
+    *ret_left = out->tmp;
+    out->tmp = NULL;
+}
+
+int
+output_close(struct output *out, bool complete, char **ret_left)
+{
+    *ret_left = NULL;
+    if (complete || out->begun || out->text.n > 0)
+        flush(out, true);
+    if (out->fd > STDOUT_FILENO)
+        close_file(out, complete, ret_left);
+    free(out->tmp);
+    out->tmp = NULL;
     encoder_destroy(&out->encoder);
     buf_fini(&out->text);
     buf_fini(&out->packed);
