@@ -190,6 +190,13 @@ def test_what_line_protocol_cannot_say_is_counted(t):
     holds(tools.run("pinstripe-dump", "m f", "--format", "influx", status=1)[1], "0 points in 0 lines")
     tools.load("--format", "influx", "--key", "n:{key}", tools.file("a.lp", text))
     same(tools.dump("--format", "influx", "--key", "n:{key}"), text)
+    for ts in range(1, 40):
+        c.ok("TSDB_SET", "n:m g", ts, 8, "01")
+        c.ok("TSDB_SET", "n:m h", ts, 8, "ff")
+    for page in (2, 7, 10000):
+        out, said = tools.run("pinstripe-dump", "--format", "influx", "--key", "n:{key}", "--page", page, status=1)
+        same(out, text)
+        holds(said, " 78 points are of other data types than 00")
     for key in ("m", "m a b", "m a=b", "m,x f", "#m f", "\tm f", "m f\\", "m,a=b=c f", "m  f", "m "):
         c("FLUSHALL")
         c.ok("TSDB_SET", key, 1, 1)

@@ -22,6 +22,7 @@ struct dump {
     uint64_t absent;        /* keys and patterns that named nothing */
     uint64_t retyped;       /* influx: values written as floats, against their quality */
     uint64_t not_finite;    /* influx: values that the format does not have */
+    uint64_t other_types;   /* influx: points that it does not have */
     volatile const int *stop;
     char error[LINK_ERROR_MAX];
 };

@@ -260,6 +260,8 @@ say_doubts(const struct dump *d)
         {d->retyped, "values are not of the type that their quality says, they are written as floats"},
         {d->not_finite, "values are NaN or infinite, which line protocol does not have: they are left "
                         "out"},
+        {d->other_types, "points are of other data types than 00, which line protocol does not have: "
+                         "they are left out"},
     };
     bool any = d->absent > 0; /* said when it was found out */
 

@@ -110,7 +110,8 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         split(w, keys[i], &w->series, &w->fields[i]);
-        pager_init(&w->pagers[i], &d->link, keys[i], 0, d->start, d->end, d->o.page);
+        pager_init(&w->pagers[i], &d->link, keys[i], -1, d->start, d->end, d->o.page);
+        w->pagers[i].only = 0;
     }
     w->rows = (struct rows){.pagers = w->pagers, .n = n};
     while (rc == 0 && (rc = rows_next(&w->rows, &w->row)) > 0)
@@ -120,6 +121,7 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
     for (unsigned i = 0; rc == 0 && d->points == before && d->not_finite == lost && i < n; i++)
         rc = dump_check_there(d, keys[i]);
     for (unsigned i = 0; i < n; i++) {
+        d->other_types += w->pagers[i].others;
         if (d->points > before)
             dump_check_readable(d, keys[i]);
         pager_fini(&w->pagers[i]);

@@ -15,6 +15,7 @@ pager_init(struct pager *p, struct link *l, struct slice key, int type, int64_t 
     *p = (struct pager){.link = l,
                         .key = key,
                         .type = type,
+                        .only = -1,
                         .next = start,
                         .end = end,
                         .page = page,
@@ -173,17 +174,27 @@ cut_page(struct pager *p)
     }
 }
 
+static void
+pass_others(struct pager *p)
+{
+    for (; p->at < p->n && p->only >= 0 && p->points[p->at].type != p->only; p->at++)
+        p->others++;
+}
+
 int
 pager_look(struct pager *p, const struct pager_point **ret)
 {
     int rc = 0;
 
+    pass_others(p);
     while (rc == 0 && p->at == p->n && !p->last) {
         rc = ask(p);
         if (rc == 0)
             rc = read_page(p);
         if (rc == 0)
             cut_page(p);
+        if (rc == 0)
+            pass_others(p);
     }
     if (rc < 0)
         return rc;

@@ -23,8 +23,10 @@ struct pager_point {
 
 struct pager {
     struct link *link;
-    struct slice key;  /* the owner's */
-    int type;          /* -1: all */
+    struct slice key; /* the owner's */
+    int type;         /* -1: all */
+    int only;         /* -1, or the one type that is handed out: the others are counted */
+    uint64_t others;
     int64_t next, end; /* times still to ask for */
     uint64_t page, limit;
     int crowd;        /* of `next`, which is too much for one answer: the data type due; else -1 */
