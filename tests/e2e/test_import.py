@@ -751,6 +751,10 @@ def test_a_dump_of_what_is_not_there_says_so(t):
     tools.dump("k", "--start", 6)
     holds(tools.run("pinstripe-dump", "absent field", "--format", "influx", status=1)[1],
           "there is no key 'absent field'")
+    for word in ((), ("k",)):
+        for form in ("points", "influx")[:1 if word else 2]:
+            holds(tools.run("pinstripe-dump", *word, "--key", "zzz_{key}", "--format", form, status=1)[1],
+                  "no series has a key of the form 'zzz_{key}'")
     holds(tools.run("pinstripe-dump", "str", status=3)[1], "'str': ", "WRONGTYPE")
 
 
@@ -847,6 +851,33 @@ def test_a_dump_has_its_name_when_it_is_complete(t):
     eq(tools.dump(*options, "--output", "/dev/stdout"), want)
     eq(tools.dump(*options, "--output", "/dev/null"), b"")
     holds(tools.run("pinstripe-dump", *options, "--output", "/absent/x", status=3)[1], "/absent/x: No such file")
+
+
+def test_a_key_that_goes_while_it_is_dumped_is_told(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    asked = []
+
+    def delete(words):
+        asked.append(words[0])
+        if asked.count(b"TSDB_GET") == 2:
+            c("DEL", "m f")
+
+    meddler = Meddler(s.port, delete)
+    meddler.start()
+    for options in (("--header", "no"), ("--format", "influx"), ("--columns", "time,00,01"),
+                    ("--columns", "time,00,01", "--page", "100")):
+        for ts in range(30):
+            c.ok("TSDB_SET", "m f", ts, 7)
+        asked.clear()
+        out, said = tools.run("pinstripe-dump", "m f", "--page", "10", *options, "--port", meddler.port, status=1)
+        holds(said, "the key 'm f' went while it was dumped")
+        assert 0 < out.count(b"\n") <= 30, out
+    for ts in range(30):
+        c.ok("TSDB_SET", "k", ts, 7)
+    asked.clear()
+    eq(tools.dump("k", "--header", "no", "--port", meddler.port).count(b"\n"), 30)
+    eq(asked.count(b"EXISTS"), 0)  # one answer is of one moment
 
 
 def test_a_dump_warns_of_keys_that_are_not_read_back(t):

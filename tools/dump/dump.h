@@ -7,6 +7,7 @@
 #include "tools/lib/keys.h"
 #include "tools/lib/link.h"
 #include "tools/lib/output.h"
+#include "tools/lib/pager.h"
 #include "tools/lib/timetext.h"
 
 struct dump {
@@ -19,7 +20,7 @@ struct dump {
     uint64_t lines, points;
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
     uint64_t unreadable;    /* keys whose lines pinstripe-load does not read */
-    uint64_t absent;        /* keys and patterns that named nothing */
+    uint64_t absent;        /* keys and patterns that named nothing, keys that went meanwhile */
     uint64_t retyped;       /* influx: values written as floats, against their quality */
     uint64_t not_finite;    /* influx: values that the format does not have */
     uint64_t other_types;   /* influx: points that it does not have */
@@ -31,9 +32,11 @@ struct dump {
 void dump_begin_line(struct dump *d);
 /* Behind each line. 0, or a negative errno with d->error set: the disk is full, a signal came. */
 int dump_end_line(struct dump *d);
-/* For a key of which no point came: when it does not exist, that is said and counted. 0, or a
- * negative errno with d->error set. */
-int dump_check_there(struct dump *d, struct slice key);
+/* Of keys whose pages are at their end: one that does not exist, or went before all of it was
+ * read, is said and counted. 0, or a negative errno with d->error set. */
+int dump_check_there(struct dump *d, const struct pager *pagers, unsigned n);
+/* No key is of the form of --key: says and counts it. */
+void dump_say_no_form(struct dump *d);
 /* Of a key of which points were written, as the file shows it: when pinstripe-load, which reads
  * line by line, does not take it, that is counted. */
 void dump_check_readable(struct dump *d, struct slice shown);

@@ -44,8 +44,8 @@ dump_end_line(struct dump *d)
     return rc < 0 ? rc : *d->stop ? -EINTR : 0;
 }
 
-int
-dump_check_there(struct dump *d, struct slice key)
+static int
+ask_there(struct dump *d, struct slice key, bool came)
 {
     struct slice argv[] = {SLICE("EXISTS"), key};
     int rc = link_ask(&d->link, ARRAY_SIZE(argv), argv);
@@ -53,10 +53,58 @@ dump_check_there(struct dump *d, struct slice key)
     if (rc < 0)
         return dump_link_failed(d, rc);
     if (slice_equal((struct slice){d->link.reply.p, d->link.reply.n}, SLICE(":0\r\n"))) {
-        fprintf(stderr, "pinstripe-dump: there is no key '%.*s'\n", (int)key.n, key.p);
+        if (came)
+            fprintf(stderr,
+                    "pinstripe-dump: the key '%.*s' went while it was dumped, not all of it is "
+                    "written\n",
+                    (int)key.n, key.p);
+        else
+            fprintf(stderr, "pinstripe-dump: there is no key '%.*s'\n", (int)key.n, key.p);
         d->absent++;
     }
     return 0;
+}
+
+/* Is the i-th pager the first one of a key that was read in several answers? One answer is of one
+ * moment; between two of them the key may have gone, and what follows looks like its end. */
+static bool
+may_be_cut(const struct pager *pagers, unsigned n, unsigned i)
+{
+    uint64_t answers = 0;
+    bool gave = false;
+
+    for (unsigned k = 0; k < n; k++) {
+        if (!slice_equal(pagers[k].key, pagers[i].key))
+            continue;
+        if (k < i)
+            return false;
+        answers += pagers[k].answers;
+        gave = gave || pagers[k].gave;
+    }
+    return gave && answers > 1;
+}
+
+int
+dump_check_there(struct dump *d, const struct pager *pagers, unsigned n)
+{
+    bool came = false;
+    int rc = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        came = came || pagers[i].gave;
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        if (came ? may_be_cut(pagers, n, i)
+                 : i == 0 || !slice_equal(pagers[i].key, pagers[i - 1].key))
+            rc = ask_there(d, pagers[i].key, came);
+    return rc;
+}
+
+void
+dump_say_no_form(struct dump *d)
+{
+    fprintf(stderr, "pinstripe-dump: no series has a key of the form '%s'\n",
+            d->o.key ? d->o.key : "{key}");
+    d->absent++;
 }
 
 void
@@ -171,6 +219,8 @@ add_template(struct dump *d)
     buf_append_lit(&pattern, "*"); /* behind it, the key=SUFFIX of a column */
     *buf_reserve(&pattern, 1) = '\0';
     rc = keys_add(&d->keys, &d->link, pattern.p);
+    if (rc == 0 && d->keys.n == 0)
+        dump_say_no_form(d);
     buf_fini(&pattern);
     return rc;
 }

@@ -294,9 +294,8 @@ put_key(struct csv_writer *w, struct slice key)
     }
     if (rc < 0 && w->d->error[0] == '\0')
         rc = dump_link_failed(w->d, rc);
-    for (unsigned i = 0; rc == 0 && w->d->points == before && i < w->pagers_n; i++)
-        if (i == 0 || !slice_equal(w->pagers[i].key, w->pagers[i - 1].key))
-            rc = dump_check_there(w->d, w->pagers[i].key);
+    if (rc == 0)
+        rc = dump_check_there(w->d, w->pagers, w->pagers_n);
     close_series(w);
     if (w->has_key_column && w->d->points > before && keyname_match(&w->keyname, key, &name))
         dump_check_readable(w->d, name);
@@ -388,6 +387,8 @@ write_csv(struct dump *d)
     for (size_t i = 0; rc == 0 && i < d->keys.n; i++)
         add_base(w, &bases, d->keys.key[i]);
     keys_sort(&bases);
+    if (rc == 0 && bases.n == 0 && d->keys.n > 0)
+        dump_say_no_form(d);
     if (rc == 0)
         rc = put_all(w, &bases);
     keys_fini(&bases);

@@ -105,7 +105,7 @@ static int
 put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
 {
     struct dump *d = w->d;
-    uint64_t before = d->points, lost = d->not_finite;
+    uint64_t before = d->points;
     int rc = 0;
 
     for (unsigned i = 0; i < n; i++) {
@@ -118,8 +118,8 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
         rc = put_line(w);
     if (rc < 0 && d->error[0] == '\0')
         rc = dump_link_failed(d, rc);
-    for (unsigned i = 0; rc == 0 && d->points == before && d->not_finite == lost && i < n; i++)
-        rc = dump_check_there(d, keys[i]);
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = dump_check_there(d, &w->pagers[i], 1);
     for (unsigned i = 0; i < n; i++) {
         d->other_types += w->pagers[i].others;
         if (d->points > before)

@@ -116,6 +116,8 @@ read_page(struct pager *p)
             return link_bad_answer(p->link, "TSDB_GET");
     p->n = (size_t)n;
     p->at = 0;
+    p->answers++;
+    p->gave = p->gave || n > 0;
     return 0;
 }
 

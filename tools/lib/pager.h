@@ -31,6 +31,8 @@ struct pager {
     uint64_t page, limit;
     int crowd;        /* of `next`, which is too much for one answer: the data type due; else -1 */
     bool last;        /* nothing more is to be asked for */
+    uint64_t answers; /* how many there were */
+    bool gave;        /* one of them had a point */
     struct buf reply; /* the page's memory */
     struct pager_point *points;
     size_t n, at, cap;
