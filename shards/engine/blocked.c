@@ -350,9 +350,11 @@ end(struct blocked *b)
     struct session *s = b->session;
 
     timer_cancel(&b->core->reactor.timers, &b->timer);
-    metrics_sub(&b->core->metrics, clients_blocked, 1);
     b->core->blocked_n--;
-    b->core->waiting_n -= b->waits;
+    if (b->waits) {
+        b->core->waiting_n--;
+        metrics_sub(&b->core->metrics, clients_blocked, 1);
+    }
     s->waits_in = NULL;
     b->session = NULL;
     free_when_quiet(b);
@@ -392,6 +394,7 @@ begin_to_wait(struct blocked *b)
     }
     b->waits = true;
     core->waiting_n++;
+    metrics_inc(&core->metrics, clients_blocked);
 }
 
 static void
@@ -448,7 +451,6 @@ blocked_start(struct session *s, const struct command *cmd, struct slice *argv, 
     list_init(&b->kw.fired);
     s->waits_in = b;
     core->blocked_n++;
-    metrics_inc(&core->metrics, clients_blocked);
     session_block(s);
     ask(b, QUESTION_TRY);
 }
