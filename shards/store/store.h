@@ -7,7 +7,8 @@
  * may be released on another thread than the one that got them.
  *
  * What is left of waiting on the loop: the first read of a thread after a commit or a compaction
- * takes RocksDB's mutex to see the new tables, 0.1-0.2 ms in some of these cases. */
+ * takes RocksDB's mutex to see the new tables, 0.1-0.2 ms in some of these cases; and while a store has range
+ * tombstones iterators read what is not cached, cached_only or not (store_ranges.c). */
 #ifndef SHARDS_STORE_STORE_H
 #define SHARDS_STORE_STORE_H
 

@@ -136,8 +136,10 @@ ingest(struct store_sst *sst)
     const char *paths[] = {sst->path};
     char *message = NULL;
 
-    if (sst->has_ranges)
+    if (sst->has_ranges) {
+        store_ranges_come(sst->s); /* each time: a database that was opened anew has looked, and found none */
         return ingest_unseen(sst);
+    }
     rocksdb_ingest_external_file(sst->s->db, paths, 1, sst->s->ingest, &message);
     if (likely(!message) || !store_error_is_of_reading(message))
         return message;
@@ -171,8 +173,6 @@ store_sst_ingest(struct store_sst *sst, struct store_error *err)
     rocksdb_sstfilewriter_finish(sst->writer, &message);
     if (message)
         return store_error_take(err, message);
-    if (unlikely(sst->has_ranges))
-        store_ranges_come(sst->s);
     message = ingest(sst);
     if (unlikely(message)) {
         sst->s->wounded = true;

@@ -321,6 +321,28 @@ Test(store_damage, a_commit_that_a_compaction_met_is_made)
     fixture_fini(&f);
 }
 
+/* The same of a table with a range tombstone: what it deletes does not come back. */
+Test(store_damage, a_range_tombstone_that_a_compaction_met_deletes)
+{
+    struct store_fixture f;
+    struct store_sst sst;
+    struct damage d;
+    int rc;
+
+    damaged_fixture(&f, &d, 200000);
+    fixture_put(&f, "000000", "over the first row");
+    fixture_put(&f, "x1", "goes");
+    cr_assert_eq(store_sst_open(&sst, f.s, 100, &f.err), 0, "%s", f.err.text);
+    cr_assert_eq(store_sst_delete_range(&sst, SLICE("x"), SLICE("y"), &f.err), 0);
+    store_compact_all(f.s);
+    cr_assert_eq(store_sst_ingest(&sst, &f.err), 0, "%s", f.err.text);
+    store_sst_close(&sst);
+    fixture_expect(&f, "x1", NULL);
+    cr_assert_eq(count_rows(&f, "x", "y", &rc), 0);
+    cr_assert_eq(rc, 0);
+    fixture_fini(&f);
+}
+
 /* The first block of a table that stands beside another one. */
 Test(store_damage, the_beginning_of_a_table_that_cannot_be_read_is_not_left_out)
 {
