@@ -162,6 +162,7 @@ keys_are_aside(struct shard *sh)
     ctl->requested = false;
     ctl->retry_ns = clock_now_ns() + CHECKPOINT_RETRY_NS;
     ctl->stats.failures++;
+    ctl->failed_in_a_row++;
     ctl->stats.last_error = -EIO;
     log_error("core %u: checkpoint failed, tried again in a second: the start has set %llu keys aside that the "
               "store cannot read, see above", sh->id, (unsigned long long)aside_keys(sh));

@@ -472,3 +472,15 @@ def test_keys_that_cannot_be_looked_up_are_counted_nonetheless(t):
     eq([save(c), c("DBSIZE")], ["OK", n + 1])
     c = after_kill9(s)
     eq(c("DBSIZE"), n + 1)
+
+
+def test_writes_that_need_memory_are_refused_while_keys_are_set_aside(t):
+    s, c, _, _ = rotting(t)
+    all_done(c.pipe_many([("EXPIRE", "s%d" % i, 100000) for i in range(STRINGS)]))
+    c = after_kill9(s)
+    holds(s.whole_log(), "keys are set aside")
+    eq(c("CONFIG", "SET", "maxmemory", "4mb"), "OK")
+    replies = set()
+    while not any(STUCK in r for r in replies):
+        replies = {str(r) for r in c.pipe([("SET", "big%d" % i, "x" * 20000) for i in range(400)])}
+    eq(c("PING"), "PONG")
