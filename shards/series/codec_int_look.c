@@ -2,6 +2,7 @@
 #include "shards/series/codec_int_priv.h"
 
 #define LOOK_RUN 4       /* so many beside each other, lest a pattern hides between them */
+#define DIVISOR_FIRST 16 /* values whose common divisor is looked for at first */
 #define LOOK_MARGIN 0.15 /* a way that looks so much worse, and a bit a point, is not tried */
 
 /* --- common divisor --------------------------------------------------------------------------- */
@@ -54,16 +55,26 @@ inverse_of(uint64_t odd)
     return inverse;
 }
 
-/* A few values tell at once that there is none, or which one it is likely to be. */
+/* Is nothing left to find out? No g beyond INT64_MAX is of use; 0 says that all values seen are the
+ * same. */
+static bool
+is_divisor(const int64_t *x, size_t n, uint64_t g)
+{
+    return g == 1 || g > INT64_MAX ||
+           (g && codec_kernels->multiples((const uint64_t *)x, (uint32_t)n, (uint64_t)x[0], g,
+                                          inverse_of(g >> __builtin_ctzll(g))));
+}
+
+/* A few values tell at once that there is none, or which one it is likely to be: the first ones in
+ * most columns, those here and there in columns that begin with a pattern. */
 uint64_t
 int_divisor(const int64_t *x, size_t n)
 {
-    uint64_t g = divisor_of(x, n, n / LOOK_POINTS + 1, 0);
+    uint64_t g = divisor_of(x, MIN(n, (size_t)DIVISOR_FIRST), 1, 0);
 
-    if (g == 1 || g > INT64_MAX)
-        return 1;
-    if (g == 0 || !codec_kernels->multiples((const uint64_t *)x, (uint32_t)n, (uint64_t)x[0], g,
-                                            inverse_of(g >> __builtin_ctzll(g))))
+    if (!is_divisor(x, n, g))
+        g = divisor_of(x, n, n / LOOK_POINTS + 1, g);
+    if (!is_divisor(x, n, g))
         g = divisor_of(x, n, 1, g);
     return g == 0 || g > INT64_MAX ? 1 : g;
 }

@@ -287,23 +287,83 @@ rises(const int64_t *x, uint32_t n, int64_t before)
 
 /* --- decimals --------------------------------------------------------------------------------- */
 
-static inline double
-value_of(int64_t d, double scale)
+/* A power of ten to divide by, and its reciprocal: the nearest double and what that one misses. */
+struct divisor {
+    double by, inverse, missed;
+};
+
+static inline struct divisor
+divisor_from(double by)
 {
-    return (of_bits((uint64_t)d + to_bits(KERNEL_ROUNDER)) - KERNEL_ROUNDER) / scale;
+    struct divisor s = {.by = by};
+
+#ifdef __FMA__
+    s.inverse = 1 / by;
+    s.missed = __builtin_fma(-by, s.inverse, 1) * s.inverse;
+#endif
+    return s;
+}
+
+/* whole / s.by, rounded as division rounds, for |whole| up to KERNEL_DECIMAL_LIMIT; division takes
+ * many times as long. What is rounded here is the quotient but for 2^-104 of it, and that is only
+ * rounded another way when the middle between two doubles is as near. It never is: a middle has an
+ * odd m of 54 bits, and m * 5^digits, which is less than 2^96, is never the same as whole times a
+ * power of two but at least 1 off. */
+static inline double
+quotient(double whole, struct divisor s)
+{
+#ifdef __FMA__
+    return __builtin_fma(whole, s.inverse, whole * s.missed);
+#else
+    return whole / s.by;
+#endif
+}
+
+static inline double
+whole_of(int64_t d)
+{
+    return of_bits((uint64_t)d + to_bits(KERNEL_ROUNDER)) - KERNEL_ROUNDER;
+}
+
+/* No encoder writes such a d, and what it comes to is no whole number: but the same on all
+ * processors. */
+static inline uint64_t
+is_outside(int64_t d)
+{
+    return ((uint64_t)d + (uint64_t)KERNEL_DECIMAL_LIMIT) >> 52;
+}
+
+static void
+from_outside_decimals(const int64_t *d, uint32_t n, double scale, bool is_float, double *ret)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        ret[i] = whole_of(d[i]) / scale;
+        if (is_float)
+            ret[i] = (double)(float)ret[i];
+    }
 }
 
 static void
 from_decimals(const int64_t *d, uint32_t n, double scale, bool is_float, double *ret)
 {
+    const struct divisor by = divisor_from(scale);
+    uint64_t outside = 0;
     uint32_t i;
 
     if (is_float)
-        for (i = 0; i < n; i++)
-            ret[i] = (double)(float)value_of(d[i], scale);
+        for (i = 0; i < n; i++) {
+            ret[i] = (double)(float)quotient(whole_of(d[i]), by);
+            outside |= is_outside(d[i]);
+        }
     else
-        for (i = 0; i < n; i++)
-            ret[i] = value_of(d[i], scale);
+        for (i = 0; i < n; i++) {
+            ret[i] = quotient(whole_of(d[i]), by);
+            outside |= is_outside(d[i]);
+        }
+    if (outside)
+        from_outside_decimals(d, n, scale, is_float, ret);
 }
 
 static inline int64_t
@@ -318,18 +378,19 @@ decimal_of(double v, double scale)
 static uint32_t
 to_decimals(const double *v, uint32_t n, double scale, bool is_float, int64_t *ret_d)
 {
+    const struct divisor by = divisor_from(scale);
     uint64_t differ = 0;
     uint32_t i;
 
     if (is_float)
         for (i = 0; i < n; i++) {
             ret_d[i] = decimal_of(v[i], scale);
-            differ += to_bits((double)(float)value_of(ret_d[i], scale)) != to_bits(v[i]);
+            differ += to_bits((double)(float)quotient(whole_of(ret_d[i]), by)) != to_bits(v[i]);
         }
     else
         for (i = 0; i < n; i++) {
             ret_d[i] = decimal_of(v[i], scale);
-            differ += to_bits(value_of(ret_d[i], scale)) != to_bits(v[i]);
+            differ += to_bits(quotient(whole_of(ret_d[i]), by)) != to_bits(v[i]);
         }
     return (uint32_t)differ;
 }

@@ -5,24 +5,32 @@
 
 /* Bit patterns are tried when the decimal column takes more than this ... */
 #define DECIMAL_GOOD_BITS 16
-/* ... and a few values of a long column do not say that they would take much more: runs of neighbours here
- * and there, encoded quickly both ways. Most such columns are decimals that jump, and bit patterns are as
- * much work as the decimals were. */
+/* ... and a few values of a long column do not say that they would take much more: runs of
+ * neighbours here and there, encoded quickly both ways. Most such columns are decimals that jump,
+ * and bit patterns are as much work as the decimals were. */
 #define SAMPLE_COLUMN_MIN 2048
 #define SAMPLE_RUNS 4
 #define SAMPLE_RUN 64
 #define SAMPLE_VALUES (SAMPLE_RUNS * SAMPLE_RUN)
 #define SAMPLE_MARGIN 1.25
+#define CONSTANT_STRIDE 64
 
+/* Looks at some at a time: nearly every column shows soon that it is none. */
 static bool
 is_constant(const double *v, size_t n)
 {
-    uint64_t first = double_bits(v[0]), differ = 0;
-    size_t i;
+    const uint64_t first = double_bits(v[0]);
+    size_t at, i, end;
 
-    for (i = 1; i < n; i++)
-        differ |= double_bits(v[i]) ^ first;
-    return differ == 0;
+    for (at = 0; at < n; at = end) {
+        uint64_t differ = 0;
+        end = MIN(n, at + CONSTANT_STRIDE);
+        for (i = at; i < end; i++)
+            differ |= double_bits(v[i]) ^ first;
+        if (differ)
+            return false;
+    }
+    return true;
 }
 
 /* One way of writing the column. */

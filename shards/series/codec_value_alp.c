@@ -128,7 +128,7 @@ take_samples(const double *v, size_t n, double *ret_sample)
     size_t i, k = MIN(n, (size_t)SAMPLES);
 
     for (i = 0; i < k; i++)
-        ret_sample[i] = v[i * n / k];
+        ret_sample[i] = v[n < SAMPLES ? i : i * n / SAMPLES];
     return k;
 }
 

@@ -49,8 +49,8 @@ bounds_of(const uint64_t *r, uint32_t n, uint64_t *ret_low, uint64_t *ret_high)
     }
 }
 
-/* Is the least value so far below what the others take their width from that they would not be narrower
- * without it? */
+/* Is the least value so far below what the others take their width from that they would not be
+ * narrower without it? */
 static bool
 base_is_idle(uint64_t low, uint64_t high, const struct int_vector_plan *plan)
 {
@@ -94,16 +94,15 @@ static void
 write_patches(const uint64_t *r, uint32_t n, uint64_t less, const struct int_vector_plan *plan,
               struct buf *out)
 {
+    const uint64_t low = less + plan->base;
     uint64_t at[INT_VECTOR], high[INT_VECTOR];
     uint32_t i, k = 0;
 
     at[0] = high[0] = 0;
-    for (i = 0; i < n; i++) {
-        uint64_t above = (r[i] - less - plan->base) >> plan->width;
-        if (!above)
-            continue;
+    for (i = 0; i < n; i++) { /* without a branch that could not be foretold */
         at[k] = i;
-        high[k++] = above;
+        high[k] = (r[i] - low) >> plan->width;
+        k += high[k] != 0;
     }
     ASSERT(k == plan->patches);
     append_packed(out, at, k, POSITION_BITS, 0);
@@ -147,7 +146,7 @@ sampled_width(const uint64_t *r, uint32_t n, uint64_t less, unsigned top, size_t
     size_t bits, least = SIZE_MAX;
 
     for (i = 0; i < samples; i++)
-        of[bit_width(r[(size_t)i * n / samples] - less)]++;
+        of[bit_width(r[n < SAMPLE ? i : i * n / SAMPLE] - less)]++;
     for (w = top;; w--) {
         bits = (size_t)samples * w + (size_t)above * (POSITION_BITS + top - w);
         if (bits < least) {
@@ -173,7 +172,8 @@ int_vector_sample_bits(const uint64_t *r, uint32_t n)
 
 /* Lets what does not fit `width` be patched, if that is shorter. */
 static void
-plan_patches(struct int_vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t less, unsigned width)
+plan_patches(struct int_vector_plan *plan, const uint64_t *r, uint32_t n, uint64_t less,
+             unsigned width)
 {
     const unsigned top = plan->width, high = top - width;
     const uint64_t limit = width ? ~0ULL >> (64 - width) : 0;

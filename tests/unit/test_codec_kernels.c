@@ -441,20 +441,86 @@ Test(codec_kernels, decimals_there_and_back)
             }
 }
 
-/* What a damaged column may hold. */
+/* Modulo 2^64. */
+static uint64_t
+inverse_of_power5(unsigned digits)
+{
+    uint64_t inverse = 1, fifth = 0xcccccccccccccccd;
+
+    while (digits-- > 0)
+        inverse *= fifth;
+    return inverse;
+}
+
+/* A d whose d / 10^digits lies as close as can be to the middle between two doubles, `off` to one
+ * side of it: the middle is m * 2^-t * 2^-digits with an odd m of 54 bits, so that d * 2^t = m *
+ * 5^digits + off. */
+static int64_t
+beside_a_middle(unsigned digits, int64_t off)
+{
+    unsigned __int128 power5 = 1, product;
+    unsigned k, t;
+    uint64_t m;
+
+    for (k = 0; k < digits; k++)
+        power5 *= 5;
+    for (t = 3; power5 << 54 >> t >= (uint64_t)KERNEL_DECIMAL_LIMIT; t++)
+        continue;
+    m = (0 - (uint64_t)off * inverse_of_power5(digits)) & ((1ULL << t) - 1);
+    m |= (1ULL << 53 | rnd() >> 11) >> t << t;
+    product = m * power5 + (unsigned __int128)off;
+    cr_assert_eq((uint64_t)product & ((1ULL << t) - 1), 0);
+    return (int64_t)(product >> t);
+}
+
+/* Division by reciprocals rounds as division does, where that is hardest too. */
+Test(codec_kernels, quotients_beside_the_middle)
+{
+    double back[KERNEL_VECTOR], scale = 1;
+    int64_t d[KERNEL_VECTOR];
+    unsigned digits, round;
+    uint32_t i;
+
+    for (digits = 0; digits <= 18; digits++, scale *= 10)
+        for (round = 0; round < 50; round++) {
+            for (i = 0; i < KERNEL_VECTOR; i++) {
+                int64_t off = (int64_t)(rnd() % 8) * 2 + 1;
+                d[i] = beside_a_middle(digits, rnd() % 2 ? off : -off) * (rnd() % 2 ? 1 : -1);
+            }
+            EACH_BUILD(k)
+            {
+                k->from_decimals(d, KERNEL_VECTOR, scale, false, back);
+                for (i = 0; i < KERNEL_VECTOR; i++)
+                    cr_assert_eq(bits_of(back[i]), bits_of(reference_value(d[i], scale, false)),
+                                 "%s: %ld / 1e%u", k->name, d[i], digits);
+            }
+        }
+}
+
+/* What a damaged column may hold, one that is in range among others too. */
 Test(codec_kernels, values_of_any_integers)
 {
     double back[KERNEL_VECTOR];
     int64_t d[KERNEL_VECTOR];
+    unsigned is_float;
     uint32_t i;
 
     EACH_BUILD(k)
-    {
+    for (is_float = 0; is_float < 2; is_float++) {
         fill((uint64_t *)d, KERNEL_VECTOR);
-        k->from_decimals(d, KERNEL_VECTOR, 1000, false, back);
-        for (i = 0; i < KERNEL_VECTOR; i++)
-            if (back[i] == back[i])
-                cr_assert_eq(bits_of(back[i]), bits_of(reference_value(d[i], 1000, false)));
+        d[0] = 12345;
+        d[1] =
+            INT64_MAX - (int64_t)bits_of(KERNEL_ROUNDER); /* infinity and its neighbours, or NaN */
+        d[2] = (int64_t)(bits_of(INFINITY) - bits_of(KERNEL_ROUNDER));
+        d[3] = (int64_t)KERNEL_DECIMAL_LIMIT;
+        d[4] = -(int64_t)KERNEL_DECIMAL_LIMIT - 1;
+        k->from_decimals(d, KERNEL_VECTOR, 1000, is_float, back);
+        for (i = 0; i < KERNEL_VECTOR; i++) {
+            double expected = reference_value(d[i], 1000, is_float);
+            cr_assert_eq(isnan(back[i]), isnan(expected));
+            if (!isnan(expected))
+                cr_assert_eq(bits_of(back[i]), bits_of(expected), "%s: %ld", k->name, d[i]);
+        }
     }
 }
 
