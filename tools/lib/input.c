@@ -23,8 +23,12 @@ read_some(struct input *in, struct buf *b, size_t room)
 {
     char *to = buf_reserve(b, room);
     ssize_t n;
+    int rc;
 
     do {
+        rc = in->wait && in->file_bytes == 0 ? in->wait(in->wait_arg, in) : 0;
+        if (rc < 0)
+            return rc;
         n = read(in->fd, to, room);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
@@ -122,11 +126,17 @@ skip_mark(struct input *in)
 int
 input_open(struct input *in, const char *path)
 {
+    return input_open_waiting(in, path, NULL, NULL);
+}
+
+int
+input_open_waiting(struct input *in, const char *path, input_wait_fn *wait, void *arg)
+{
     enum input_kind kind;
     struct stat st;
     int rc;
 
-    *in = (struct input){.path = path, .fd = STDIN_FILENO};
+    *in = (struct input){.path = path, .fd = STDIN_FILENO, .wait = wait, .wait_arg = arg};
     if (strcmp(path, "-") != 0)
         in->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (in->fd < 0)

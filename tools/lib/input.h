@@ -14,6 +14,11 @@
 #define INPUT_ERROR_MAX 320
 
 struct input_decoder;
+struct input;
+
+/* Before a read() of what is no file, where bytes may be long in coming. 0 when it is to be read, or
+ * a negative errno with input.error set: the reader stops with that. */
+typedef int input_wait_fn(void *arg, struct input *in);
 
 struct input {
     const char *path; /* "-" is standard input */
@@ -25,6 +30,8 @@ struct input {
     struct buf text; /* decoded, not handed out yet */
     size_t text_at;
     bool text_end;
+    input_wait_fn *wait; /* NULL: read() waits */
+    void *wait_arg;
     /* for the owner to look at */
     uint64_t line;       /* number of the line handed out last, the first is 1 */
     uint64_t offset;     /* of the text behind it */
@@ -44,6 +51,8 @@ enum input_result {
 
 /* 0, or a negative errno with input.error set. `path` must stay. */
 int input_open(struct input *in, const char *path);
+/* The same, with somebody who waits for the bytes of a pipe, the first ones too. */
+int input_open_waiting(struct input *in, const char *path, input_wait_fn *wait, void *arg);
 void input_close(struct input *in);
 
 /* The next line. An input_result, or a negative errno with input.error set; -EBADMSG is damaged

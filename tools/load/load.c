@@ -3,6 +3,7 @@
 #include "core/clock.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -17,6 +18,13 @@ sink_failed(struct load *ld, int rc)
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->sink.error);
     return rc;
+}
+
+static int
+stopped(struct load *ld)
+{
+    snprintf(ld->error, sizeof(ld->error), "stopped by a signal");
+    return -EINTR;
 }
 
 /* Before the line is worked on, which may change it. What is too long has left the memory. */
@@ -169,6 +177,37 @@ wait_until_due(struct load *ld, uint64_t wait_ns)
     return sink_failed(ld, rc);
 }
 
+/* A signal, and what the server says of the points, are not put off until there is a next line. */
+static int
+wait_for_pipe(struct load *ld, int fd)
+{
+    int rc = sink_flush(&ld->sink);
+
+    while (rc == 0 && !*ld->stop) {
+        rc = sink_wait_or(&ld->sink, fd, WAIT_MS_MAX);
+        show_progress(ld, clock_now_ns());
+        if (rc == 0 && load_check_strict(ld) < 0)
+            return -EBADMSG;
+    }
+    return rc == 0 ? stopped(ld) : sink_failed(ld, MIN(rc, 0));
+}
+
+int
+load_wait_for_input(void *arg, struct input *in)
+{
+    struct pollfd there = {in->fd, POLLIN, 0};
+    struct load *ld = arg;
+    int rc = 0;
+
+    if (*ld->stop)
+        rc = stopped(ld);
+    else if (poll(&there, 1, 0) == 0)
+        rc = wait_for_pipe(ld, in->fd);
+    if (rc < 0)
+        snprintf(in->error, sizeof(in->error), "%.*s", INPUT_ERROR_MAX - 1, ld->error);
+    return rc;
+}
+
 void
 load_send_labels(struct load *ld, struct slice key)
 {
@@ -244,10 +283,8 @@ load_end_line(struct load *ld)
     ld->position.now = ld->behind;
     rc = sink_failed(ld, sink_end_line(&ld->sink));
     ld->sink.lanes_of_line = 0;
-    if (rc == 0 && unlikely(*ld->stop)) {
-        snprintf(ld->error, sizeof(ld->error), "stopped by a signal");
-        rc = -EINTR;
-    }
+    if (rc == 0 && unlikely(*ld->stop))
+        rc = stopped(ld);
     if (rc == 0)
         rc = load_check_strict(ld);
     if (unlikely(++ld->lines_seen % LOOK_EVERY_LINES == 0))

@@ -39,6 +39,9 @@ struct load {
     char error[SINK_ERROR_MAX];
 };
 
+/* An input_wait_fn for `struct load`: while a pipe has nothing to read, what was read of it is sent
+ * and answered. */
+int load_wait_for_input(void *arg, struct input *in);
 /* Reads the next line into *ret_line; what is too long is reported. 1, 0 at the end, or a negative
  * errno with ld->error set. */
 int load_next_line(struct load *ld, char **ret_line, size_t *ret_n);

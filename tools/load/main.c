@@ -278,11 +278,12 @@ load_opened(struct load *ld)
 static int
 load_file(struct load *ld, const char *path)
 {
-    int rc = input_open(&ld->in, path);
+    int rc;
 
     ld->report.file = path;
     file_facts_of(&ld->facts, path);
     memset(&ld->sink, 0, sizeof(ld->sink));
+    rc = input_open_waiting(&ld->in, path, load_wait_for_input, ld);
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
     else

@@ -325,22 +325,29 @@ bytes_moved(const struct sink *s)
 }
 
 int
-sink_wait(struct sink *s, int timeout_ms)
+sink_wait_or(struct sink *s, int fd, int timeout_ms)
 {
-    struct pollfd fds[LANES_MAX];
+    struct pollfd fds[LANES_MAX + 1];
     int rc = 0;
 
     for (unsigned i = 0; i < s->open_lanes; i++)
         fds[i] = (struct pollfd){
             s->lanes[i].fd, (short)(POLLIN | (lane_has_unsent(&s->lanes[i]) ? POLLOUT : 0)), 0};
-    if (poll(fds, s->open_lanes, timeout_ms) < 0 && errno != EINTR) {
+    fds[s->open_lanes] = (struct pollfd){fd, POLLIN, 0}; /* passed over when it is negative */
+    if (poll(fds, s->open_lanes + 1, timeout_ms) < 0 && errno != EINTR) {
         snprintf(s->error, sizeof(s->error), "poll: %s", strerror(errno));
         return -errno;
     }
     for (unsigned i = 0; rc == 0 && i < s->open_lanes; i++)
         if (fds[i].revents)
             rc = exchange(s, &s->lanes[i]);
-    return rc;
+    return rc == 0 ? fds[s->open_lanes].revents != 0 : rc;
+}
+
+int
+sink_wait(struct sink *s, int timeout_ms)
+{
+    return sink_wait_or(s, -1, timeout_ms);
 }
 
 /* Waits while `more` says so; a server that is silent for long ends it. */

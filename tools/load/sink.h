@@ -73,6 +73,8 @@ int sink_end_line(struct sink *s);
 
 /* Sends and receives for up to so long, or until nothing is under way. */
 int sink_wait(struct sink *s, int timeout_ms);
+/* The same, or until there is something to read from `fd`: 1 then. */
+int sink_wait_or(struct sink *s, int fd, int timeout_ms);
 /* Sends everything, also what would wait for more to go with. Between lines. */
 int sink_flush(struct sink *s);
 /* Until every point that was given is done. Between lines. */
