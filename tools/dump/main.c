@@ -2,10 +2,10 @@
 #include "tools/dump/dump.h"
 
 #include "net/number.h"
+#include "tools/lib/stop.h"
 #include "tools/lib/unit.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,14 +15,6 @@ enum exit_code {
     EXIT_USAGE = 2,
     EXIT_STOPPED = 3,
 };
-
-static volatile int stop_signal;
-
-static void
-on_signal(int number)
-{
-    stop_signal = number;
-}
 
 void
 dump_begin_line(struct dump *d)
@@ -326,13 +318,10 @@ say_doubts(const struct dump *d)
 static int
 run(struct dump *d, const char **words, unsigned n)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     bool doubtful;
     int rc;
 
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    d->stop = &stop_signal;
+    d->stop = stop_catch();
     rc = dump_all(d, words, n);
     if (rc < 0)
         fprintf(stderr, "pinstripe-dump: %s\n", d->error);

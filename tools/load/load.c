@@ -189,7 +189,7 @@ wait_for_pipe(struct load *ld, int fd)
         if (rc == 0 && load_check_strict(ld) < 0)
             return -EBADMSG;
     }
-    return rc == 0 ? stopped(ld) : sink_failed(ld, MIN(rc, 0));
+    return sink_failed(ld, MIN(rc, 0));
 }
 
 int
@@ -199,10 +199,10 @@ load_wait_for_input(void *arg, struct input *in)
     struct load *ld = arg;
     int rc = 0;
 
-    if (*ld->stop)
-        rc = stopped(ld);
-    else if (poll(&there, 1, 0) == 0)
+    if (!*ld->stop && poll(&there, 1, 0) == 0)
         rc = wait_for_pipe(ld, in->fd);
+    if (rc == 0 && *ld->stop) /* also where the pipe has ended with us, perhaps within a line */
+        rc = stopped(ld);
     if (rc < 0)
         snprintf(in->error, sizeof(in->error), "%.*s", INPUT_ERROR_MAX - 1, ld->error);
     return rc;

@@ -2,11 +2,11 @@
 #include "tools/load/load.h"
 
 #include "core/clock.h"
+#include "tools/lib/stop.h"
 #include "tools/lib/unit.h"
 #include "tools/load/put_back.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,23 +18,6 @@ enum exit_code {
     EXIT_USAGE = 2,
     EXIT_STOPPED = 3,
 };
-
-static volatile int stop_signal;
-
-static void
-on_signal(int number)
-{
-    stop_signal = number;
-}
-
-static void
-catch_signals(void)
-{
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-}
 
 static void
 on_refused(void *arg, uint64_t line, enum lane_what what, const char *text)
@@ -351,7 +334,6 @@ run(struct load *ld, const char **files, unsigned n)
     ld->report.quiet = ld->o.quiet;
     ld->target =
         (struct client_target){ld->o.host, (unsigned)ld->o.port, ld->o.user, ld->o.password};
-    ld->stop = &stop_signal;
     rc = load_all(ld, files, n);
     if (rc < 0)
         report_say(&ld->report, "%s", ld->error);
@@ -388,7 +370,7 @@ main(int argc, char **argv)
         load_options_help();
         code = EXIT_LOADED;
     } else {
-        catch_signals();
+        ld->stop = stop_catch();
         code = run(ld, files, n);
     }
     free(files);
