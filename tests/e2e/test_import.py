@@ -632,14 +632,14 @@ def test_bad_lines_are_told_by_place_and_counted(t):
     s = t.server(duplicate_policy="KEEP")
     tools = Tools(t, s)
     options = ("--columns", "time,key,00,01/hex,quality", "--time", "ms")
-    text = "1,k,1.5,a,0\nx,k,1,a,0\n3,k,1\n4,k,nan,a,0\n5,k,1,0a,0\n6,k,1,a,256\n7,,1,a,0\n" \
+    text = "1,k,1.5,a,0\nx,k,1,a,0\n3,k,1\n4,k,nan,a,1\n5,k,1,0a,0\n6,k,1,a,256\n7,,1,a,0\n" \
            "8,\"k,1,a,0\n9,k,inf,a,0\n\n10,k,2,b,1\n99999999999999999999,k,1,1,1\n1.5,k,1,1,1\n" \
            "11,str,1,1,1\n"
     eq(s.client()("SET", "str", "x"), "OK")
     path = tools.file("bad.csv", text)
     said = tools.load(*options, path, status=1)
     for line, what in ((2, "time 'x' does not have the format"), (3, "the line has 3 columns"),
-                       (4, "column 3 'nan' is no finite number"), (5, "leading zeros"),
+                       (4, "column 3 'nan' is written of type 00 and quality 0 only"), (5, "leading zeros"),
                        (6, "is no quality"), (7, "is no key"), (8, "a quote is opened"),
                        (9, "is no finite number"), (12, "is out of range"), (13, "is finer"),
                        (14, "refused by the server: WRONGTYPE")):

@@ -21,6 +21,7 @@ struct dump {
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
     uint64_t unreadable;    /* keys whose lines pinstripe-load does not read */
     uint64_t absent;        /* keys and patterns that named nothing, keys that went meanwhile */
+    uint64_t infinite;      /* csv: values that no load takes */
     uint64_t retyped;       /* influx: values written as floats, against their quality */
     uint64_t not_finite;    /* influx: values that the format does not have */
     uint64_t other_types;   /* influx: points that it does not have */

@@ -299,6 +299,8 @@ say_doubts(const struct dump *d)
         {d->mixed, "lines have points of different quality, the first one's is shown"},
         {d->unreadable, "keys are empty or have a line end in them: pinstripe-load does not read their "
                         "lines back, RENAME them first"},
+        {d->infinite, "values are infinite, which no command writes: pinstripe-load takes their lines for bad "
+                      "ones"},
         {d->retyped, "values are not of the type that their quality says, they are written as floats"},
         {d->not_finite, "values are NaN or infinite, which line protocol does not have: they are left "
                         "out"},

@@ -168,6 +168,13 @@ close_series(struct csv_writer *w)
 /* --- a line --------------------------------------------------------------------------------------
  */
 
+/* "inf" or "-inf", as the server writes them. */
+static bool
+is_infinite(struct slice value)
+{
+    return value.n > 0 && value.p[value.n - 1] == 'f';
+}
+
 static int
 put_value(struct csv_writer *w, const struct column *c, const struct pager_point *p)
 {
@@ -183,6 +190,7 @@ put_value(struct csv_writer *w, const struct column *c, const struct pager_point
                  (int)MIN(p->value.n, 40), p->value.p, p->type, (long long)p->ts);
         return -EBADMSG;
     }
+    d->infinite += is_infinite(p->value);
     csv_put(&d->out.text, (struct slice){w->cell.p, w->cell.n}, w->delimiter);
     return 0;
 }

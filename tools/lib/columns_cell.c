@@ -275,18 +275,35 @@ put_text(uint64_t v, struct buf *out)
     return v >> 8 * CELL_TEXT_BYTES_MAX == 0;
 }
 
+/* NaN is written by every kind of number, and read back; an infinite value by those that are not
+ * whole ones. */
+static bool
+put_not_finite(const struct column *c, struct slice value, double v, struct buf *out)
+{
+    if (isnan(v) ? c->kind == CELL_TEXT : c->kind != CELL_NUMBER && c->kind != CELL_FLOAT)
+        return false;
+    buf_append(out, value.p, value.n);
+    return true;
+}
+
 bool
 cell_put(const struct column *c, struct slice value, struct buf *out)
 {
     double v;
 
+    if (likely(c->kind == CELL_NUMBER && is_plain_number(value)))
+        return put_number(c, value, out);
+    if (!parse_double(value, &v))
+        return false;
+    if (!isfinite(v))
+        return put_not_finite(c, value, v, out);
     if (c->kind == CELL_NUMBER)
         return put_number(c, value, out);
     if (c->kind == CELL_FLOAT)
         return put_float(c, value, out);
     if (c->kind == CELL_SCALED)
         return put_scaled(c, value, out);
-    if (!parse_double(value, &v) || v < 0 || v > (double)WHOLE_MAX || v != floor(v))
+    if (v < 0 || v > (double)WHOLE_MAX || v != floor(v))
         return false;
     if (c->kind == CELL_TEXT)
         return put_text((uint64_t)v, out);

@@ -238,13 +238,19 @@ ask_policy(struct load *ld)
 }
 
 int
-load_send_nan(struct load *ld, struct slice key, int64_t ts)
+load_begin_nan(struct load *ld, struct slice key)
 {
     int rc = ld->policy[0] || ld->o.dry_run ? 0 : ask_policy(ld);
 
     if (rc == 0)
-        sink_nan(&ld->sink, key, ts, ld->policy);
+        sink_begin_nan(&ld->sink, key);
     return rc;
+}
+
+void
+load_send_nan(struct load *ld, struct slice key, int64_t ts)
+{
+    sink_nan(&ld->sink, key, ts, ld->policy);
 }
 
 int

@@ -54,8 +54,10 @@ __attribute__((format(printf, 2, 3))) int load_bad_line(struct load *ld, const c
 void load_send_labels(struct load *ld, struct slice key);
 /* Before the points of a line: waits until they are due. 0 or a negative errno with ld->error. */
 int load_begin_points(struct load *ld, int64_t ts);
-/* Sends the only point of a line, NaN of type 00 and quality 0. As load_begin_points. */
-int load_send_nan(struct load *ld, struct slice key, int64_t ts);
+/* Before the points of a line that are NaN, for each of their keys. As load_begin_points. */
+int load_begin_nan(struct load *ld, struct slice key);
+/* Sends a point that is NaN, of type 00 and quality 0. */
+void load_send_nan(struct load *ld, struct slice key, int64_t ts);
 /* 0, or -EBADMSG with ld->error set when something was refused and --strict says to stop. */
 int load_check_strict(struct load *ld);
 /* Behind each line that was dealt with, bad ones too. 0 or a negative errno with ld->error set;

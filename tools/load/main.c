@@ -93,7 +93,8 @@ hash_of_options(const struct load *ld)
     const struct load_options *o = &ld->o;
     const char *parts[] = {o->format,  o->columns,    o->header,    o->delimiter,
                            o->comment, o->key,        o->time,      o->timezone,
-                           o->date,    o->time_start, o->precision, time_unit_name(ld->unit)};
+                           o->date,    o->time_start, o->precision, o->missing,
+                           time_unit_name(ld->unit)};
     uint64_t hash = o->time_step * 2 + o->truncate_times;
 
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)

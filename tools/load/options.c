@@ -3,6 +3,7 @@
 #include "tools/lib/formats.h"
 #include "tools/lib/options.h"
 #include "tools/load/lane.h"
+#include "tools/load/missing.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,8 @@ static const struct option_row rows[] = {
      "is the first line a header (yes when --columns has names, else no)"},
     {"delimiter", OPTION_TEXT, AT(delimiter), 0, 0, "CHAR|tab", "between fields (,)"},
     {"comment", OPTION_TEXT, AT(comment), 0, 0, "CHAR", "lines that begin with it are passed over"},
+    {"missing", OPTION_TEXT, AT(missing), 0, 0, "WORD,...",
+     "cells that are no value, like empty ones (" MISSING_DEFAULT ")"},
     {"key", OPTION_TEXT, AT(key), 0, 0, "TEMPLATE",
      "key of a series: text with {key} {file} {symbol} {date} {kind} ({key}, or {file} when there "
      "is no key column)"},
@@ -122,6 +125,7 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
                                .port = 6379,
                                .format = "csv",
                                .match = "*",
+                               .missing = MISSING_DEFAULT,
                                .precision = "ns",
                                .timezone = "UTC",
                                .connections = 4,

@@ -14,6 +14,7 @@ struct load_options {
     /* what the files are */
     const char *format, *columns, *header, *delimiter, *comment;
     const char *key, *labels, *time, *timezone, *unit, *date;
+    const char *missing;
     const char *time_start;
     uint64_t time_step;
     bool truncate_times;

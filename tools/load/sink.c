@@ -219,6 +219,17 @@ make_series(struct sink *s, unsigned lane, struct slice key)
 /* TS.ADD would make a series with the rules of ts-compaction-policy, TSDB_SET makes a plain one:
  * so it is made first. */
 void
+sink_begin_nan(struct sink *s, struct slice key)
+{
+    unsigned lane = sink_lane_of_slot(key_slot(key), s->o.lanes);
+
+    if (s->o.dry_run || s->line <= s->lanes[lane].skip_line || !seen_add(&s->made, XXH3_64bits(key.p, key.n)))
+        return;
+    make_series(s, lane, key);
+    s->lanes_of_line |= 1ULL << lane;
+}
+
+void
 sink_nan(struct sink *s, struct slice key, int64_t ts, const char *policy)
 {
     unsigned lane = sink_lane_of_slot(key_slot(key), s->o.lanes);
@@ -231,8 +242,6 @@ sink_nan(struct sink *s, struct slice key, int64_t ts, const char *policy)
         s->skipped++;
         return;
     }
-    if (seen_add(&s->made, XXH3_64bits(key.p, key.n)))
-        make_series(s, lane, key);
     set_time(s, ts);
     add[2] = (struct slice){s->ts_text, s->ts_n};
     add[5] = slice_of(policy);

@@ -60,9 +60,10 @@ void sink_close(struct sink *s);
 void sink_begin_line(struct sink *s, uint64_t line);
 void sink_point(struct sink *s, struct slice key, uint8_t type, int64_t ts, struct slice value,
                 uint8_t quality);
+/* Makes the series of a point that is NaN, if need be. Before all points of the line. */
+void sink_begin_nan(struct sink *s, struct slice key);
 /* The same for a value that is NaN, which TSDB_SET refuses: TS.ADD, of type 00 and quality 0.
- * `policy` is what to do where the time is there already, as ON_DUPLICATE takes it. The only point
- * of its line. */
+ * `policy` is what to do where the time is there already, as ON_DUPLICATE takes it. */
 void sink_nan(struct sink *s, struct slice key, int64_t ts, const char *policy);
 /* Before the points of a line: is this key new, so that its labels are due? True once for a key. */
 bool sink_wants_labels(struct sink *s, struct slice key);

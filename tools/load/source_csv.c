@@ -111,20 +111,33 @@ take_type_and_quality(struct csv_source *s)
     return 1;
 }
 
-/* A dump of all data types shows what TS.ADD has written, "nan" among it. */
 static bool
-is_nan_of_dump(const struct csv_source *s, const struct column *c, struct slice cell)
+is_nan(struct slice cell)
 {
     double v;
 
-    return s->type_column && s->value_columns == 1 && c->any_type && c->kind == CELL_NUMBER &&
-           s->type == 0 && s->quality == 0 && parse_double(cell, &v) && isnan(v);
+    return parse_double(cell, &v) && isnan(v);
+}
+
+/* What is no number for its column: NaN is one where the server takes it, which is TS.ADD's. */
+static const char *
+take_nan(struct csv_source *s, unsigned i, struct slice cell, const char *wrong)
+{
+    const struct column *c = &s->columns.c[i];
+
+    if (c->kind == CELL_TEXT || !is_nan(cell))
+        return wrong;
+    if ((c->any_type ? s->type : c->type) != 0 || s->quality != 0)
+        return "is written of type 00 and quality 0 only (--missing nan leaves it out)";
+    s->values[i] = cell;
+    s->is_nan[i] = s->any_nan = true;
+    return NULL;
 }
 
 static int
 take_values(struct csv_source *s)
 {
-    s->nan = false;
+    s->any_nan = false;
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
         struct slice cell;
@@ -134,13 +147,14 @@ take_values(struct csv_source *s)
             continue;
         cell = s->fields[c->at];
         s->values[i].p = NULL;
-        if (cell.n == 0 && c->kind != CELL_TEXT)
+        s->is_nan[i] = false;
+        if (c->kind != CELL_TEXT && (cell.n == 0 || missing_has(&s->missing, cell)))
             continue;
         wrong = cell_read(c, cell, s->rooms[i], &s->values[i]);
         if (likely(wrong == NULL))
             continue;
-        s->nan = is_nan_of_dump(s, c, cell);
-        if (!s->nan)
+        wrong = take_nan(s, i, cell, wrong);
+        if (wrong)
             return bad_cell(s, c, wrong);
     }
     return 1;
@@ -179,7 +193,19 @@ send_labels(struct csv_source *s)
     }
 }
 
+/* In a line what makes series comes before all points. */
 static int
+begin_nans(struct csv_source *s)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && i < s->columns.n; i++)
+        if (has_value(s, i) && s->is_nan[i])
+            rc = load_begin_nan(s->ld, key_of_column(s, &s->columns.c[i]));
+    return rc;
+}
+
+static void
 send_values(struct csv_source *s)
 {
     struct load *ld = s->ld;
@@ -187,13 +213,14 @@ send_values(struct csv_source *s)
     for (unsigned i = 0; i < s->columns.n; i++) {
         const struct column *c = &s->columns.c[i];
 
-        if (unlikely(s->nan && c->any_type))
-            return load_send_nan(ld, key_of_column(s, c), s->ts);
-        if (has_value(s, i))
+        if (!has_value(s, i))
+            continue;
+        if (unlikely(s->is_nan[i]))
+            load_send_nan(ld, key_of_column(s, c), s->ts);
+        else
             sink_point(&ld->sink, key_of_column(s, c), c->any_type ? s->type : c->type, s->ts,
                        s->values[i], s->quality);
     }
-    return 0;
 }
 
 static int
@@ -226,7 +253,11 @@ take_line(struct csv_source *s, char *line, size_t n)
         return rc;
     if (s->ld->labels.rules_n > 0)
         send_labels(s);
-    return send_values(s);
+    if (unlikely(s->any_nan))
+        rc = begin_nans(s);
+    if (rc == 0)
+        send_values(s);
+    return rc;
 }
 
 static int

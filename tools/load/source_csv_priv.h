@@ -5,6 +5,7 @@
 #include "tools/lib/columns.h"
 #include "tools/lib/csv.h"
 #include "tools/load/load.h"
+#include "tools/load/missing.h"
 
 #define CELL_ROOM 40 /* what cell_read writes: a 53-bit number with a point */
 #define KEY_BYTES_MAX 65535
@@ -18,6 +19,7 @@ struct csv_source {
     unsigned time_columns, value_columns;
     char delimiter;
     bool header;
+    struct missing missing;
     int64_t time_start;
     /* the line */
     struct slice fields[CSV_FIELDS_MAX];
@@ -25,7 +27,8 @@ struct csv_source {
     int64_t ts;
     uint8_t quality, type;
     struct slice values[COLUMNS_MAX]; /* of value columns; p NULL: the cell is empty */
-    bool nan;                         /* the only value is NaN */
+    bool is_nan[COLUMNS_MAX];         /* of those that have a value */
+    bool any_nan;
     char rooms[COLUMNS_MAX][CELL_ROOM];
     char time_text[TIME_TEXT_MAX];
     char key[KEY_BYTES_MAX + COLUMN_SUFFIX_MAX];

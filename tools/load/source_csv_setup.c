@@ -150,7 +150,12 @@ csv_source_set_up(struct csv_source *s)
     int rc;
 
     s->delimiter = delimiter == NULL ? ',' : strlen(delimiter) > 1 ? '\t' : *delimiter;
-    rc = find_format(s, &f);
+    rc = missing_init(&s->missing, s->ld->o.missing);
+    if (rc < 0)
+        snprintf(s->ld->error, sizeof(s->ld->error), "--missing takes up to %d words, none of them empty",
+                 MISSING_WORDS_MAX);
+    if (rc == 0)
+        rc = find_format(s, &f);
     if (rc == 0)
         rc = set_columns(s, f);
     if (rc == 0)

@@ -164,6 +164,16 @@ wrong_point(const struct pager_point *p, bool *ret_nan)
 }
 
 static int
+send_nan(struct load *ld, struct slice key, int64_t ts)
+{
+    int rc = load_begin_nan(ld, key);
+
+    if (rc == 0)
+        load_send_nan(ld, key, ts);
+    return rc;
+}
+
+static int
 send_point(struct redis_source *s, const struct pager_point *p)
 {
     struct load *ld = s->ld;
@@ -179,7 +189,7 @@ send_point(struct redis_source *s, const struct pager_point *p)
     else
         rc = load_begin_points(ld, p->ts);
     if (rc == 0 && !wrong && nan)
-        rc = load_send_nan(ld, key, p->ts);
+        rc = send_nan(ld, key, p->ts);
     else if (rc == 0 && !wrong)
         sink_point(&ld->sink, key, p->type, p->ts, p->value, p->quality);
     return rc < 0 ? rc : load_end_line(ld);
