@@ -125,6 +125,64 @@ Test(timetext, clocks_that_go_forward_skip_times)
     }
 }
 
+Test(timetext, times_of_a_day_are_what_clocks_show)
+{
+    static const struct {
+        const char *zone, *day, *format, *text;
+        enum time_error error;
+        int64_t ts;
+        const char *back;
+    } rows[] = {
+        {"America/New_York", "20240310", "day-s", "0", TIME_OK, 1710046800, "0"},
+        {"America/New_York", "20240310", "day-s", "7199", TIME_OK, 1710053999, "7199"},
+        {"America/New_York", "20240310", "day-s", "7200", TIME_SKIPPED, 0, ""},
+        {"America/New_York", "20240310", "day-s", "34200", TIME_OK, 1710077400, "34200"}, /* 09:30 */
+        {"America/New_York", "20241103", "day-s", "5400", TIME_OK, 1730611800, "5400"},   /* the first 01:30 */
+        {"America/New_York", "20241103", "day-s", "34200", TIME_OK, 1730644200, "34200"},
+        {"America/New_York", "20241103", "day-s", "86399", TIME_OK, 1730696399, "86399"},
+        {"America/New_York", "20241103", "day-s", "86400", TIME_OUT_OF_RANGE, 0, ""},
+        {"America/Sao_Paulo", "20181104", "day-s", "0", TIME_OK, 1541300400, "3600"}, /* it began at one */
+        {"America/New_York", "20240310", "%H:%M", "09:30", TIME_OK, 1710077400, "09:30"},
+        {"America/New_York", "20240310", "%H:%M", "02:30", TIME_SKIPPED, 0, ""},
+        {"America/New_York", "20240310", "%H:%M %z", "02:30 +01:00", TIME_OK, 1710034200, ""},
+        {"UTC", "20240310", "%H:%M", "09:30", TIME_OK, 1710063000, "09:30"},
+    };
+    char out[TIME_TEXT_MAX + 1];
+    struct time_format f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int64_t ts = 0;
+
+        cr_assert_eq(time_zone_set(rows[i].zone), 0);
+        cr_assert_eq(time_format_init(&f, rows[i].format, TIME_S, strcmp(rows[i].zone, "UTC") != 0), 0);
+        cr_assert(f.needs_day);
+        cr_assert_eq(time_format_day(&f, slice_of(rows[i].day)), 0);
+        cr_assert_eq(time_parse(&f, slice_of(rows[i].text), &ts), rows[i].error, "row %zu", i);
+        cr_assert_eq(ts, rows[i].ts, "row %zu: %lld", i, (long long)ts);
+        out[time_put(&f, ts, out)] = '\0';
+        if (*rows[i].back)
+            cr_assert_str_eq(out, rows[i].back);
+    }
+}
+
+Test(timetext, a_date_without_its_year_is_no_format)
+{
+    static const struct {
+        const char *format;
+        int rc;
+        bool needs_day;
+    } rows[] = {{"%H:%M:%S", 0, true}, {"%-I %p", 0, true}, {"%%Y %H", 0, true}, {"%Y", 0, false},
+                {"%s", 0, false},      {"%y%j", 0, false},  {"%m-%d", -EDOM, false}, {"%-d %H", -EDOM, false},
+                {"%b %d", -EDOM, false}, {"%j", -EDOM, false}};
+    struct time_format f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        cr_assert_eq(time_format_init(&f, rows[i].format, TIME_S, false), rows[i].rc, "%s", rows[i].format);
+        if (rows[i].rc == 0)
+            cr_assert_eq(f.needs_day, rows[i].needs_day, "%s", rows[i].format);
+    }
+}
+
 struct bad_case {
     const char *format;
     enum time_unit stored;

@@ -63,13 +63,14 @@ set_time(struct csv_writer *w, const struct format *f)
     const char *text = d->o.time ? d->o.time : f->time ? f->time : time_unit_name(d->unit);
     bool local = strcmp(d->o.timezone, "UTC") != 0;
 
-    if (time_format_init(&w->time, text, d->unit, local) < 0) {
-        snprintf(d->error, sizeof(d->error), "--time '%s' is no format, see --help", text);
+    int rc = time_format_init(&w->time, text, d->unit, local);
+
+    if (rc < 0) {
+        snprintf(d->error, sizeof(d->error), "--time '%s' %s", text, time_format_error_text(rc));
         return -EINVAL;
     }
-    if (w->time.kind == TIME_OF_DAY &&
-        (!d->o.date || time_format_day(&w->time, slice_of(d->o.date)) < 0)) {
-        snprintf(d->error, sizeof(d->error), "times since midnight need a --date YYYYMMDD");
+    if (w->time.needs_day && (!d->o.date || time_format_day(&w->time, slice_of(d->o.date)) < 0)) {
+        snprintf(d->error, sizeof(d->error), "times without a date need a --date YYYYMMDD");
         return -EINVAL;
     }
     return 0;

@@ -10,7 +10,6 @@
 
 #define NANOS 1000000000
 #define US_DIGITS 16     /* of a time since 1970 from 2001 to 2286; in ms it has 13 */
-#define DAY_HOURS_MAX 25 /* of a day on which clocks go back */
 
 static const int64_t powers[] = {1,      10,      100,      1000,      10000,
                                  100000, 1000000, 10000000, 100000000, 1000000000};
@@ -77,26 +76,58 @@ is_pattern(const char *text)
     return strchr(text, '%') != NULL;
 }
 
+static bool
+has_field(const char *pattern, const char *fields)
+{
+    for (const char *p = pattern; (p = strchr(p, '%')); p++) {
+        p += p[1] == '-' ? 2 : 1;
+        if (strchr(fields, *p))
+            return true;
+    }
+    return false;
+}
+
+static int
+init_pattern(struct time_format *f, const char *text)
+{
+    bool year = has_field(text, "Yys");
+
+    if (!year && has_field(text, "mdjb"))
+        return -EDOM;
+    f->kind = TIME_PATTERN;
+    f->needs_day = !year;
+    snprintf(f->pattern, sizeof(f->pattern), "%s", text);
+    return 0;
+}
+
 int
 time_format_init(struct time_format *f, const char *text, enum time_unit stored, bool local)
 {
     struct time_format made = {.stored = stored, .local = local};
+    int rc = 0;
 
     if (time_unit_parse(text, &made.unit) == 0) {
         made.kind = TIME_NUMBER;
     } else if (strncmp(text, "day-", 4) == 0 && time_unit_parse(text + 4, &made.unit) == 0) {
         made.kind = TIME_OF_DAY;
+        made.needs_day = true;
     } else if (strcmp(text, "iso") == 0) {
         made.kind = TIME_ISO;
         snprintf(made.pattern, sizeof(made.pattern), "%%Y-%%m-%%dT%%H:%%M:%%S");
     } else if (is_pattern(text)) {
-        made.kind = TIME_PATTERN;
-        snprintf(made.pattern, sizeof(made.pattern), "%s", text);
+        rc = init_pattern(&made, text);
     } else {
-        return -EINVAL;
+        rc = -EINVAL;
     }
-    *f = made;
-    return 0;
+    if (rc == 0)
+        *f = made;
+    return rc;
+}
+
+const char *
+time_format_error_text(int error)
+{
+    return error == -EDOM ? "has a month or a day, but no year" : "is no format, see --help";
 }
 
 int
@@ -109,9 +140,7 @@ time_format_day(struct time_format *f, struct slice day)
     if (time_pattern_parse("%Y%m%d", day, &c, &seconds, &zoned) != TIME_OK &&
         time_pattern_parse("%Y-%m-%d", day, &c, &seconds, &zoned) != TIME_OK)
         return -EINVAL;
-    f->midnight_s = seconds;
-    if (f->local)
-        time_zone_to_utc(&f->to_utc, seconds, &f->midnight_s);
+    f->day_s = seconds;
     return 0;
 }
 
@@ -200,20 +229,28 @@ join(const struct time_format *f, int64_t seconds, int64_t nanos, int64_t *ret_t
     return TIME_OK;
 }
 
+/* What clocks show to a timestamp. */
 static enum time_error
-parse_of_day(const struct time_format *f, struct slice text, int64_t *ret_ts)
+join_local(struct time_format *f, int64_t local_s, int64_t nanos, int64_t *ret_ts)
 {
-    enum time_error e;
-    int64_t v, midnight;
+    int64_t seconds = local_s;
 
-    e = parse_number(f, text, &v);
+    if (f->local && !time_zone_to_utc(&f->to_utc, local_s, &seconds) && local_s % DAY_S != 0)
+        return TIME_SKIPPED;
+    return join(f, seconds, nanos, ret_ts);
+}
+
+static enum time_error
+parse_of_day(struct time_format *f, struct slice text, int64_t *ret_ts)
+{
+    int64_t per_second = powers[f->stored], v;
+    enum time_error e = parse_number(f, text, &v);
+
     if (e != TIME_OK)
         return e;
-    if (v < 0 || v / powers[f->stored] >= DAY_HOURS_MAX * 3600 ||
-        join(f, f->midnight_s, 0, &midnight) != TIME_OK ||
-        __builtin_add_overflow(midnight, v, ret_ts))
+    if (v < 0 || v / per_second >= DAY_S)
         return TIME_OUT_OF_RANGE;
-    return TIME_OK;
+    return join_local(f, f->day_s + v / per_second, v % per_second * (NANOS / per_second), ret_ts);
 }
 
 enum time_error
@@ -221,7 +258,7 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
 {
     struct civil c;
     enum time_error e;
-    int64_t seconds, local_s;
+    int64_t seconds;
     bool zoned;
 
     if (f->kind == TIME_NUMBER)
@@ -234,11 +271,9 @@ time_parse(struct time_format *f, struct slice text, int64_t *ret_ts)
         e = time_pattern_parse(f->pattern, text, &c, &seconds, &zoned);
     if (e != TIME_OK)
         return e;
-    local_s = seconds;
-    if (f->local && !zoned && !time_zone_to_utc(&f->to_utc, local_s, &seconds) &&
-        local_s % DAY_S != 0)
-        return TIME_SKIPPED;
-    return join(f, seconds, c.nanos, ret_ts);
+    if (f->needs_day)
+        seconds += f->day_s;
+    return zoned ? join(f, seconds, c.nanos, ret_ts) : join_local(f, seconds, c.nanos, ret_ts);
 }
 
 enum time_error
@@ -310,12 +345,6 @@ put_number(const struct time_format *f, int64_t ts, char *out)
 }
 
 static size_t
-put_of_day(const struct time_format *f, int64_t ts, char *out)
-{
-    return put_number(f, ts - f->midnight_s * powers[f->stored], out);
-}
-
-static size_t
 put_iso_end(const struct time_format *f, int64_t below_second, char *out)
 {
     char decimal[RESP_INT_TEXT_MAX + 2];
@@ -338,13 +367,13 @@ time_put(struct time_format *f, int64_t ts, char *out)
 
     if (f->kind == TIME_NUMBER)
         return put_number(f, ts, out);
-    if (f->kind == TIME_OF_DAY)
-        return put_of_day(f, ts, out);
     if (rest < 0) {
         rest += per_second;
         seconds--;
     }
     shown = f->local ? time_zone_to_local(&f->to_local, seconds) : seconds;
+    if (f->kind == TIME_OF_DAY)
+        return put_number(f, (shown - f->day_s) * per_second + rest, out);
     civil_of(shown, &c);
     c.nanos = rest * (NANOS / per_second);
     n = time_pattern_put(f->pattern, &c, seconds, (int32_t)(shown - seconds),

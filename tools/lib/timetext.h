@@ -3,7 +3,8 @@
  * A series has 64-bit integers in one unit (s, ms, us, ns) since 1970 in UTC. A file has one of
  *
  *   s ms us ns            a number since 1970 in that unit, decimals allowed ("1700000000.25")
- *   day-s ... day-ns      the same since midnight of a day that is given besides
+ *   day-s ... day-ns      the same since midnight of a day that is given besides, as clocks show it:
+ *                         34200 is 09:30 also on a day on which they change
  *   iso                   2024-02-29T12:30:00.5Z; 'T' or a space; the time, the seconds and the
  * zone may be left out; zone: Z, +01:00, +0100, +01 a pattern with %      %Y %y %m %d %j %H %I %M
  * %S of fixed width, %-m %-d and so on without leading zeros, %f (digits of a second behind its
@@ -54,7 +55,8 @@ struct time_format {
     bool us_by_digits;     /* NUMBER: a text with 16 digits before the point is in us, whatever `unit` says */
     bool truncate;         /* what is finer than the stored unit is dropped, not refused */
     bool local;            /* ISO and PATTERN without a zone, and midnight, are in the zone set */
-    int64_t midnight_s;    /* OF_DAY: when the day began */
+    bool needs_day;        /* OF_DAY, and a PATTERN without a date: time_format_day is due */
+    int64_t day_s;         /* then: midnight of it, as clocks show it */
     char pattern[TIME_PATTERN_MAX + 1];
     struct time_zone_cache to_utc, to_local;
 };
@@ -74,9 +76,12 @@ const char *time_unit_name(enum time_unit u);
 /* Sets the zone for local times; "UTC" is none. -ENOENT when the system does not know it. */
 int time_zone_set(const char *name);
 
-/* By the text of the format. 0, or -EINVAL for no such format. For day-... call time_format_day. */
+/* By the text of the format. 0, -EINVAL for no such format, or -EDOM for a pattern with a month or a
+ * day but no year. Where f->needs_day, call time_format_day. */
 int time_format_init(struct time_format *f, const char *text, enum time_unit stored, bool local);
-/* The day of a TIME_OF_DAY, as "20131007" or "2013-10-07". 0 or -EINVAL. */
+/* What is wrong with the text, for people. */
+const char *time_format_error_text(int error);
+/* The day of times that have none, as "20131007" or "2013-10-07". 0 or -EINVAL. */
 int time_format_day(struct time_format *f, struct slice day);
 
 /* Midnight of the day after "2013-10-07", of an iso format. TIME_OUT_OF_RANGE behind the last time

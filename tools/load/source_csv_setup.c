@@ -52,25 +52,38 @@ find_format(struct csv_source *s, const struct format **ret)
 }
 
 static int
+set_day(struct csv_source *s)
+{
+    struct load *ld = s->ld;
+    const char *day = ld->o.date ? ld->o.date : ld->facts.date;
+
+    if (time_format_day(&s->time, slice_of(day)) == 0)
+        return 0;
+    if (ld->o.date)
+        snprintf(ld->error, sizeof(ld->error), "--date '%s' is no day (YYYYMMDD)", ld->o.date);
+    else
+        snprintf(ld->error, sizeof(ld->error),
+                 "%s: times without a date need a --date YYYYMMDD, or one in the file's name", ld->in.path);
+    return -EINVAL;
+}
+
+static int
 set_time(struct csv_source *s, const struct format *f)
 {
     struct load *ld = s->ld;
     const char *text = ld->o.time ? ld->o.time : f->time ? f->time : time_unit_name(ld->unit);
     bool local = strcmp(ld->o.timezone, "UTC") != 0;
-    const char *day = ld->o.date ? ld->o.date : ld->facts.date;
+    int rc = time_format_init(&s->time, text, ld->unit, local);
 
-    if (time_format_init(&s->time, text, ld->unit, local) < 0) {
-        snprintf(ld->error, sizeof(ld->error), "--time '%s' is no format, see --help", text);
+    if (rc < 0) {
+        snprintf(ld->error, sizeof(ld->error), "--time '%s' %s", text, time_format_error_text(rc));
         return -EINVAL;
     }
     s->time.truncate = ld->o.truncate_times;
     s->time.us_by_digits = f->us_by_digits && ld->o.time == NULL;
-    if (s->time.kind == TIME_OF_DAY && time_format_day(&s->time, slice_of(day)) < 0) {
-        snprintf(ld->error, sizeof(ld->error),
-                 "%s: times since midnight need a --date YYYYMMDD, or one in the file's name",
-                 ld->in.path);
-        return -EINVAL;
-    }
+    rc = s->time.needs_day ? set_day(s) : 0;
+    if (rc < 0)
+        return rc;
     if (s->time_column == NULL && ld->o.time_start == NULL) {
         snprintf(ld->error, sizeof(ld->error),
                  "--columns has no time column (else give --time-start and --time-step)");
