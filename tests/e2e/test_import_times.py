@@ -35,3 +35,19 @@ def test_ticks_of_lean_are_at_the_hour_of_the_clock_when_clocks_change(t):
         same(tools.dump("ibm_trade", "--format", "lean-trade", "--date", day, *options), text.encode(), day)
     bad = tools.file("ibm_20240310_trade.csv", "7200000,1815200,100,P,0,0\n86400000,1815200,100,P,0,0\n")
     holds(tools.load("--format", "lean", *options, bad, status=1), "clocks went forward", "is out of range", "2 bad")
+
+
+def test_line_protocol_of_a_coarse_precision_comes_back(t):
+    s = t.server(timestamp_unit="us")
+    tools = Tools(t, s)
+    for precision, times in (("s", (-5, 0, 1700000000)), ("ms", (-5, 1700000000123)), ("us", (-5, 3)), ("ns", (-5000, 0))):
+        s.client()("FLUSHALL")
+        text = "".join("m a=1,b=2i %d\n" % ts for ts in times)
+        options = ("--format", "influx", "--precision", precision)
+        tools.load(*options, tools.file(precision, text))
+        same(tools.dump("*", *options), text.encode(), precision)
+    s.client().ok("TSDB_SET", "m a", 1000000, 1)
+    s.client().ok("TSDB_SET", "m a", 1000001, 1)
+    out, said = tools.run("pinstripe-dump", "m a", "--format", "influx", "--precision", "ms", "--start", 1, status=3)
+    eq(out, b"m a=1 1000\n")
+    holds(said, "the time 1000001 is finer than --precision ms")

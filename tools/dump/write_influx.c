@@ -16,6 +16,7 @@ struct influx_writer {
     struct dump *d;
     struct keyname keyname;
     struct time_format time;
+    int64_t step; /* what times are whole multiples of, in the stored unit: lines have no decimals */
     struct influx_line line; /* a key as pinstripe-load would read it back */
     struct buf text;
     struct slice series;
@@ -81,6 +82,11 @@ put_line(struct influx_writer *w)
 
     if (drop_not_finite(w) == 0)
         return 0;
+    if (w->row.ts % w->step != 0) {
+        snprintf(d->error, sizeof(d->error), "the time %lld is finer than --precision %s", (long long)w->row.ts,
+                 d->o.precision);
+        return -EBADMSG;
+    }
     dump_begin_line(d);
     buf_append(out, w->series.p, w->series.n);
     for (unsigned i = 0; i < w->rows.n; i++) {
@@ -174,12 +180,10 @@ set_up(struct influx_writer *w)
         snprintf(d->error, sizeof(d->error), "--precision takes s, ms, us or ns");
         return -EINVAL;
     }
-    if (unit < d->unit) {
-        snprintf(d->error, sizeof(d->error), "--precision %s is coarser than what is stored, %s",
-                 d->o.precision, time_unit_name(d->unit));
-        return -EINVAL;
-    }
     time_format_init(&w->time, d->o.precision, d->unit, false);
+    w->step = 1;
+    for (int digits = (int)unit; digits < (int)d->unit; digits++)
+        w->step *= 10;
     return keyname_init(&w->keyname, d->o.key ? d->o.key : "{key}", NULL, d->error,
                         sizeof(d->error));
 }
