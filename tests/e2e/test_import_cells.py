@@ -1,4 +1,6 @@
 """Cells of CSV that are no plain numbers: missing ones, NaN, infinite ones; fields in quotes."""
+import gzip
+
 from pinstripe import eq, holds
 from test_import import Tools, same
 
@@ -56,3 +58,72 @@ def test_a_dump_warns_of_infinite_values(t):
         out, said = tools.run("pinstripe-dump", "k", "m", *options, status=1)
         same(out, text)
         holds(said, "2 values are infinite")
+
+
+CELLS = ("time,key,-,00", ("plain", '"a ""b"" c"', '"line\nend"', '"\n2,looks,good,5\n"', '"crlf\r\n"', '""', '"""\n"""'))
+
+
+def records(n):
+    return ["%d,%s,%s,%d" % (i, ("k", '"k\n%d"' % (i % 3))[i % 2], CELLS[1][i % len(CELLS[1])], i) for i in range(n)]
+
+
+def test_a_field_with_line_ends_is_one_and_no_line_of_its_own(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools, c = Tools(t, s), s.client()
+    n = 3000
+    for end in ("\n", "\r\n"):
+        text = end.join(records(n)) + end
+        for name, data in (("a.csv", text.encode()), ("a.gz", gzip.compress(text.encode()))):
+            c("FLUSHALL")
+            said = tools.load("--columns", CELLS[0], "--time", "ms", "--header", "no", tools.file(name, data))
+            holds(said, "loaded %d points of %d lines" % (n, n), "0 bad lines")
+            eq(sorted(c("KEYS", "*")), [b"k", b"k\n0", b"k\n1", b"k\n2"])
+            eq(sum(len(c("TSDB_GET", k, "-", "+")) for k in c("KEYS", "*")), n)
+    whole = tools.dump("*")
+    c("FLUSHALL")
+    tools.load("--format", "points", tools.file("p.csv", whole))
+    same(tools.dump("*"), whole, "keys with line ends")
+    c("FLUSHALL")
+    text = "time,\"the\nvalue\"\n1,\"5\"\n2,6\n"
+    tools.load("--columns", "time=time,the\nvalue=00", "--time", "ms", "--key", "k", tools.file("h.csv", text))
+    eq(tools.dump("k", "--header", "no"), b"k,1,00,0,5\nk,2,00,0,6\n")
+
+
+def test_a_stray_quote_costs_its_own_line_only(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    options = ("--columns", "time,-,00", "--time", "ms", "--key", "k")
+    for name, text, bad in (("end", '1,"x,1\n2,y,2\n3,z,3\n', (1,)),
+                            ("next", '1,"x,1\n2,"y",2\n3,"z",3\n', (1,)),
+                            ("two", '1,"x,1\n2,y,2\n3,"z,3\n', (1, 3)),
+                            ("far", '1,"x,1\n2,y,2\n3,%s,3\n4,",4\n' % ("z" * 300000), (1, 4)),
+                            ("comment", '# "what\n1,x,1\n#,"\n2,y",2\n', ())):
+        c("FLUSHALL")
+        said = tools.load(*options, "--comment", "#", tools.file(name, text), status=1 if bad else 0)
+        lines = text.count("\n")
+        for line in range(1, lines + 1):
+            eq("%s:%d: a quote is opened and not closed" % (name, line) in said, line in bad, (name, line, said))
+        holds(said, "%d bad lines" % len(bad), "loaded %d points" % (lines - len(bad) - text.count("#")))
+
+
+def test_a_growing_file_leaves_an_open_quote_for_the_next_load(t):
+    s = t.server(duplicate_policy="KEEP")
+    tools = Tools(t, s)
+    text = '1,x,1\n2,"two\n20,z,5\n",2\n3,"a""",3\n'
+    options = ("--resume", "--growing", "--columns", "time,-,00", "--time", "ms", "--key", "k")
+    for cut in range(len(text) + 1):
+        said = tools.load(*options, tools.file("g.csv", text[:cut]))
+        holds(said, " 0 bad lines")
+        if text[:cut].endswith("two\n"):
+            holds(said, "line 2 has no end yet for a quote, it is left for the next load")
+    eq(tools.dump("k", "--header", "no"), b"k,1,00,0,1\nk,2,00,0,2\nk,3,00,0,3\n")
+
+
+def test_texts_of_line_protocol_may_have_line_ends(t):
+    s = t.server()
+    tools = Tools(t, s)
+    text = ('m s="a\nm b=9 5000000",b=1 1000000\nm s="\\"\nm b=9 5000000\n",b=2 2000000\r\n# "\nq"x s="\n" 1000000\n'
+            'm,t=" b=3 3000000\nm b="open 1\nm b=4 4000000\nm s="closed" 4000000\n')
+    said = tools.load("--format", "influx", tools.file("a.lp", text), status=1)
+    holds(said, "a.lp:10: the line has a text that is not closed", "1 bad lines", "4 values are text")
+    eq(tools.dump("m b", "--header", "no"), b"m b,1,00,0,1\nm b,2,00,0,2\nm b,4,00,0,4\n")

@@ -19,6 +19,7 @@ check_line(const char *text, size_t n, char delimiter)
     char line[LINE_MAX_BYTES];
     struct slice fields[FIELDS], again[FIELDS];
     struct buf out = {0};
+    size_t end = 0;
     int count, i;
 
     memcpy(line, text, n);
@@ -30,6 +31,7 @@ check_line(const char *text, size_t n, char delimiter)
     }
     if (count > 0) {
         buf_reserve(&out, 1);
+        ASSERT(csv_record((struct slice){out.p, out.n}, delimiter, &end) == INPUT_RECORD_WHOLE && end == out.n);
         ASSERT(csv_split(out.p, out.n, delimiter, again, FIELDS) == count);
         for (i = 0; i < count; i++)
             ASSERT(slice_equal(fields[i], again[i]));

@@ -57,12 +57,27 @@ check_value(const struct influx_field *f, struct influx_line *again)
     buf_fini(&line);
 }
 
+/* A record ends at the end of a line; a good line is a whole one. */
+static void
+check_record(struct slice text, bool good)
+{
+    size_t n = 0;
+    enum input_record found = influx_record(text, &n);
+
+    if (found == INPUT_RECORD_WHOLE)
+        ASSERT(n == text.n || (n < text.n && text.p[n] == '\n'));
+    if (good && !memchr(text.p, '\n', text.n))
+        ASSERT(found == INPUT_RECORD_WHOLE);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+    struct slice text = {(const char *)data, n};
     struct influx_line *l = malloc(sizeof(*l)), *again = malloc(sizeof(*again));
 
-    if (influx_parse((struct slice){(const char *)data, n}, l) == NULL) {
+    check_record(text, influx_parse(text, l) == NULL);
+    if (influx_parse(text, l) == NULL) {
         ASSERT(l->n > 0 && l->n <= INFLUX_FIELDS_MAX);
         check_series(l);
         for (unsigned i = 0; i < l->n; i++) {

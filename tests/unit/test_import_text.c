@@ -56,6 +56,41 @@ Test(import_text, a_line_is_split_and_unquoted)
         cr_assert_str_eq(split(rows[i][0], out), rows[i][1], "%s", rows[i][0]);
 }
 
+Test(import_text, a_record_ends_at_the_first_line_end_outside_quotes)
+{
+    static const struct {
+        const char *text;
+        enum input_record csv, influx;
+        size_t csv_n, influx_n;
+    } rows[] = {
+        {"", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 0, 0},
+        {"a,b\nc", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 3, 3},
+        {"a,\"b\nc\",d\ne", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 9, 4},
+        {"\"b\nc\"\r\ne", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 6, 2},
+        {"\"b\"\"\nc\"\"\"", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 9, 4},
+        {"a,\"b\n", INPUT_RECORD_OPEN, INPUT_RECORD_WHOLE, 0, 4},
+        {"\"a\"\"", INPUT_RECORD_OPEN, INPUT_RECORD_WHOLE, 0, 4},
+        {"\"a\nb\"c\n", INPUT_RECORD_BROKEN, INPUT_RECORD_WHOLE, 0, 2},
+        {"\"a\"\rb\n", INPUT_RECORD_BROKEN, INPUT_RECORD_WHOLE, 0, 5},
+        {"a\"b\n\"", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 3, 3},
+        {"m a=\"x\ny\",b=1 5\nm", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 6, 15},
+        {"m a=\"x\\\"\n", INPUT_RECORD_WHOLE, INPUT_RECORD_OPEN, 8, 0},
+        {"m a=\"x\ny\"z 5\n", INPUT_RECORD_WHOLE, INPUT_RECORD_BROKEN, 6, 0},
+        {"m,t=\" a=1 5\nm\"", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 11, 11},
+        {"# a=\"\nm", INPUT_RECORD_WHOLE, INPUT_RECORD_WHOLE, 5, 5},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct slice text = slice_of(rows[i].text);
+        size_t n = 0;
+
+        cr_assert_eq(csv_record(text, ',', &n), rows[i].csv, "row %zu", i);
+        cr_assert(rows[i].csv != INPUT_RECORD_WHOLE || n == rows[i].csv_n, "row %zu: %zu", i, n);
+        cr_assert_eq(influx_record(text, &n), rows[i].influx, "row %zu", i);
+        cr_assert(rows[i].influx != INPUT_RECORD_WHOLE || n == rows[i].influx_n, "row %zu: %zu", i, n);
+    }
+}
+
 Test(import_text, a_field_is_quoted_when_it_must_be_and_comes_back)
 {
     static const char *const fields[] = {"", "a", "a,b", "\"", "a\"b", "\"\"", " ", "a\rb"};

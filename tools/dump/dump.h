@@ -19,7 +19,7 @@ struct dump {
     struct output out;
     uint64_t lines, points;
     uint64_t uneven, mixed; /* rows that are doubtful, see rows.h */
-    uint64_t unreadable;    /* keys whose lines pinstripe-load does not read */
+    uint64_t unreadable;    /* keys with points whose lines pinstripe-load does not read */
     uint64_t absent;        /* keys and patterns that named nothing, keys that went meanwhile */
     uint64_t infinite;      /* csv: values that no load takes */
     uint64_t retyped;       /* influx: values written as floats, against their quality */
@@ -38,9 +38,6 @@ int dump_end_line(struct dump *d);
 int dump_check_there(struct dump *d, const struct pager *pagers, unsigned n);
 /* No key is of the form of --key: says and counts it. */
 void dump_say_no_form(struct dump *d);
-/* Of a key of which points were written, as the file shows it: when pinstripe-load, which reads
- * line by line, does not take it, that is counted. */
-void dump_check_readable(struct dump *d, struct slice shown);
 /* The link failed: its error becomes the dump's. */
 int dump_link_failed(struct dump *d, int rc);
 

@@ -99,12 +99,6 @@ dump_say_no_form(struct dump *d)
     d->absent++;
 }
 
-void
-dump_check_readable(struct dump *d, struct slice shown)
-{
-    d->unreadable += shown.n == 0 || memchr(shown.p, '\n', shown.n) != NULL;
-}
-
 int
 dump_link_failed(struct dump *d, int rc)
 {
@@ -297,8 +291,8 @@ say_doubts(const struct dump *d)
         {d->uneven, "lines of times that have several lack a value: which values stood on one line is "
                     "not known"},
         {d->mixed, "lines have points of different quality, the first one's is shown"},
-        {d->unreadable, "keys are empty or have a line end in them: pinstripe-load does not read their "
-                        "lines back, RENAME them first"},
+        {d->unreadable, "keys are empty, or have a line end in line protocol: pinstripe-load does not read "
+                        "their lines back, RENAME them first"},
         {d->infinite, "values are infinite, which no command writes: pinstripe-load takes their lines for bad "
                       "ones"},
         {d->retyped, "values are not of the type that their quality says, they are written as floats"},

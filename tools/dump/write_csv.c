@@ -307,7 +307,7 @@ put_key(struct csv_writer *w, struct slice key)
         rc = dump_check_there(w->d, w->pagers, w->pagers_n);
     close_series(w);
     if (w->has_key_column && w->d->points > before && keyname_match(&w->keyname, key, &name))
-        dump_check_readable(w->d, name);
+        w->d->unreadable += name.n == 0;
     return rc;
 }
 

@@ -129,7 +129,7 @@ put_series(struct influx_writer *w, const struct slice *keys, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         d->other_types += w->pagers[i].others;
         if (d->points > before)
-            dump_check_readable(d, keys[i]);
+            d->unreadable += memchr(keys[i].p, '\n', keys[i].n) != NULL;
         pager_fini(&w->pagers[i]);
     }
     return rc;

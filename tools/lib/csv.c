@@ -19,6 +19,46 @@ unquote(char **p, const char *end)
     return NULL;
 }
 
+/* Behind the closing quote of a field, p being behind the opening one; NULL when there is none. */
+static const char *
+pass_quoted(const char *p, const char *end)
+{
+    while (p < end && (p = memchr(p, '"', (size_t)(end - p)))) {
+        if (p + 1 == end || p[1] != '"')
+            return p + 1;
+        p += 2;
+    }
+    return NULL;
+}
+
+static bool
+at_line_end(const char *p, const char *end)
+{
+    return p == end || *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] == '\n'));
+}
+
+enum input_record
+csv_record(struct slice text, char delimiter, size_t *ret_n)
+{
+    const char *p = text.p, *end = text.p + text.n;
+
+    for (;; p++) {
+        if (p < end && *p == '"') {
+            p = pass_quoted(p + 1, end);
+            if (p == NULL)
+                return INPUT_RECORD_OPEN;
+            if (!at_line_end(p, end) && *p != delimiter)
+                return INPUT_RECORD_BROKEN;
+        }
+        while (p < end && *p != delimiter && *p != '\n')
+            p++;
+        if (p == end || *p == '\n')
+            break;
+    }
+    *ret_n = (size_t)(p - text.p);
+    return INPUT_RECORD_WHOLE;
+}
+
 int
 csv_split(char *line, size_t n, char delimiter, struct slice *fields, int max)
 {

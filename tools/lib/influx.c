@@ -176,6 +176,47 @@ influx_parse(struct slice line, struct influx_line *ret)
     return c.p == c.end ? NULL : "has something behind its time";
 }
 
+static size_t
+line_end(const char *p, const char *end)
+{
+    const char *at = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+
+    return (size_t)((at ? at : end) - p);
+}
+
+/* At the '=' of a field: past its text, if it has one. */
+static enum input_record
+pass_text(struct cursor *c)
+{
+    c->p++;
+    if (!at_char(c, '"'))
+        return INPUT_RECORD_WHOLE;
+    c->p++;
+    take_name(c, "\"");
+    if (c->p >= c->end)
+        return INPUT_RECORD_OPEN;
+    c->p++;
+    return c->p == c->end || strchr(", \r\n", *c->p) ? INPUT_RECORD_WHOLE : INPUT_RECORD_BROKEN;
+}
+
+enum input_record
+influx_record(struct slice text, size_t *ret_n)
+{
+    struct slice line = influx_trim(text);
+    struct cursor c = {line.p, text.p + text.n};
+    enum input_record found = INPUT_RECORD_WHOLE;
+    bool comment = at_char(&c, '#');
+
+    take_name(&c, " \n");
+    while (!comment && c.p < c.end && *c.p != '\n' && found == INPUT_RECORD_WHOLE) {
+        take_name(&c, "=\n");
+        if (at_char(&c, '='))
+            found = pass_text(&c);
+    }
+    *ret_n = (size_t)(c.p - text.p) + line_end(c.p, c.end);
+    return found;
+}
+
 /* --- a series ------------------------------------------------------------------------------------
  */
 

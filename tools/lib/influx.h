@@ -13,6 +13,7 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "tools/lib/input.h"
 
 #define INFLUX_FIELDS_MAX 1024
 
@@ -41,6 +42,9 @@ struct slice influx_trim(struct slice line);
 /* Takes a line apart; the parts point into it. NULL, or what is wrong with it. Numbers are checked:
  * finite, and whole ones up to 2^53, which a double holds. */
 const char *influx_parse(struct slice line, struct influx_line *ret);
+/* Where the line ends that the text begins with: the text of a field may have line ends, see
+ * input_record. */
+enum input_record influx_record(struct slice text, size_t *ret_n);
 /* A series in its parts, all as they stand: takes the measurement from its front, ... */
 void influx_measurement(struct slice *series, struct slice *ret);
 /* ... and then tag by tag. False at the end. */

@@ -173,6 +173,7 @@ hand_out(struct input *in, size_t n, size_t with_end, char **ret_line, size_t *r
         n--;
     in->end_bytes = (unsigned)(with_end - n);
     in->text_at += with_end;
+    in->handed = with_end;
     in->offset += with_end;
     in->line++;
     *ret_line = line;
@@ -232,6 +233,74 @@ input_line(struct input *in, char **ret_line, size_t *ret_n)
         if (rc < 0)
             return rc;
     }
+}
+
+/* The line handed out last and more than `have` bytes from its beginning on, if there are as many. */
+static int
+look_behind_line(struct input *in, size_t have, struct slice *ret)
+{
+    int rc = 0;
+
+    in->text_at -= in->handed; /* so that it stays in the memory */
+    while (rc == 0 && in->text.n - in->text_at <= have && !in->text_end)
+        rc = fill(in);
+    *ret = (struct slice){in->text.p + in->text_at, in->text.n - in->text_at};
+    in->text_at += in->handed;
+    return rc;
+}
+
+/* Hands out the last line anew, with those behind it up to `n` bytes. */
+static int
+widen(struct input *in, size_t n, size_t with_end, char **ret_line, size_t *ret_n)
+{
+    const char *p = in->text.p + in->text_at - in->handed, *end = p + n;
+
+    in->text_at -= in->handed;
+    in->offset -= in->handed;
+    in->line--;
+    while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+        in->line++;
+        p++;
+    }
+    return hand_out(in, n, with_end, ret_line, ret_n);
+}
+
+static int
+join_lines(struct input *in, input_record_fn *ends, void *arg, char **ret_line, size_t *ret_n)
+{
+    struct slice text = {*ret_line, *ret_n};
+    size_t n = 0;
+    enum input_record found = ends(arg, text, &n);
+    bool whole, over = false; /* over: the end of the text is seen */
+    int rc;
+
+    if (found != INPUT_RECORD_OPEN)
+        return INPUT_LINE;
+    do {
+        rc = look_behind_line(in, text.n, &text);
+        if (rc < 0)
+            return rc;
+        over = in->text_end && text.n <= INPUT_RECORD_BYTES_MAX;
+        text.n = MIN(text.n, INPUT_RECORD_BYTES_MAX);
+        found = ends(arg, text, &n);
+        whole = found == INPUT_RECORD_WHOLE && (n < text.n || over);
+    } while (!whole && !over && found != INPUT_RECORD_BROKEN && text.n < INPUT_RECORD_BYTES_MAX);
+    if (whole)
+        return widen(in, n, n + (n < text.n), ret_line, ret_n);
+    in->open = found == INPUT_RECORD_OPEN && over;
+    *ret_line = in->text.p + in->text_at - in->handed; /* it may have moved */
+    return INPUT_LINE;
+}
+
+int
+input_record(struct input *in, input_record_fn *ends, void *arg, char **ret_line, size_t *ret_n)
+{
+    int rc = input_line(in, ret_line, ret_n);
+
+    in->open = false;
+    if (rc != INPUT_LINE || likely(memchr(*ret_line, '"', *ret_n) == NULL))
+        return rc;
+    return join_lines(in, ends, arg, ret_line, ret_n);
 }
 
 /* Passing over by reading, for compressed files and pipes. */

@@ -47,15 +47,15 @@ static int
 take_line(struct load *ld, char **ret_line, size_t *ret_n)
 {
     struct input *in = &ld->in;
-    int rc = input_line(in, ret_line, ret_n);
+    int rc = input_record(in, ld->record_ends, ld->record_arg, ret_line, ret_n);
 
     if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", in->error);
     if (rc <= 0)
         return rc;
-    if (unlikely(!in->ended) && ld->o.growing) {
-        report_say(&ld->report, "%s: line %" PRIu64 " has no end yet, it is left for the next load",
-                   in->path, in->line);
+    if (unlikely(!in->ended || in->open) && ld->o.growing) {
+        report_say(&ld->report, "%s: line %" PRIu64 " has no end yet%s, it is left for the next load",
+                   in->path, in->line, in->ended ? " for a quote" : "");
         return INPUT_END;
     }
     if (unlikely(in->line == ld->position.open_line) && ld->with_position &&

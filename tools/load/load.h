@@ -23,6 +23,8 @@ struct load {
     struct pace pace;
     /* the file */
     struct input in;
+    input_record_fn *record_ends; /* for lines with quotes */
+    void *record_arg;
     struct file_facts facts;
     struct labels labels;
     struct position position;

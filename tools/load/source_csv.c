@@ -279,14 +279,30 @@ take_header(struct csv_source *s)
     return columns_bind(&s->columns, s->fields, fields, ld->error, sizeof(ld->error));
 }
 
+static enum input_record
+record_ends(void *arg, struct slice text, size_t *ret_n)
+{
+    const struct csv_source *s = arg;
+    const char *end;
+
+    if (!s->ld->o.comment || text.n == 0 || text.p[0] != s->ld->o.comment[0])
+        return csv_record(text, s->delimiter, ret_n);
+    end = memchr(text.p, '\n', text.n);
+    *ret_n = end ? (size_t)(end - text.p) : text.n;
+    return INPUT_RECORD_WHOLE;
+}
+
 static int
 take_all(struct csv_source *s)
 {
     struct load *ld = s->ld;
     char *line;
     size_t n;
-    int rc = s->header ? take_header(s) : 0;
+    int rc;
 
+    ld->record_ends = record_ends;
+    ld->record_arg = s;
+    rc = s->header ? take_header(s) : 0;
     if (rc >= 0)
         rc = load_skip(ld);
     while (rc >= 0 && (rc = load_next_line(ld, &line, &n)) > 0) {

@@ -132,6 +132,12 @@ take_line(struct influx_source *s, char *text, size_t n)
     return send_line(s, ts);
 }
 
+static enum input_record
+record_ends(void *arg, struct slice text, size_t *ret_n)
+{
+    return influx_record(text, ret_n);
+}
+
 int
 source_influx(struct load *ld)
 {
@@ -142,6 +148,7 @@ source_influx(struct load *ld)
 
     ASSERT(s);
     s->ld = ld;
+    ld->record_ends = record_ends;
     rc = set_up(s);
     if (rc == 0)
         rc = load_skip(ld);
