@@ -36,7 +36,8 @@ def test_nan_of_every_kind_of_column_comes_back(t):
                 want = "".join("%s,%s,%s\n" % (w[0], w[1] if w[1] == "nan" else w[1] + ".0", ",".join(w[2:]))
                                for w in (line.split(",") for line in text.splitlines()))
             path = tools.file("n%d.csv" % n, want)
-            holds(tools.load(*options, "--key", "k", *more, path), "loaded 1100 points", "0 bad lines, 0 points refused")
+            said = tools.load(*options, "--key", "k", *more, path)
+            holds(said, "loaded 1100 points", "0 bad lines, 0 points refused")
             same(tools.dump("k", *options), want.encode(), kind)
             eq(sorted(k for k in c("KEYS", "*") if b":{" not in k and b"load" not in k), [b"k", b"k:b", b"k:c"])
     bad = "1,nan,0\n2,1,nan\n3,nan,7\n"
@@ -60,7 +61,8 @@ def test_a_dump_warns_of_infinite_values(t):
         holds(said, "2 values are infinite")
 
 
-CELLS = ("time,key,-,00", ("plain", '"a ""b"" c"', '"line\nend"', '"\n2,looks,good,5\n"', '"crlf\r\n"', '""', '"""\n"""'))
+CELLS = ("time,key,-,00",
+         ("plain", '"a ""b"" c"', '"line\nend"', '"\n2,looks,good,5\n"', '"crlf\r\n"', '""', '"""\n"""'))
 
 
 def records(n):

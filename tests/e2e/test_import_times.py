@@ -40,7 +40,8 @@ def test_ticks_of_lean_are_at_the_hour_of_the_clock_when_clocks_change(t):
 def test_line_protocol_of_a_coarse_precision_comes_back(t):
     s = t.server(timestamp_unit="us")
     tools = Tools(t, s)
-    for precision, times in (("s", (-5, 0, 1700000000)), ("ms", (-5, 1700000000123)), ("us", (-5, 3)), ("ns", (-5000, 0))):
+    for precision, times in (("s", (-5, 0, 1700000000)), ("ms", (-5, 1700000000123)), ("us", (-5, 3)),
+                             ("ns", (-5000, 0))):
         s.client()("FLUSHALL")
         text = "".join("m a=1,b=2i %d\n" % ts for ts in times)
         options = ("--format", "influx", "--precision", precision)

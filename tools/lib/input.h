@@ -2,8 +2,9 @@
  *
  * A line is handed out without its end ("\n" or "\r\n"), in memory that is the reader's and may be
  * written to until the next call. The last line of a file may have none, or half of one ("\r").
- * Lines within quotes may be parts of one record, if the owner says so. Offsets count bytes of the text, uncompressed. A file that ends within compressed data is an
- * error, not an end; zeros behind gzip data are nothing, as for gzip. */
+ * Lines within quotes may be parts of one record, if the owner says so. Offsets count bytes of the
+ * text, uncompressed. A file that ends within compressed data is an error, not an end; zeros behind
+ * gzip data are nothing, as for gzip. */
 #ifndef TOOLS_LIB_INPUT_H
 #define TOOLS_LIB_INPUT_H
 

@@ -130,6 +130,7 @@ load_skip(struct load *ld)
         rc = pass_late_end(ld);
     else if (rc < 0)
         snprintf(ld->error, sizeof(ld->error), "%s", ld->in.error);
+    ld->bytes_passed += input_done(&ld->in);
     return rc;
 }
 
@@ -155,6 +156,7 @@ show_progress(struct load *ld, uint64_t now_ns)
 {
     struct report_state s = {.points = ld->points_before + sink_points_done(&ld->sink),
                              .done = ld->bytes_before + input_done(&ld->in),
+                             .passed = ld->bytes_passed,
                              .whole = ld->bytes_whole};
 
     report_progress(&ld->report, &s, now_ns);

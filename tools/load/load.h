@@ -32,6 +32,7 @@ struct load {
     bool passes_over; /* the position is beyond points that are lacking */
     char policy[SERVER_VALUE_MAX]; /* duplicate-policy of the server; empty: not asked for yet */
     uint64_t bytes_before, bytes_whole; /* of the files before this one, of all; whole 0: unknown */
+    uint64_t bytes_passed;              /* of them, what earlier loads have done */
     uint64_t line;                      /* the one being worked on */
     struct place behind;                /* it, with_position */
     uint64_t lines_seen, series_seen;   /* series: of --from-redis, which has no lines */

@@ -2,11 +2,16 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 
 #define NS 1e9
 #define TERMINAL_NS (200 * 1000000ULL)
 #define PLAIN_NS (10 * 1000000000ULL)
 #define BAR_CELLS 24
+#define BAR_CELLS_MIN 4
+#define COLUMNS_USUAL 80
+#define COLUMNS_MAX 10000
+#define PROGRESS_BYTES 128
 
 void
 report_init(struct report *r, FILE *to, bool terminal)
@@ -53,52 +58,74 @@ report_say(struct report *r, const char *fmt, ...)
     fputc('\n', r->to);
 }
 
-static void
-put_bar(struct report *r, double part)
+static unsigned
+columns_of(const struct report *r)
 {
-    char bar[BAR_CELLS + 1];
-    int full = (int)(part * BAR_CELLS);
+    struct winsize size;
 
-    for (int i = 0; i < BAR_CELLS; i++)
-        bar[i] = i < full ? '#' : '.';
-    bar[BAR_CELLS] = '\0';
-    fprintf(r->to, "[%s] %5.1f %% ", bar, part * 100);
+    if (r->columns == 0 && ioctl(fileno(r->to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return r->columns ? r->columns : COLUMNS_USUAL;
 }
 
+/* What is passed over by --resume took no time, and says nothing of how long the rest takes. */
 static void
-put_left(struct report *r, double part, double seconds)
+format_left(const struct report *r, const struct report_state *s, double seconds, char *out, size_t room)
 {
-    double left = part > 0 ? seconds / part - seconds : 0;
+    uint64_t worked = s->done - MIN(s->passed, s->done) - r->start_worked;
+    double left = seconds * (double)(s->whole - MIN(s->done, s->whole)) / (double)worked;
 
+    if (worked == 0)
+        return;
     if (left < 3600)
-        fprintf(r->to, ", %d:%02d left", (int)left / 60, (int)left % 60);
+        snprintf(out, room, ", %d:%02d left", (int)left / 60, (int)left % 60);
     else
-        fprintf(r->to, ", %.1f h left", left / 3600);
+        snprintf(out, room, ", %.1f h left", left / 3600);
+}
+
+/* One line of the terminal, the last column of which stays free: what would go on on the next line
+ * could not be written over. The bar has what the text leaves of it. */
+static void
+put_terminal_line(struct report *r, const char *text, double part, bool with_bar)
+{
+    char bar[BAR_CELLS + 1];
+    int room = (int)MIN(columns_of(r), COLUMNS_MAX) - 1, text_n = (int)MIN(strlen(text), (size_t)room);
+    int cells = MIN(BAR_CELLS, room - text_n - 3), full = (int)(part * cells);
+
+    fputs("\r\033[K", r->to);
+    if (with_bar && cells >= BAR_CELLS_MIN) {
+        for (int i = 0; i < cells; i++)
+            bar[i] = i < full ? '#' : '.';
+        fprintf(r->to, "[%.*s] ", cells, bar);
+    }
+    fprintf(r->to, "%.*s", text_n, text);
 }
 
 void
 report_progress(struct report *r, const struct report_state *s, uint64_t now_ns)
 {
     double rate, part = s->whole ? (double)MIN(s->done, s->whole) / (double)s->whole : 0;
+    char text[PROGRESS_BYTES];
+    size_t n = 0;
 
-    if (r->start_ns == 0)
+    if (r->start_ns == 0) {
         r->start_ns = r->last_ns = now_ns;
+        r->start_worked = s->done - MIN(s->passed, s->done);
+    }
     if (r->quiet || now_ns - r->last_ns < (r->terminal ? TERMINAL_NS : PLAIN_NS))
         return;
     rate = (double)(s->points - r->last_points) / ((double)(now_ns - r->last_ns) / NS);
     r->last_ns = now_ns;
     r->last_points = s->points;
-    if (r->terminal)
-        fputs("\r\033[K", r->to);
-    if (r->terminal && s->whole)
-        put_bar(r, part);
-    else if (s->whole)
-        fprintf(r->to, "%.1f %%, ", part * 100);
-    fprintf(r->to, "%" PRIu64 " points, %.0f/s", s->points, rate);
     if (s->whole)
-        put_left(r, part, (double)(now_ns - r->start_ns) / NS);
-    if (!r->terminal)
-        fputc('\n', r->to);
+        n = (size_t)snprintf(text, sizeof(text), r->terminal ? "%5.1f %% " : "%.1f %%, ", part * 100);
+    n += (size_t)snprintf(text + n, sizeof(text) - n, "%" PRIu64 " points, %.0f/s", s->points, rate);
+    if (s->whole)
+        format_left(r, s, (double)(now_ns - r->start_ns) / NS, text + n, sizeof(text) - n);
+    if (r->terminal)
+        put_terminal_line(r, text, part, s->whole > 0);
+    else
+        fprintf(r->to, "%s\n", text);
     r->line_open = r->terminal;
     fflush(r->to);
 }

@@ -25,12 +25,15 @@ struct report {
     FILE *to;
     bool terminal;
     bool line_open; /* a progress line stands there without its end */
+    unsigned columns; /* of the terminal; 0: it is asked */
     uint64_t start_ns, last_ns, last_points;
+    uint64_t start_worked; /* bytes, not passed over */
 };
 
 struct report_state {
     uint64_t points;      /* taken by the server */
     uint64_t done, whole; /* bytes of the files read and to read; whole 0: unknown */
+    uint64_t passed;      /* of those done: by an earlier load */
 };
 
 /* Lines go to `to`; on a terminal progress is written over itself. */
