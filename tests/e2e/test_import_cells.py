@@ -129,3 +129,17 @@ def test_texts_of_line_protocol_may_have_line_ends(t):
     said = tools.load("--format", "influx", tools.file("a.lp", text), status=1)
     holds(said, "a.lp:10: the line has a text that is not closed", "1 bad lines", "4 values are text")
     eq(tools.dump("m b", "--header", "no"), b"m b,1,00,0,1\nm b,2,00,0,2\nm b,4,00,0,4\n")
+
+
+def test_names_of_a_header_may_have_what_separates_columns(t):
+    s = t.server()
+    tools = Tools(t, s)
+    text = 'a=b/c,"d, e",f|g,h\\i,j\\\n1,2,3,4,5\n'
+    columns = r"a\=b\/c=time,d\, e=00,f\|g=01/key=\/\,,h\i=02,z|j\\=03/key=\,"
+    options = ("--columns", columns, "--time", "ms")
+    tools.load(*options, "--key", "k", tools.file("a.csv", text))
+    eq(sorted(s.client()("KEYS", "*")), [b"k", b"k,", b"k/,"])
+    same(tools.dump("k", *options).replace(b",z\n", b",j\\\n"), text.encode(), "back")
+    holds(tools.load("--columns", "a=b/c=time,h=00", "--key", "k", tools.file("b.csv", text), status=2),
+          "with a \\ before , = / | in it", "/key=SUFFIX")
+    holds(tools.run("pinstripe-dump", "k", "--columns", "a=b/c=time,h=00", status=2)[1], "/key=SUFFIX")

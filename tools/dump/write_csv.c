@@ -322,17 +322,19 @@ put_header(struct csv_writer *w)
     dump_begin_line(w->d);
     for (unsigned i = 0; i < w->columns.n; i++) {
         const struct column *c = &w->columns.c[i];
-        struct slice name = slice_of(c->name[0] ? c->name : names[c->role]);
-        char type[3] = "";
+        char type[2];
 
         if (i > 0)
             buf_append(out, &w->delimiter, 1);
-        if (!c->name[0] && c->role == COLUMN_VALUE && !c->any_type) {
+        w->cell.n = 0;
+        columns_put_name(c, &w->cell);
+        if (w->cell.n == 0 && c->role == COLUMN_VALUE && !c->any_type) {
             type_put(c->type, type);
-            name = (struct slice){type, 2};
+            buf_append(&w->cell, type, 2);
+        } else if (w->cell.n == 0) {
+            buf_append(&w->cell, names[c->role], strlen(names[c->role]));
         }
-        name.n = strcspn(name.p, "|") < name.n ? strcspn(name.p, "|") : name.n;
-        csv_put(out, name, w->delimiter);
+        csv_put(out, (struct slice){w->cell.p, w->cell.n}, w->delimiter);
     }
     return dump_end_line(w->d);
 }

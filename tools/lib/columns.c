@@ -65,10 +65,48 @@ take_scale(struct slice text, int *ret)
     return true;
 }
 
+/* The first `ch` without a backslash before it; NULL when there is none. */
+static const char *
+find(struct slice text, char ch)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == ch)
+            return text.p + i;
+        i += text.p[i] == '\\';
+    }
+    return NULL;
+}
+
+/* The character at *at, past which *at is moved: a backslash before one that means something here is
+ * none itself. */
+static char
+take_char(struct slice text, size_t *at)
+{
+    size_t i = *at;
+
+    if (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] && strchr(",=/|\\", text.p[i + 1]))
+        i++;
+    *at = i + 1;
+    return text.p[i];
+}
+
+/* Without the backslashes. */
 static bool
 copy_text(char *to, size_t max, struct slice text)
 {
     if (text.n == 0 || text.n > max)
+        return false;
+    for (size_t i = 0; i < text.n;)
+        *to++ = take_char(text, &i);
+    *to = '\0';
+    return true;
+}
+
+/* As it is written in the map. */
+static bool
+copy_name(char *to, struct slice text)
+{
+    if (text.n == 0 || text.n > COLUMN_NAME_MAX)
         return false;
     memcpy(to, text.p, text.n);
     to[text.n] = '\0';
@@ -118,7 +156,7 @@ take_modifier(struct column *c, struct slice text)
 static struct slice
 until(struct slice *text, char end)
 {
-    const char *at = memchr(text->p, end, text->n);
+    const char *at = find(*text, end);
     struct slice part = {text->p, at ? (size_t)(at - text->p) : text->n};
 
     text->p += part.n + (at != NULL);
@@ -152,13 +190,13 @@ take_role(struct column *c, struct slice text)
 static bool
 take_column(struct column *c, struct slice text, bool *ret_named)
 {
-    const char *slash = memchr(text.p, '/', text.n);
-    const char *equals = memchr(text.p, '=', slash ? (size_t)(slash - text.p) : text.n);
+    const char *slash = find(text, '/');
+    const char *equals = find((struct slice){text.p, slash ? (size_t)(slash - text.p) : text.n}, '=');
     struct slice what;
 
     *c = (struct column){.decimals = -1};
     *ret_named = equals != NULL;
-    if (equals && !copy_text(c->name, COLUMN_NAME_MAX, until(&text, '=')))
+    if (equals && !copy_name(c->name, until(&text, '=')))
         return false;
     what = until(&text, '/');
     if (!take_role(c, what) || (c->role != COLUMN_VALUE && (text.n > 0 || slash)) ||
@@ -195,7 +233,7 @@ say_wrong_column(struct slice text, bool other_kind, char *error, size_t error_s
              other_kind ? "is not like those before it: either all have a name (NAME=00) or none"
                         : "is no column: it is time, key, value, type, quality, - or a data type "
                           "00 to ff, with the name of the file's header before it if there is one "
-                          "(NAME=00), and behind a value one of /scale=10 (a power of ten up to "
+                          "(NAME=00, with a \\ before , = / | in it), and behind a value one of /scale=10 (a power of ten up to "
                           "1000000000), /decimals=0 to 60, /float, /hex, /HEX, /text, and /key=SUFFIX");
 }
 
@@ -220,7 +258,7 @@ columns_parse(struct columns *cs, const char *text, char *error, size_t error_si
         cs->named = named;
         cs->c[cs->n].at = cs->n;
         cs->n++;
-    } while (rest.n > 0 || (rest.p > text && rest.p[-1] == ','));
+    } while (rest.n > 0 || part.p + part.n < rest.p); /* also behind a comma at the end */
     cs->fields = cs->n;
     wrong = wrong_together(cs);
     if (wrong)
@@ -234,14 +272,23 @@ is_named(struct slice names, struct slice field)
 {
     while (names.n > 0) {
         struct slice name = until(&names, '|');
-        size_t i = 0;
+        size_t at = 0, i = 0;
 
-        while (i < name.n && i < field.n && ascii_lower(name.p[i]) == ascii_lower(field.p[i]))
+        while (at < name.n && i < field.n && ascii_lower(take_char(name, &at)) == ascii_lower(field.p[i]))
             i++;
-        if (i == name.n && i == field.n)
+        if (at == name.n && i == field.n)
             return true;
     }
     return false;
+}
+
+void
+columns_put_name(const struct column *c, struct buf *out)
+{
+    struct slice names = slice_of(c->name), name = until(&names, '|');
+
+    for (size_t i = 0; i < name.n;)
+        buf_append(out, &(char){take_char(name, &i)}, 1);
 }
 
 static void

@@ -9,6 +9,8 @@
  *   quality   the quality of all points       (several `time` columns are joined by a space)
  *             of the line
  *
+ * In a name, and in SUFFIX, a backslash before , = / | or itself makes it part of the text.
+ *
  * Behind XX and value, each with a '/':
  *   scale=10000   the file has the value times this power of ten, as a whole number
  *   decimals=2    written with so many decimals (reading takes any number)
@@ -57,7 +59,7 @@ struct column {
     bool any_type;
     int decimals; /* NUMBER: -1 for the shortest; SCALED: log10 of the scale */
     unsigned at;  /* which field of the file */
-    char name[COLUMN_NAME_MAX + 1];
+    char name[COLUMN_NAME_MAX + 1]; /* as in the map, several with '|' between them */
     char suffix[COLUMN_SUFFIX_MAX + 1];
 };
 
@@ -76,6 +78,8 @@ bool columns_has_one_twice(const struct columns *cs);
  * or -EINVAL with the name that is missing, or there twice, in `error`. */
 int columns_bind(struct columns *cs, const struct slice *fields, int n, char *error,
                  size_t error_size);
+/* Appends the name of a column, the first one if it has several; nothing when it has none. */
+void columns_put_name(const struct column *c, struct buf *out);
 /* The first column of a role, or NULL. */
 const struct column *columns_find(const struct columns *cs, enum column_role role);
 
