@@ -143,3 +143,20 @@ def test_names_of_a_header_may_have_what_separates_columns(t):
     holds(tools.load("--columns", "a=b/c=time,h=00", "--key", "k", tools.file("b.csv", text), status=2),
           "with a \\ before , = / | in it", "/key=SUFFIX")
     holds(tools.run("pinstripe-dump", "k", "--columns", "a=b/c=time,h=00", status=2)[1], "/key=SUFFIX")
+
+
+def test_a_dump_warns_of_what_it_shows_only(t):
+    s = t.server()
+    tools, c = Tools(t, s), s.client()
+    for quality in (0, 5):
+        c.ok("TSDB_SET", "k", 1, quality, "0%d" % quality, quality)
+    eq(tools.dump("k", "--columns", "time,00,05", "--time", "ms"), b"1,0,5\n")
+    out, said = tools.run("pinstripe-dump", "k", "--columns", "time,00,05,quality", "--time", "ms", status=1)
+    eq(out, b"1,0,5,0\n")
+    holds(said, "1 lines have points of different quality, the first one's is shown")
+    for options in ((), ("--columns", "key,time,00")):
+        for words in ((), ("k",)):
+            holds(tools.run("pinstripe-dump", *words, "--key", "k", *options, status=2)[1],
+                  "--key 'k' has no {key}, for which the key column stands: give the key without --key")
+    holds(tools.run("pinstripe-dump", "--key", "k", "--format", "influx", status=2)[1], "--key 'k' needs a {key}")
+    eq(tools.dump("--key", "k", "--columns", "time,00", "--time", "ms"), b"1,0\n")

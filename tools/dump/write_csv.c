@@ -121,6 +121,11 @@ set_up(struct csv_writer *w)
     if (rc == 0)
         rc = keyname_init(&w->keyname, d->o.key ? d->o.key : "{key}", NULL, d->error,
                           sizeof(d->error));
+    if (rc == 0 && w->has_key_column && !w->keyname.has_key) {
+        snprintf(d->error, sizeof(d->error),
+                 "--key '%s' has no {key}, for which the key column stands: give the key without --key", d->o.key);
+        rc = -EINVAL;
+    }
     return rc;
 }
 
@@ -163,7 +168,7 @@ close_series(struct csv_writer *w)
     for (unsigned i = 0; i < w->pagers_n; i++)
         pager_fini(&w->pagers[i]);
     w->d->uneven += w->rows.uneven;
-    w->d->mixed += w->rows.mixed;
+    w->d->mixed += columns_find(&w->columns, COLUMN_QUALITY) ? w->rows.mixed : 0;
 }
 
 /* --- a line --------------------------------------------------------------------------------------

@@ -184,8 +184,12 @@ set_up(struct influx_writer *w)
     w->step = 1;
     for (int digits = (int)unit; digits < (int)d->unit; digits++)
         w->step *= 10;
-    return keyname_init(&w->keyname, d->o.key ? d->o.key : "{key}", NULL, d->error,
-                        sizeof(d->error));
+    if (keyname_init(&w->keyname, d->o.key ? d->o.key : "{key}", NULL, d->error, sizeof(d->error)) < 0)
+        return -EINVAL;
+    if (w->keyname.has_key)
+        return 0;
+    snprintf(d->error, sizeof(d->error), "--key '%s' needs a {key}", d->o.key);
+    return -EINVAL;
 }
 
 int
