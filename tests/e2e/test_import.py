@@ -114,6 +114,8 @@ SAMPLES = (
     ("empty", "1,,2\n2,3,\n3,4,5\n", ("--columns", "time,00,01", "--time", "ms"), ()),
     ("floats", "1,7.0,-1.5\n2,0.1,-0.0\n3,100000000000000000000.0,1e+300\n",
      ("--columns", "time,00/float,01/float", "--time", "ms"), ()),
+    ("large", "1,1%s\n2,-95%s\n3,1e+31\n4,0.%s1\n5,1e-31\n" % ("0" * 30, "0" * 29, "0" * 29),
+     ("--columns", "time,00", "--time", "ms"), ()),
     ("upper", "1,FF,\n2,0,abcdef\n", ("--columns", "time,00/HEX,01/text", "--time", "ms"), ()),
 )
 
@@ -699,6 +701,37 @@ def test_wrong_usage_and_wrong_files_are_named(t):
     holds(tools.run("pinstripe-dump", "k", status=3)[1], "cannot connect")
 
 
+def test_options_that_have_no_use_are_named(t):
+    s = t.server()
+    tools = Tools(t, s)
+    path = tools.file("a.csv", "1,1\n")
+    csv, influx, redis = ("--columns", "time,00"), ("--format", "influx"), ("--from-redis", "127.0.0.1:1")
+    for args, what in (((*csv, "--precision=ns", path), "--precision is for --format influx, not for --format csv"),
+                       ((*csv, "--match", "*", path), "--match is for --from-redis, not for --format csv"),
+                       *(((*influx, option, "1", path), "%s is for CSV, not for --format influx" % option)
+                         for option in ("--columns", "--delimiter", "--comment", "--missing", "--time", "--date")),
+                       ((*influx, "--header", "yes", path), "--header is for CSV"),
+                       ((*influx, "--time-start", "1", "--time-step", "1", path), "--time-start is for CSV"),
+                       ((*influx, "--timezone", "UTC", path), "--timezone is for CSV"),
+                       *(((*redis, option, "1"), "%s is for files, not for --from-redis" % option)
+                         for option in ("--format", "--wait")),
+                       ((*redis, "--truncate-times"), "--truncate-times is for files"),
+                       ((*redis, "--time", "s"), "--time is for CSV, not for --from-redis"),
+                       ((*csv, "--date", "20240101", path), "--date is for times without a date"),
+                       ((*csv, "--time-start", "1", "--time-step", "1", path), "--columns has a time column"),
+                       (("--columns", "00", "--time", "s", "--time-start", "1", "--time-step", "1", path),
+                        "--columns has no time column, for which --time is")):
+        holds(tools.load(*args, status=2), what)
+    for args, what in (((*csv, "--precision", "ns"), "--precision is for --format influx, not for --format csv"),
+                       ((*csv, "--types", "00"), "--types is for a map with `type` and `value`"),
+                       ((*influx, "--time=s"), "--time is for CSV, not for --format influx"),
+                       ((*influx, "--types", "00"), "--types is for CSV, not for --format influx")):
+        holds(tools.run("pinstripe-dump", "k", *args, status=2)[1], what)
+    tools.load(*csv, "--time", "ms", "--", path)  # a file may have any name
+    tools.load(*csv, "--time", "ms", "--key", "--match", path)
+    eq(tools.dump("--", "--match", "--precision", status=1), b"key,time,type,quality,value\n--match,1,00,0,1\n")
+
+
 def test_lines_behind_one_that_is_too_long_are_loaded(t):
     s = t.server(cores=2)
     tools = Tools(t, s)
@@ -850,7 +883,10 @@ def test_a_dump_has_its_name_when_it_is_complete(t):
     eq((os.path.islink(link), content(to)), (True, want))
     eq(tools.dump(*options, "--output", "/dev/stdout"), want)
     eq(tools.dump(*options, "--output", "/dev/null"), b"")
-    holds(tools.run("pinstripe-dump", *options, "--output", "/absent/x", status=3)[1], "/absent/x: No such file")
+    asked.clear()  # before anything is read
+    for output, what in (("/absent/x", "/absent/x: No such file"), (tools.dir, ": Is a directory"), ("", ": No such")):
+        holds(tools.run("pinstripe-dump", *options, "--port", meddler.port, "--output", output, status=3)[1], what)
+    eq(asked, [])
 
 
 def test_a_key_that_goes_while_it_is_dumped_is_told(t):
@@ -942,6 +978,13 @@ def test_a_server_that_refuses_everything_stops_the_load(t):
     holds(tools.load(*options, path, status=3), "NOAUTH", "loaded 0 points of 1 lines")
     tools.load(*options, "--password", "secret", path)
     holds(tools.load(*options, "--password", "wrong", path, status=3), "AUTH", "WRONGPASS")
+    holds(tools.run("pinstripe-dump", "a", status=3)[1], "NOAUTH")
+    os.environ["REDISCLI_AUTH"] = "secret"  # as redis-cli takes it
+    for user in ((), ("--user", "default")):
+        tools.load(*options, *user, path)
+        eq(tools.dump("a", "--header", "no", *user), b"a,1,00,0,1\n")
+        holds(tools.load(*options, *user, "--password", "wrong", path, status=3), "WRONGPASS")
+    os.environ["REDISCLI_AUTH"] = ""
     full = "".join("%d,1\n" % i for i in range(1000))
     holds(tools.load(*options, "--resume", tools.file("b.csv", full), status=3), "NOAUTH")
 
@@ -1160,6 +1203,7 @@ def test_addresses_and_users_of_another_server(t):
                                 (("--from-redis", ":1"), 2, "HOST:PORT"),
                                 (("--from-redis", "127.0.0.1:%d" % there.port, "--from-user", "default"), 2,
                                  "--from-user needs --from-password"),
-                                (("--from-password", "x", "--columns", "time,00", "-"), 2, "are for --from-redis")):
+                                (("--from-password", "x", "--columns", "time,00", "-"), 2,
+                                 "--from-password is for --from-redis, not for --format csv")):
         holds(tools.load(*words, status=status), what)
     tools.load("--from-redis", "[127.0.0.1]:%d" % there.port, "--from-user", "default", "--from-password", "secret")

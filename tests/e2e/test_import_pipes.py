@@ -42,6 +42,14 @@ def catches(pid, number):
     return int(caught.split()[1], 16) >> (number - 1) & 1
 
 
+def is_stopped(pid):
+    states = []
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, thread)) as f:
+            states.append(f.read().rpartition(")")[2].split()[0])
+    return set(states) == {"T"}
+
+
 def test_lines_of_a_slow_pipe_are_there_before_more_come(t):
     s = t.server(cores=2)
     tools, c = Tools(t, s), s.client()
@@ -77,7 +85,8 @@ def test_a_signal_while_a_pipe_is_waited_for_ends_the_load_in_good_order(t):
         holds(feed.end(3), "stopped by a signal", "loaded 1999 points of 1999 lines")
     feed = Feed(tools, *COLUMNS, *named)
     feed.put(text + "2000,1\n")
-    holds(feed.end(), "the lines up to 1999 is passed over", "loaded 2 points of 2001 lines")
+    holds(feed.end(), "the lines up to 1999 is passed over", "loaded 2 points of 2001 lines",
+          "1999 points of these lines were loaded before")
     eq(len(points(c)), 2001)
     for early in ("", "1,"):  # before a file is known by its first bytes
         feed = Feed(tools, *COLUMNS)
@@ -95,6 +104,7 @@ def test_a_late_second_signal_ends_a_load_that_cannot_end(t):
     feed.put("1,1\n")
     until(lambda: len(points(s.client())) == 1)
     os.kill(s.process.pid, signal.SIGSTOP)
+    until(lambda: is_stopped(s.process.pid))
     try:
         feed.put("2,1\n")
         until(lambda: fcntl.ioctl(feed.p.stdin, termios.FIONREAD, b"\0" * 4) == b"\0" * 4)  # it was read

@@ -268,8 +268,13 @@ static int
 dump_all(struct dump *d, const char **words, unsigned n)
 {
     struct client_target t = {d->o.host, (unsigned)d->o.port, d->o.user, d->o.password};
-    int rc = link_open(&d->link, &t);
+    int rc = output_check(&d->out, d->o.output);
 
+    if (rc < 0) {
+        snprintf(d->error, sizeof(d->error), "%s", d->out.error);
+        return rc;
+    }
+    rc = link_open(&d->link, &t);
     if (rc < 0)
         return dump_link_failed(d, rc);
     rc = set_unit(d);

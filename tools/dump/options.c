@@ -12,7 +12,8 @@ static const struct option_row rows[] = {
     {"host", OPTION_TEXT, AT(host), 0, 0, "HOST", "server (127.0.0.1)"},
     {"port", OPTION_UNSIGNED, AT(port), 1, 65535, "N", "port (6379)"},
     {"user", OPTION_TEXT, AT(user), 0, 0, "NAME", "user for AUTH, with --password"},
-    {"password", OPTION_TEXT, AT(password), 0, 0, "TEXT", "password for AUTH"},
+    {"password", OPTION_TEXT, AT(password), 0, 0, "TEXT",
+     "password for AUTH (that of the environment variable REDISCLI_AUTH)"},
     {"start", OPTION_TEXT, AT(start), 0, 0, "TIME", "first time: a timestamp or iso (the oldest)"},
     {"end", OPTION_TEXT, AT(end), 0, 0, "TIME", "last time, inclusive (the newest)"},
     {"date", OPTION_TEXT, AT(date), 0, 0, "YYYYMMDD", "that day only; what day-... counts from"},
@@ -41,6 +42,27 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table table = {rows, ARRAY_SIZE(rows)};
+
+enum form {
+    FORM_CSV = 1,
+    FORM_INFLUX = 2,
+};
+
+static const struct option_use uses[] = {
+    {"columns", FORM_CSV, "CSV"}, {"header", FORM_CSV, "CSV"}, {"delimiter", FORM_CSV, "CSV"},
+    {"time", FORM_CSV, "CSV"},    {"types", FORM_CSV, "CSV"},  {"precision", FORM_INFLUX, "--format influx"},
+};
+
+static int
+check_uses(const struct dump_options *o, int argc, const char *const *argv, char *error, size_t error_size)
+{
+    enum form form = strcmp(o->format, "influx") == 0 ? FORM_INFLUX : FORM_CSV;
+    const struct option_use *wrong = options_unused(&table, argc, argv, uses, ARRAY_SIZE(uses), form);
+
+    if (wrong)
+        snprintf(error, error_size, "--%s is for %s, not for --format %.64s", wrong->name, wrong->what, o->format);
+    return wrong ? -EINVAL : 0;
+}
 
 static const char *
 wrong_together(const struct dump_options *o, unsigned words)
@@ -81,12 +103,16 @@ dump_options_parse(struct dump_options *o, int argc, const char *const *argv, co
     rc = options_parse(&table, o, argc, argv, words, ret_words, error, error_size);
     if (rc < 0)
         return rc;
+    if (o->password == NULL)
+        o->password = options_password();
     if (o->format == NULL)
         o->format = o->columns ? "csv" : "points";
     wrong = wrong_together(o, *ret_words);
     if (wrong)
         snprintf(error, error_size, "%s", wrong);
-    return wrong ? -EINVAL : 0;
+    if (wrong)
+        return -EINVAL;
+    return o->help ? 0 : check_uses(o, argc, argv, error, error_size);
 }
 
 void

@@ -39,6 +39,10 @@ set_types(struct csv_writer *w)
     const char *p = d->o.types;
     unsigned n = 0;
 
+    if (p && !columns_find(&w->columns, COLUMN_TYPE)) {
+        snprintf(d->error, sizeof(d->error), "--types is for a map with `type` and `value`, as of --format points");
+        return -EINVAL;
+    }
     w->only_type = -1;
     memset(w->wanted, p == NULL, sizeof(w->wanted));
     while (p && *p) {
@@ -113,9 +117,9 @@ set_up(struct csv_writer *w)
         return -EINVAL;
     }
     w->delimiter = delimiter == NULL ? ',' : strlen(delimiter) > 1 ? '\t' : *delimiter;
-    rc = set_types(w);
+    rc = set_columns(w, f);
     if (rc == 0)
-        rc = set_columns(w, f);
+        rc = set_types(w);
     if (rc == 0)
         rc = set_time(w, f);
     if (rc == 0)

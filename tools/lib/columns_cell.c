@@ -13,7 +13,7 @@
 #define WHOLE_MAX (1LL << 53)        /* whole numbers up to it are exact */
 #define HEX_DIGITS_MAX 14            /* of WHOLE_MAX */
 #define EXPONENT_MAX 400       /* of a double's text: 308 and its digits */
-#define EXPONENT_SPELLED_MAX 30 /* 1e-30 to 1e30 are written without exponent */
+#define EXPONENT_SPELLED_MAX 30 /* 1e-30 to 9.9e30 are written without exponent */
 
 /* Digits with perhaps a sign and a point, few enough to be surely finite. */
 static bool
@@ -219,7 +219,7 @@ put_number(const struct column *c, struct slice value, struct buf *out)
             return false;
         buf_printf(out, "%.*f", c->decimals, v);
     } else if (memchr(value.p, 'e', value.n) && take_decimal(value, &d) &&
-               abs(d.whole) <= EXPONENT_SPELLED_MAX) {
+               abs(d.whole - 1) <= EXPONENT_SPELLED_MAX) {
         put_decimal(&d, out);
     } else {
         buf_append(out, value.p, value.n);

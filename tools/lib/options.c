@@ -147,6 +147,45 @@ options_parse(const struct option_table *t, void *o, int argc, const char *const
     return 0;
 }
 
+const char *
+options_password(void)
+{
+    const char *text = getenv("REDISCLI_AUTH");
+
+    return text && *text ? text : NULL;
+}
+
+/* The next option from *at on, past which, and its value, *at is moved; NULL at the end. */
+static const struct option_row *
+next_given(const struct option_table *t, int argc, const char *const *argv, int *at)
+{
+    while (*at < argc && strcmp(argv[*at], "--") != 0) {
+        const char *arg = argv[(*at)++], *equals = strchr(arg, '=');
+        const struct option_row *row;
+
+        if (strncmp(arg, "--", 2) != 0)
+            continue;
+        row = find_option(t, arg + 2, equals ? (size_t)(equals - arg - 2) : strlen(arg + 2));
+        *at += row && row->kind != OPTION_FLAG && !equals;
+        return row;
+    }
+    return NULL;
+}
+
+const struct option_use *
+options_unused(const struct option_table *t, int argc, const char *const *argv, const struct option_use *uses,
+               size_t n, unsigned form)
+{
+    const struct option_row *row;
+    int at = 1;
+
+    while ((row = next_given(t, argc, argv, &at)))
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(uses[i].name, row->name) == 0 && !(uses[i].forms & form))
+                return &uses[i];
+    return NULL;
+}
+
 void
 options_help(const struct option_table *t)
 {

@@ -38,6 +38,22 @@ int options_parse(const struct option_table *t, void *o, int argc, const char *c
 /* One or two lines an option, to standard output. */
 void options_help(const struct option_table *t);
 
+/* The password that redis-cli takes from the environment, which other users cannot see as they see a
+ * command line: REDISCLI_AUTH. NULL when there is none. */
+const char *options_password(void);
+
+/* Which of several forms of a program an option is for, as bits. */
+struct option_use {
+    const char *name;
+    unsigned forms;
+    const char *what; /* these, for people */
+};
+
+/* The first of them that is given in argv, which options_parse has taken, and that `form` has no use
+ * for; NULL when there is none. */
+const struct option_use *options_unused(const struct option_table *t, int argc, const char *const *argv,
+                                        const struct option_use *uses, size_t n, unsigned form);
+
 /* A whole text as a number within bounds: 0 or -EINVAL. */
 int options_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 int options_number(const char *text, double min, double max, double *ret);

@@ -78,6 +78,29 @@ is_replaceable(const char *path)
 }
 
 int
+output_check(struct output *out, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder;
+    struct stat st;
+    int rc = 0;
+
+    *out = (struct output){.path = path, .fd = -1};
+    if (strcmp(path, "-") == 0)
+        return 0;
+    if (*path == '\0' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return fail(out, *path ? -EISDIR : -ENOENT, strerror(*path ? EISDIR : ENOENT));
+    if (!is_replaceable(path))
+        return 0;
+    folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    ASSERT(folder);
+    if (access(folder, W_OK | X_OK) < 0 || (access(path, F_OK) == 0 && access(path, W_OK) < 0))
+        rc = fail(out, -errno, strerror(errno));
+    free(folder);
+    return rc;
+}
+
+int
 output_open(struct output *out, const char *path, enum output_kind kind)
 {
     bool is_stdout = strcmp(path, "-") == 0;

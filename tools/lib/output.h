@@ -34,6 +34,9 @@ struct output {
     char error[OUTPUT_ERROR_MAX];
 };
 
+/* Can `path` be written, as far as that is to be seen without beginning? 0, or a negative errno with
+ * output.error set. Before output_open. */
+int output_check(struct output *out, const char *path);
 /* 0, or a negative errno with output.error set. */
 int output_open(struct output *out, const char *path, enum output_kind kind);
 /* Writes the text away when there is much of it. 0 or a negative errno. */

@@ -37,7 +37,7 @@ struct load {
     struct place behind;                /* it, with_position */
     uint64_t lines_seen, series_seen;   /* series: of --from-redis, which has no lines */
     /* over all files */
-    uint64_t points_before, bytes_read;
+    uint64_t points_before, points_passed, bytes_read; /* passed: not sent, since they are there */
     volatile const int *stop; /* a signal came */
     char error[SINK_ERROR_MAX];
 };

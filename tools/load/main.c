@@ -252,6 +252,7 @@ load_opened(struct load *ld)
         rc = -EIO;
     }
     ld->points_before += sink_points_done(&ld->sink);
+    ld->points_passed += ld->sink.skipped;
     labels_fini(&ld->labels);
     sink_close(&ld->sink);
     if (ld->with_position)
@@ -302,6 +303,8 @@ say_summary(struct load *ld, double seconds)
             ld->o.dry_run ? "read" : "loaded", ld->points_before,
             redis ? ld->series_seen : ld->lines_seen, redis ? "series" : "lines", seconds, rate,
             r->lines_bad, r->refused);
+    if (ld->points_passed)
+        fprintf(r->to, "%" PRIu64 " points of these lines were loaded before\n", ld->points_passed);
     if (r->unlabelled)
         fprintf(r->to, "%" PRIu64 " series have not got their labels\n", r->unlabelled);
     if (r->cells_left)

@@ -14,7 +14,8 @@ static const struct option_row rows[] = {
     {"host", OPTION_TEXT, AT(host), 0, 0, "HOST", "server (127.0.0.1)"},
     {"port", OPTION_UNSIGNED, AT(port), 1, 65535, "N", "port (6379)"},
     {"user", OPTION_TEXT, AT(user), 0, 0, "NAME", "user for AUTH, with --password"},
-    {"password", OPTION_TEXT, AT(password), 0, 0, "TEXT", "password for AUTH"},
+    {"password", OPTION_TEXT, AT(password), 0, 0, "TEXT",
+     "password for AUTH (that of the environment variable REDISCLI_AUTH)"},
     {"format", OPTION_TEXT, AT(format), 0, 0, "NAME", "what the files are, see below (csv)"},
     {"columns", OPTION_TEXT, AT(columns), 0, 0, "MAP",
      "which column is what: time,key,00,01/scale=100,- or price=00,ts=time; see docs/IMPORT.md"},
@@ -76,6 +77,40 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {rows, ARRAY_SIZE(rows)};
 
+enum form {
+    FORM_CSV = 1,
+    FORM_INFLUX = 2,
+    FORM_REDIS = 4,
+};
+
+#define FOR_CSV FORM_CSV, "CSV"
+#define FOR_FILES FORM_CSV | FORM_INFLUX, "files"
+
+static const struct option_use uses[] = {
+    {"columns", FOR_CSV},      {"header", FOR_CSV},     {"delimiter", FOR_CSV},
+    {"comment", FOR_CSV},      {"missing", FOR_CSV},    {"time", FOR_CSV},
+    {"timezone", FOR_CSV},     {"date", FOR_CSV},       {"time-start", FOR_CSV},
+    {"time-step", FOR_CSV},    {"format", FOR_FILES},   {"truncate-times", FOR_FILES},
+    {"wait", FOR_FILES},
+    {"precision", FORM_INFLUX, "--format influx"},
+    {"match", FORM_REDIS, "--from-redis"},
+    {"from-user", FORM_REDIS, "--from-redis"},
+    {"from-password", FORM_REDIS, "--from-redis"},
+};
+
+static int
+check_uses(const struct load_options *o, int argc, const char *const *argv, char *error, size_t error_size)
+{
+    enum form form = o->from_redis ? FORM_REDIS : strcmp(o->format, "influx") == 0 ? FORM_INFLUX : FORM_CSV;
+    const struct option_use *wrong = options_unused(&table, argc, argv, uses, ARRAY_SIZE(uses), form);
+
+    if (wrong == NULL)
+        return 0;
+    snprintf(error, error_size, "--%s is for %s, not for %s%.64s", wrong->name, wrong->what,
+             form == FORM_REDIS ? "--from-redis" : "--format ", form == FORM_REDIS ? "" : o->format);
+    return -EINVAL;
+}
+
 static const char *
 wrong_together(const struct load_options *o, unsigned files)
 {
@@ -89,8 +124,6 @@ wrong_together(const struct load_options *o, unsigned files)
         return "--resume is for files; --from-redis begins again, which changes nothing where "
                "duplicate-policy is LAST, FIRST, MIN or MAX, but writes points twice under KEEP "
                "and adds them up twice under SUM: DEL what it wrote first";
-    if (!o->from_redis && (o->from_user || o->from_password))
-        return "--from-user and --from-password are for --from-redis";
     if (o->from_user && !o->from_password)
         return "--from-user needs --from-password";
     if (o->user && !o->password)
@@ -135,10 +168,14 @@ load_options_parse(struct load_options *o, int argc, const char *const *argv, co
     rc = options_parse(&table, o, argc, argv, files, ret_files, error, error_size);
     if (rc < 0)
         return rc;
+    if (o->password == NULL)
+        o->password = options_password();
     wrong = wrong_together(o, *ret_files);
     if (wrong)
         snprintf(error, error_size, "%s", wrong);
-    return wrong ? -EINVAL : 0;
+    if (wrong)
+        return -EINVAL;
+    return o->help ? 0 : check_uses(o, argc, argv, error, error_size);
 }
 
 void

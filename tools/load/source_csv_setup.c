@@ -81,6 +81,17 @@ set_time(struct csv_source *s, const struct format *f)
     }
     s->time.truncate = ld->o.truncate_times;
     s->time.us_by_digits = f->us_by_digits && ld->o.time == NULL;
+    if (!s->time.needs_day && ld->o.date) {
+        snprintf(ld->error, sizeof(ld->error),
+                 "--date is for times without a date: day-s to day-ns, or a pattern without one");
+        return -EINVAL;
+    }
+    if (s->time_column ? ld->o.time_start != NULL : ld->o.time != NULL) {
+        snprintf(ld->error, sizeof(ld->error), "--columns has %s",
+                 s->time_column ? "a time column, for which --time-start and --time-step have no use"
+                                : "no time column, for which --time is");
+        return -EINVAL;
+    }
     rc = s->time.needs_day ? set_day(s) : 0;
     if (rc < 0)
         return rc;
