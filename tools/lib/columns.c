@@ -234,7 +234,8 @@ say_wrong_column(struct slice text, bool other_kind, char *error, size_t error_s
                         : "is no column: it is time, key, value, type, quality, - or a data type "
                           "00 to ff, with the name of the file's header before it if there is one "
                           "(NAME=00, with a \\ before , = / | in it), and behind a value one of "
-                          "/scale=10 (a power of ten up to 1000000000), /decimals=0 to 60, /float, /hex, /HEX, /text, and /key=SUFFIX");
+                          "/scale=10 (a power of ten up to 1000000000), /decimals=0 to 60, "
+                          "/float, /hex, /HEX, /text, and /key=SUFFIX");
 }
 
 int
