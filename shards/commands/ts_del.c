@@ -2,7 +2,6 @@
 #include "shards/commands/handlers.h"
 #include "shards/commands/ts_rule.h"
 #include "shards/engine/core.h"
-#include "shards/series/aggregate.h"
 
 static int
 count_emit(void *arg, const struct sample *p, const uint8_t *quality, uint32_t n)
@@ -53,22 +52,6 @@ delete_with_rules(struct ctx *c, struct key *k, struct entry *e, int64_t from, i
     return rc;
 }
 
-/* RedisTimeSeries refuses what its rules could not compute anew. */
-static bool
-rules_allow(struct ctx *c, const struct entry *e, int64_t from)
-{
-    const struct series_meta *m = series_key_settings(entry_series(e));
-    int64_t kept_from = ts_visible_from(m, ts_series(e));
-
-    for (uint32_t i = 0; i < m->rules_n; i++)
-        if (bucket_start(from, m->rules[i].bucket, m->rules[i].align) < kept_from) {
-            ctx_error(c, "ERR TSDB: When a series has compactions, deleting samples or compaction "
-                         "buckets beyond the series retention period is not possible");
-            return false;
-        }
-    return true;
-}
-
 /* Counts also what retention hides, as RedisTimeSeries does. */
 static int
 delete_range(struct ctx *c, struct key *k, struct entry *e, int64_t from, int64_t to,
@@ -98,7 +81,7 @@ cmd_ts_del(struct ctx *c)
         !parse_bound(c, 3, '+', INT64_MAX, "ERR TSDB: wrong toTimestamp", &to))
         return;
     e = ts_find(c, &k);
-    if (e == NULL || !rules_allow(c, e, from))
+    if (e == NULL || !ts_rules_allow_delete(c, &k, e, from))
         return;
     rc = delete_range(c, &k, e, from, to, &n);
     if (rc == 0 && !c->probe)

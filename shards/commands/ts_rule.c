@@ -7,6 +7,8 @@
 #include "shards/engine/exec.h"
 #include "shards/store/row.h"
 
+#include <math.h>
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 bool
@@ -191,7 +193,7 @@ may_empty(const struct series_rule *r)
     return r->aggregator == AGGREGATE_COUNT_NAN;
 }
 
-/* late: the bucket was over before. */
+/* late: the bucket was over before; what was written of it may have to go. */
 static bool
 publish_ready(struct ctx *c, const struct key *k, const struct entry *e, const struct series_rule *r,
               const struct rule_bucket *b, bool late)
@@ -203,7 +205,7 @@ publish_ready(struct ctx *c, const struct key *k, const struct entry *e, const s
         return false;
     if (to == NULL)
         return true;
-    if (late && may_empty(r) && !rule_clear_ready(c, &to_key, to, rule_time_of(r, b->start)))
+    if (late && !rule_clear_ready(c, &to_key, to, rule_time_of(r, b->start)))
         return false;
     return rule_bucket_ready(c, k, e, r, b) &&
            (!ts_has_rules(to) || ts_rules_add_ready(c, &to_key, to, rule_time_of(r, b->start)));
@@ -236,7 +238,10 @@ rule_upsert(struct ctx *c, const struct key *k, struct entry *e, const struct se
             int64_t start, double value)
 {
     struct ts_point p = {.key = *k, .e = e, .value = value, .ts = rule_time_of(r, start)};
+    int rc = isnan(value) ? rule_clear(c, &p.key, e, p.ts) : 0; /* where the two meet a number stays */
 
+    if (rc < 0)
+        rule_complain(c, k, rc);
     if (ts_check_point(c, &p, DUPLICATE_LAST))
         ts_add_point(c, &p);
 }

@@ -31,6 +31,8 @@ ts_has_rules(const struct entry *e)
 bool ts_rules_add_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t ts);
 bool ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e, int64_t from,
                            int64_t to);
+/* May points from this time on be deleted, as far as rules go? False: error replied, or ctx->need is set. */
+bool ts_rules_allow_delete(struct ctx *c, const struct key *k, const struct entry *e, int64_t from);
 /* For a command that adds several points: the destinations of all its rules, whatever it does to
  * them. False: ctx->need is set. */
 bool ts_rules_all_ready(struct ctx *c, const struct key *k, const struct entry *e);

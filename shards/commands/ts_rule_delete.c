@@ -182,6 +182,30 @@ ts_rules_delete_ready(struct ctx *c, const struct key *k, const struct entry *e,
     return ready;
 }
 
+/* RedisTimeSeries refuses what its rules could not compute anew. */
+bool
+ts_rules_allow_delete(struct ctx *c, const struct key *k, const struct entry *e, int64_t from)
+{
+    const struct series_meta *m = series_key_settings(entry_series(e));
+    int64_t kept_from = ts_visible_from(m, ts_series(e));
+
+    for (uint32_t i = 0; i < m->rules_n; i++) {
+        struct entry *to;
+        struct key to_key;
+
+        if (rule_start_of(&m->rules[i], from) >= kept_from)
+            continue;
+        if (!rule_finds(c, k, &m->rules[i], &to_key, &to))
+            return false;
+        if (to == NULL)
+            continue;
+        ctx_error(c, "ERR TSDB: When a series has compactions, deleting samples or compaction "
+                     "buckets beyond the series retention period is not possible");
+        return false;
+    }
+    return true;
+}
+
 /* --- after ------------------------------------------------------------------------------------- */
 
 /* A bucket at the edge, when it is over: its value, 1; 0 = it has no points, or an error. */

@@ -21,7 +21,12 @@ rule_start_of(const struct series_rule *r, int64_t ts)
 static inline int64_t
 rule_end_of(const struct series_rule *r, int64_t start)
 {
-    return start > INT64_MAX - r->bucket ? INT64_MAX : start + r->bucket - 1;
+    int64_t end = start > INT64_MAX - r->bucket ? INT64_MAX : start + r->bucket - 1, next;
+
+    if (likely(start != INT64_MIN))
+        return end;
+    next = rule_start_of(r, end); /* of another bucket where the first one began before all times */
+    return next == INT64_MIN ? end : next - 1;
 }
 
 /* The time of the bucket's point in the destination. */

@@ -36,6 +36,8 @@ source_finds(struct ctx *c, const struct key *k, const struct entry *e, struct k
     return true;
 }
 
+/* What follows in the transaction may write to the series by its new name, which nobody can ask for its rules
+ * before. */
 bool
 ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry *e)
 {
@@ -47,6 +49,8 @@ ts_rules_rename_ready(struct ctx *c, const struct key *from, const struct entry 
         return true;
     for (uint32_t i = 0; i < meta_of(e)->rules_n; i++)
         ready = rule_finds(c, from, &meta_of(e)->rules[i], &peer_key, &peer) && ready;
+    if (c->probe && c->in_exec)
+        ready = ts_rules_all_ready(c, from, e) && ready;
     return source_finds(c, from, e, &peer_key, &peer) && ready;
 }
 

@@ -114,6 +114,7 @@ enum command_flag {
     CMD_GATHERS = 1 << 20,
     CMD_WAITS = 1 << 21,    /* with the word BLOCK it may answer later: see blocked.h */
     CMD_NUMKEYS = 1 << 19,  /* the argument before the first key says how many there are */
+    CMD_LINKS = 1 << 22,    /* leads from one key to others, of any core, for all commands behind it */
 };
 
 enum command_route {

@@ -82,6 +82,14 @@ txn_start_for(struct session *s, const struct command *cmd, const struct slice *
     txn_lease_next(t);
 }
 
+/* Does it touch shards that its keys do not name? Of a command that links keys that is known too late, when others
+ * ahead of it have made them. */
+static bool
+is_anywhere(const struct session *s, const struct queued_command *q)
+{
+    return q->cmd->route == ROUTE_ALL || q->cmd->route == ROUTE_CURSOR || (q->cmd->flags & CMD_LINKS && s->queue_n > 1);
+}
+
 /* The shards of everything queued and everything watched, this core's own when there is none; and
  * the flags of all commands. */
 static void
@@ -95,7 +103,7 @@ exec_shards(struct session *s, uint64_t *set, uint32_t *ret_flags)
 
         *ret_flags |= q->cmd->flags;
         command_keys(q->cmd, q->argv, q->argc, set_add, &o);
-        if (q->cmd->route == ROUTE_ALL || q->cmd->route == ROUTE_CURSOR)
+        if (is_anywhere(s, q))
             for (uint32_t i = 0; i < s->core->ncores; i++)
                 set[i / 64] |= 1ull << (i % 64);
     }
@@ -278,9 +286,13 @@ txn_stopped(struct txn *t, struct queued_command *q)
         t->at = q;
         return TXN_FETCHES;
     }
+    if (t->widens)
+        resp_errorf(&t->reply, "ERR '%s' needs a core that this transaction has not asked for, and others ahead of it "
+                               "have changed something: nothing of this command was done", q->cmd->name);
+    else
+        resp_errorf(&t->reply, "ERR what '%s' needs from disk cannot be read, or does not stay in the block "
+                               "cache: nothing of this command was done", q->cmd->name);
     txn_forget_needs(t);
-    resp_errorf(&t->reply, "ERR what '%s' needs from disk cannot be read, or does not stay in the block "
-                           "cache: nothing of this command was done", q->cmd->name);
     return TXN_GOES_ON;
 }
 

@@ -203,6 +203,72 @@ def test_keys_go_and_come_inside_a_transaction(t):
         eq((rules(c, k.s), source_of(c, k.d)), ([], None))
 
 
+def chain(c, first, second, third, fork):
+    """A rule from each to the next one, and one from the first to a fork; four buckets of the first are over."""
+    c.ok("FLUSHALL")
+    for key in (first, second, third, fork):
+        eq(c("TS.CREATE", key), "OK")
+    for source, to, bucket in ((first, second, 10), (second, third, 20), (first, fork, 10)):
+        eq(c("TS.CREATERULE", source, to, MB, "sum", bucket), "OK")
+    for ts in (1, 11, 21, 31):
+        eq(c("TS.ADD", first, ts, ts), ts)
+
+
+def each_spread(t):
+    """Client, five keys of one core, two of another one where there are two."""
+    for cores in (1, 2):
+        yield t.server(cores=cores).client(), keys_on(0, cores, 5, "k"), keys_on(cores - 1, cores, 2, "q")
+
+
+def in_transaction(c, commands):
+    eq(c("MULTI"), "OK")
+    for command in commands:
+        eq(c(*command), "QUEUED")
+    return c.ok("EXEC")
+
+
+def test_transactions_change_rules_that_lead_to_other_cores(t):
+    """What a command needs is known only when those ahead of it have run."""
+    for c, (a, b, d, x, y), (far, farther) in each_spread(t):
+        for commands in (
+                [("TS.DELETERULE", b, d), ("TS.CREATERULE", b, d, MB, "max", 20)],
+                [("TS.CREATE", y), ("TS.CREATERULE", y, a, MB, "sum", 10)],
+                [("TS.ADD", y, 1, 1), ("TS.CREATERULE", y, a, MB, "sum", 10)],
+                [("TS.CREATE", y), ("TS.CREATERULE", b, y, MB, "sum", 10, "BACKFILL")],
+                [("COPY", b, y), ("TS.CREATERULE", y, a, MB, "sum", 10)],
+                [("RENAME", x, y), ("TS.CREATERULE", y, a, MB, "sum", 10)],
+                [("DEL", x), ("TS.CREATE", x), ("TS.CREATERULE", x, a, MB, "sum", 10)]):
+            chain(c, a, b, d, far)
+            eq(c("TS.CREATE", x), "OK")
+            replies = in_transaction(c, commands)
+            assert not [r for r in replies if isinstance(r, Error)], (commands, replies)
+            eq(rules(c, commands[-1][1])[-1:], [commands[-1][2]])
+
+
+def test_transactions_write_to_a_series_they_renamed(t):
+    """Its rules lead on to another core, though none of it does."""
+    for c, (a, b, _, _, y), (far, farther) in each_spread(t):
+        for command, answer, want in ((("TS.ADD", y, 2, 5), 2, [(0, 6.0), (10, 11.0), (20, 21.0)]),
+                                      (("TS.DEL", y, 1, 5), 1, [(10, 11.0), (20, 21.0)]),
+                                      (("TS.MADD", y, 41, 1, y, 81, 1), [41, 81],
+                                       [(0, 1.0), (10, 11.0), (20, 21.0), (30, 31.0), (40, 1.0)])):
+            chain(c, a, b, far, farther)
+            eq(c("TS.DELETERULE", a, farther), "OK")
+            eq(in_transaction(c, [("RENAME", a, y), command]), ["OK", answer])
+            eq(points(c, b), want)
+
+
+def test_a_rule_that_is_void_refuses_no_deletion(t):
+    for _, c, k in each(t):
+        eq(c("TS.CREATE", k.s, "RETENTION", 50), "OK")
+        eq(c("TS.CREATE", k.d), "OK")
+        eq(c("TS.CREATERULE", k.s, k.d, MB, "sum", 1000), "OK")
+        c.ok("TS.MADD", k.s, 2001, 1, k.s, 2080, 2, k.s, 2100, 3)
+        assert isinstance(c("TS.DEL", k.s, 2080, 2080), Error)
+        eq(c("DEL", k.d), 1)
+        eq(c("TS.DEL", k.s, 2080, 2080), 1)
+
+
 def test_which_writes_a_rule_looks_at(t):
     """Those of data type 00, by whatever command."""
     for s, c, k in each(t):

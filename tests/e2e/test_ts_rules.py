@@ -669,3 +669,34 @@ def test_count_takes_nothing_from_the_row_that_the_open_bucket_falls_into(t):
             eq(float(c.ok("TS.NRANGE", 1, "d", "-", "+", *q)[1][1][0]), value, (fn, count))
         eq(len(points(c, "d", "LATEST", "COUNT", 1, "AGGREGATION", fn, 100)), 1)
     eq(points(c, "d", "LATEST", "COUNT", 5), points(c, "d"))
+
+
+def test_a_bucket_that_becomes_nan_is_nan_in_the_destination(t):
+    """Elsewhere a number stays where it meets NaN. The variance of three equal values is a little below 0."""
+    for change, values in ((("TS.DEL", "s", 3, 3), (30.3, 30.3, 30.3, 9)), (("TS.ADD", "s", 0, 30.3), (31.3, 30.3, 30.3))):
+        c = t.server().client()
+        eq(c("TS.CREATE", "s", "DUPLICATE_POLICY", "LAST"), "OK")
+        for d, source, fn in (("d", "s", "std.p"), ("e", "d", "countnan")):
+            eq(c("TS.CREATE", d), "OK")
+            eq(c("TS.CREATERULE", source, d, "AGGREGATION", fn, 10), "OK")
+        c.ok("TS.MADD", *[w for ts, v in enumerate(values) for w in ("s", ts, v)], "s", 11, 1, "s", 21, 1)
+        assert float(c.ok("TS.RANGE", "d", 0, 0)[0][1]) > 0
+        eq(c.ok("TS.RANGE", "e", 0, 0), [])
+        c.ok(*change)
+        eq([row[1] for row in c.ok("TS.RANGE", "s", 0, 9, "AGGREGATION", "std.p", 10)], ["NaN"])
+        eq([row[1] for row in c.ok("TS.RANGE", "d", 0, 0)], ["NaN"])
+        eq([row[1] for row in c.ok("TS.RANGE", "e", 0, 0)], ["1"])
+
+
+def test_the_bucket_that_begins_before_all_times(t):
+    c = t.server().client()
+    for key in "sd":
+        eq(c("TS.CREATE", key), "OK")
+    eq(c("TS.CREATERULE", "s", "d", "AGGREGATION", "sum", 1000), "OK")
+    least = -2**63
+    for ts, v in ((least, 5), (least + 908, 7), (least + 5808, 1)):
+        eq(c("TSDB_SET", "s", ts, v), "OK")
+    eq(c("TS.DEL", "s", "-", least), 1)
+    eq(c.ok("TS.RANGE", "d", "-", "+"), c.ok("TS.RANGE", "s", "-", least + 1808, "AGGREGATION", "sum", 1000))
+    eq(c("TS.DEL", "s", least + 900, least + 910), 1)
+    eq(c.ok("TS.RANGE", "d", "-", "+"), [])
