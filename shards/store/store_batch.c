@@ -159,8 +159,8 @@ store_batch_delete(struct store_batch *b, struct slice key)
     append(b, OP_DELETE, key, (struct slice){0}, (struct slice){0});
 }
 
-static void
-append_range(struct store_batch *b, struct slice lower, struct slice upper)
+void
+store_batch_delete_range(struct store_batch *b, struct slice lower, struct slice upper)
 {
     struct range range = {(uint32_t)lower.n, (uint32_t)upper.n};
 
@@ -173,7 +173,7 @@ int
 store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice upper,
                         struct store_error *err)
 {
-    struct store_iter *it = store_iter_open(b->s, lower, upper, false, false);
+    struct store_iter *it = store_iter_open_to_delete(b->s, lower, upper);
     int r;
 
     for (store_iter_first(it); store_iter_valid(it); store_iter_next(it))
@@ -182,7 +182,7 @@ store_batch_delete_rows(struct store_batch *b, struct slice lower, struct slice 
     store_iter_close(&it);
     if (r != -EIO)
         return r;
-    append_range(b, lower, upper);
+    store_batch_delete_range(b, lower, upper);
     return 0;
 }
 

@@ -8,7 +8,6 @@ struct store_iter {
     rocksdb_iterator_t *it; /* NULL: no database to look at, `error` says why */
     int error;
     rocksdb_readoptions_t *how;
-    bool heeds_ranges;
     char bounds[]; /* lower, then upper */
 };
 
@@ -60,9 +59,18 @@ iter_open(struct store *s, struct slice lower, struct slice upper, bool cached_o
 static void
 heed_ranges(struct store_iter *it)
 {
-    it->heeds_ranges = true;
     rocksdb_readoptions_set_ignore_range_deletions(it->how, 0);
     rocksdb_readoptions_set_read_tier(it->how, STORE_READ_TIER_ALL);
+}
+
+static struct store_iter *
+iter_begin_unheeding(struct store_iter *it)
+{
+    if (it->error)
+        return it;
+    rocksdb_readoptions_set_ignore_range_deletions(it->how, 1);
+    it->it = rocksdb_create_iterator(it->s->db, it->how);
+    return it;
 }
 
 /* Range tombstones that come later are not what the iterator sees; those that may have come meanwhile are. */
@@ -71,16 +79,14 @@ iter_begin(struct store_iter *it)
 {
     if (it->error)
         return it;
-    if (unlikely(store_has_ranges(it->s)))
-        heed_ranges(it);
-    else
-        rocksdb_readoptions_set_ignore_range_deletions(it->how, 1);
-    it->it = rocksdb_create_iterator(it->s->db, it->how);
-    if (unlikely(store_has_ranges(it->s) && !it->heeds_ranges)) {
+    if (likely(!store_has_ranges(it->s))) {
+        iter_begin_unheeding(it);
+        if (likely(!store_has_ranges(it->s)))
+            return it;
         rocksdb_iter_destroy(it->it);
-        heed_ranges(it);
-        it->it = rocksdb_create_iterator(it->s->db, it->how);
     }
+    heed_ranges(it);
+    it->it = rocksdb_create_iterator(it->s->db, it->how);
     return it;
 }
 
@@ -93,6 +99,16 @@ store_iter_open(struct store *s, struct slice lower, struct slice upper, bool ca
     if (!it->error)
         rocksdb_readoptions_set_fill_cache(it->how, fill_cache);
     return iter_begin(it);
+}
+
+struct store_iter *
+store_iter_open_to_delete(struct store *s, struct slice lower, struct slice upper)
+{
+    struct store_iter *it = iter_open(s, lower, upper, false);
+
+    if (!it->error)
+        rocksdb_readoptions_set_fill_cache(it->how, 0);
+    return iter_begin_unheeding(it);
 }
 
 struct store_iter *

@@ -115,6 +115,9 @@ void store_ranges_come(struct store *s);
 void store_ranges_look(struct store *s);
 bool store_has_ranges(struct store *s);
 
+/* Blocks. Shows what is under range tombstones, too, and so misses nothing that cannot be read. */
+struct store_iter *store_iter_open_to_delete(struct store *s, struct slice lower, struct slice upper);
+
 /* Readers of s->db stand between these two. False: it is being reopened (never with `wait`). */
 bool store_enter(struct store *s, bool wait);
 void store_leave(struct store *s);
@@ -135,6 +138,9 @@ void store_monitor_refresh(struct store *s);
 int store_error_take(struct store_error *err, char *message);
 /* Our own errors: "text: strerror(code)". Returns -code. */
 int store_error_errno(struct store_error *err, const char *what, int code);
+
+/* All rows in [lower, upper) that are there before the batch, unread, by a range tombstone. */
+void store_batch_delete_range(struct store_batch *b, struct slice lower, struct slice upper);
 
 /* A table file being written beside the database; rows are added in strictly ascending order. */
 struct store_sst {

@@ -366,3 +366,67 @@ Test(store_damage, the_beginning_of_a_table_that_cannot_be_read_is_not_left_out)
     cr_assert_eq(rc, -EIO);
     fixture_fini(&f);
 }
+
+static void
+put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
+{
+    struct store_batch *b = store_batch_create(f->s);
+
+    store_batch_delete_range(b, slice_of(lower), slice_of(upper));
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+}
+
+/* A store with a range tombstone and a table whose beginning cannot be read, beside another one. */
+static void
+left_out_fixture(struct store_fixture *f, struct damage *d)
+{
+    struct store_batch *b;
+    int fd;
+
+    fixture_init(f);
+    b = store_batch_create(f->s);
+    store_batch_put(b, SLICE("/"), SLICE("before the range, in a table before the other"));
+    store_batch_put(b, SLICE("00"), SLICE("in the same table"));
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+    fixture_put(f, "x1", "goes");
+    put_random(f, 5000, 100);
+    put_range_tombstone(f, "x", "y");
+    store_close(&f->s);
+    store_env_destroy(&f->env);
+    largest_file(f->dir, d->path);
+    d->at = 100;
+    fd = open(d->path, O_RDONLY);
+    cr_assert_eq(pread(fd, d->was, sizeof(d->was), d->at), (ssize_t)sizeof(d->was));
+    close(fd);
+    damage_write(d, "damage");
+    f->env = fixture_env(MIB);
+    fixture_open(f);
+    cr_assert(store_has_ranges(f->s));
+}
+
+/* While there are range tombstones it is, but not by who deletes it. */
+Test(store_damage, the_beginning_of_a_table_that_is_left_out_is_deleted)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct slice from = SLICE("00"), to = SLICE("004000");
+        struct store_fixture f;
+        struct store_batch *b;
+        struct damage d;
+        int rc;
+
+        left_out_fixture(&f, &d);
+        b = store_batch_create(f.s);
+        rc = whole ? store_delete_range(f.s, from, to, &f.err) : store_batch_delete_rows(b, from, to, &f.err);
+        cr_assert_eq(rc, 0, "%s", f.err.text);
+        cr_assert_eq(store_batch_commit(b, &f.err), 0, "%s", f.err.text);
+        store_batch_destroy(&b);
+        store_close(&f.s);
+        damage_write(&d, d.was);
+        fixture_open(&f);
+        cr_assert_eq(count_rows(&f, "/", "99", &rc), 1001);
+        cr_assert_eq(rc, 0, "%s", f.err.text);
+        fixture_fini(&f);
+    }
+}
