@@ -35,7 +35,8 @@ db_flush(struct shard *sh, uint8_t db)
     head_init(&d->head, sh->arena, old->db.head.free_value);
     d->labels = NULL;
     d->unread_maybes = 0;
-    d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL;
+    /* Replayed, it may have begun to drop rows before the crash, which brings older ones to light (store_drop.c). */
+    d->hidden = d->hidden || d->stored_keys > 0 || sh->checkpoint != NULL || sh->recovering;
     d->flushes++;
     sh->flush_epoch++;
 }

@@ -17,7 +17,8 @@
  * much.
  *
  * Files: store_batch collects a commit, store_sort orders it, store_sst makes it part of the
- * database; store_iter reads ranges, store_peek one row for who does not open it; store_env is what
+ * database; store_drop takes whole ranges out of it; store_iter reads ranges, store_peek one row for
+ * who does not open it; store_env is what
  * all databases share, store_options how one is set up, store_wal what a start leaves behind;
  * store_ranges knows of range tombstones, which iterators of this RocksDB do not bear well;
  * store_health is about full disks and reopening, store_error about RocksDB's texts, store_monitor
@@ -173,39 +174,4 @@ store_value_put(struct store_value *v)
 {
     rocksdb_pinnableslice_destroy(v->pin);
     *v = (struct store_value){0};
-}
-
-/* 1, 0, or a negative errno. What cannot be read is one. */
-static int
-has_rows(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
-{
-    struct store_iter *it = store_iter_open(s, lower, upper, false, false);
-    int r;
-
-    store_iter_first(it);
-    r = store_iter_valid(it) ? 1 : store_iter_status(it, err);
-    store_iter_close(&it);
-    return r == -EIO ? 1 : r;
-}
-
-/* A tombstone over nothing would be worse than useless: a table that meets no other gets sequence number
- * 0, and RocksDB 7.8 asserts that no compaction meets a range tombstone with that. */
-int
-store_delete_range(struct store *s, struct slice lower, struct slice upper, struct store_error *err)
-{
-    struct store_sst sst;
-    int r;
-
-    if (store_compare_keys(lower, upper) >= 0)
-        return 0;
-    r = has_rows(s, lower, upper, err);
-    if (r <= 0)
-        return r;
-    r = store_sst_open(&sst, s, lower.n + upper.n, err);
-    if (r == 0)
-        r = store_sst_delete_range(&sst, lower, upper, err);
-    if (r == 0)
-        r = store_sst_ingest(&sst, err);
-    store_sst_close(&sst);
-    return r;
 }

@@ -8,7 +8,8 @@
  *
  * What is left of waiting on the loop: the first read of a thread after a commit or a compaction
  * takes RocksDB's mutex to see the new tables, 0.1-0.2 ms in some of these cases; and while a store has range
- * tombstones iterators read what is not cached, cached_only or not (store_ranges.c). */
+ * tombstones, of rows deleted that could not be read, iterators read what is not cached, cached_only or not
+ * (store_ranges.c). */
 #ifndef SHARDS_STORE_STORE_H
 #define SHARDS_STORE_STORE_H
 
@@ -146,8 +147,9 @@ size_t store_batch_bytes(const struct store_batch *b);
  * committed again; after success it is empty and may be filled anew. */
 int store_batch_commit(struct store_batch *b, struct store_error *err);
 
-/* Drops a whole key range at once, O(1) in rows (a table with a range tombstone, ingested like a
- * batch; none where there are no rows). Errors as store_batch_commit. Blocks. */
+/* Drops a whole key range: tables that lie in it at once, the rows of others one by one. Not in one step: after a
+ * failure or a crash some rows are gone, others as they are or were before, until it is dropped again
+ * (store_drop.c). Errors as store_batch_commit. Blocks. */
 int store_delete_range(struct store *s, struct slice lower, struct slice upper,
                        struct store_error *err);
 

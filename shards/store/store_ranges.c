@@ -6,11 +6,11 @@
  * what else the level has is left out without a word (https://github.com/facebook/rocksdb/pull/11782 mends it).
  * Tables of one level stand side by side wherever checkpoints bring rows in order: any cold read can meet that.
  *
- * Hence iterators are told to pass over range tombstones, which avoids it. A store has some for a while, after a
- * database was flushed (store_delete_range) or rows were deleted that cannot be read (store_batch.c). While there
- * are any an iterator has to heed them, and reads what is not in the cache itself: a loop may wait for the disk
- * then, until compactions have taken them away. What cannot be mended so is a damaged first block of a table in
- * that time. */
+ * Hence iterators are told to pass over range tombstones, which avoids it. A store has none, but for a time after
+ * rows were deleted that cannot be read (store_batch.c, store_drop.c). While there are any an iterator has to heed
+ * them, and reads what is not in the cache itself: a loop may wait for the disk then, until compactions have taken
+ * them away. What cannot be mended so is a damaged first block of a table in that time. Nor are compactions sent
+ * after them: these would meet what cannot be read, and be the last (store_health.c). */
 #include "shards/store/store_priv.h"
 
 #include <stdlib.h>

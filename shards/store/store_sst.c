@@ -22,8 +22,9 @@
  * first key: two files that overlap go to level 0 without a look, each with a sequence number of its
  * own while there is a snapshot. The other one, which deletes that key, is the older of the two. A file
  * with range tombstones always goes in like that: it must never get the sequence number 0 of a file
- * that meets no other (store_delete_range). In RocksDB a range tombstone deletes what is older, so it
- * spares the rows of its own file, which have the same sequence number. */
+ * that meets no other, for RocksDB 7.8 asserts that no compaction meets a range tombstone with that. In
+ * RocksDB a range tombstone deletes what is older, so it spares the rows of its own file, which have the
+ * same sequence number. */
 #include "shards/store/store_priv.h"
 
 #include <dirent.h>

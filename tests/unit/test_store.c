@@ -1,3 +1,4 @@
+#include "shards/store/store_priv.h"
 #include "store_fixture.h"
 
 #include <dirent.h>
@@ -275,7 +276,111 @@ sst_bytes(struct store_fixture *f)
     return st.sst_bytes;
 }
 
-/* A range tombstone that meets no row has sequence number 0, which RocksDB does not bear in a compaction. */
+static void
+expect_tables(struct store_fixture *f, unsigned want)
+{
+    struct dirent *entry;
+    DIR *d = opendir(f->dir);
+    unsigned n = 0;
+
+    cr_assert_not_null(d);
+    while ((entry = readdir(d)))
+        n += strstr(entry->d_name, ".sst") != NULL;
+    closedir(d);
+    cr_assert_eq(n, want, "%u tables, not %u", n, want);
+}
+
+/* A table for each pair of rows; no compaction is due. */
+static void
+put_pairs(struct store_fixture *f, const char *first)
+{
+    for (; *first; first++) {
+        struct store_batch *b = store_batch_create(f->s);
+
+        store_batch_put(b, (struct slice){(char[]){*first, '0'}, 2}, SLICE("v"));
+        store_batch_put(b, (struct slice){(char[]){*first, '9'}, 2}, SLICE("v"));
+        cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+        store_batch_destroy(&b);
+    }
+}
+
+Test(store, delete_range_takes_whole_tables_out)
+{
+    struct store_fixture f;
+    struct store_iter *it;
+
+    fixture_init(&f);
+    put_pairs(&f, "abcde");
+    expect_tables(&f, 5);
+    it = store_iter_open(f.s, SLICE("b"), SLICE("d"), false, true);
+    cr_assert_eq(store_delete_range(f.s, SLICE("b"), SLICE("d"), &f.err), 0, "%s", f.err.text);
+    store_iter_first(it);
+    for (unsigned i = 0; i < 4; i++, store_iter_next(it))
+        cr_assert(store_iter_valid(it), "what was open before sees them");
+    cr_assert_not(store_iter_valid(it));
+    store_iter_close(&it);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_not(store_has_ranges(f.s));
+        fixture_expect(&f, "a9", "v");
+        fixture_expect(&f, "b0", NULL);
+        fixture_expect(&f, "c9", NULL);
+        fixture_expect(&f, "d0", "v");
+        fixture_reopen(&f);
+        expect_tables(&f, 3);
+    }
+    fixture_fini(&f);
+}
+
+/* What a table has beyond the range stays, be it the very key where the range ends. */
+Test(store, delete_range_takes_no_table_that_has_more)
+{
+    static const char *const ends[][2] = {{"b", "c9"}, {"b", "c0\x01"}, {"b0", "c9"}, {"b\xff\xff", "c9\x01"}};
+    struct store_fixture f;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+        struct slice lower = slice_of(ends[i][0]), upper = slice_of(ends[i][1]);
+
+        fixture_init(&f);
+        put_pairs(&f, "abcd");
+        cr_assert_eq(store_delete_range(f.s, lower, upper, &f.err), 0, "%s", f.err.text);
+        cr_assert_not(store_has_ranges(f.s));
+        fixture_expect(&f, "a9", "v");
+        fixture_expect(&f, "b0", i < 3 ? NULL : "v");
+        fixture_expect(&f, "b9", i < 3 ? NULL : "v");
+        fixture_expect(&f, "c0", NULL);
+        fixture_expect(&f, "c9", i < 3 ? "v" : NULL);
+        fixture_expect(&f, "d0", "v");
+        fixture_fini(&f);
+    }
+}
+
+/* More of them than are kept in memory. */
+Test(store, delete_range_deletes_the_rows_of_a_table_that_has_more)
+{
+    struct store_fixture f;
+    struct store_stats st;
+    unsigned left = 0;
+
+    fixture_init(&f);
+    fill(&f, ROWS_MANY, "v");
+    cr_assert_eq(store_delete_range(f.s, SLICE("key:00000010"), SLICE("key:00199990"), &f.err), 0, "%s", f.err.text);
+    cr_assert_not(store_has_ranges(f.s));
+    for (int i = 0; i < 2; i++) {
+        struct store_iter *it = store_iter_open(f.s, SLICE("key:"), SLICE("key;"), false, true);
+
+        left = 0;
+        for (store_iter_first(it); store_iter_valid(it); store_iter_next(it))
+            left++;
+        cr_assert_eq(store_iter_status(it, &f.err), 0);
+        store_iter_close(&it);
+        cr_assert_eq(left, 20);
+        store_compact_all(f.s);
+    }
+    store_get_stats(f.s, &st);
+    cr_assert_lt(st.sst_bytes, 64 * KIB);
+    fixture_fini(&f);
+}
+
 Test(store, delete_range_without_rows_makes_no_table)
 {
     struct store_fixture f;

@@ -1,5 +1,6 @@
 /* Cached reads: what they answer, and that they never read from the disk. The kernel counts a
  * thread's read calls (syscr in /proc/thread-self/io); a cached read must not move that counter. */
+#include "shards/store/store_priv.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>
@@ -150,14 +151,25 @@ Test(store_cached, a_tiny_cache_evicts_rows_but_no_filters)
     fixture_fini(&f);
 }
 
-Test(store_cached, rows_under_a_deleted_range_are_known_to_be_gone)
+/* As rows go that cannot be read. */
+static void
+put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
+{
+    struct store_batch *b = store_batch_create(f->s);
+
+    store_batch_delete_range(b, slice_of(lower), slice_of(upper));
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+}
+
+Test(store_cached, rows_under_a_range_tombstone_are_known_to_be_gone)
 {
     struct store_fixture f;
     long before;
 
     fixture_init(&f);
     put_rows(&f, 1);
-    cr_assert_eq(store_delete_range(f.s, SLICE("row:001000"), SLICE("row:019000"), &f.err), 0);
+    put_range_tombstone(&f, "row:001000", "row:019000");
     cool_down(&f, 32 * MIB);
     before = read_calls();
     for (unsigned i = 1000; i < 19000; i++)
@@ -332,7 +344,7 @@ Test(store_cached, a_table_that_is_not_cached_does_not_end_the_level)
     expect_cold_end(&f);
     /* While there are range tombstones nothing is left out either. */
     put_side(&f, "d");
-    cr_assert_eq(store_delete_range(f.s, SLICE("d000100"), SLICE("d000200"), &f.err), 0);
+    put_range_tombstone(&f, "d000100", "d000200");
     for (int i = 0; i < 2; i++) {
         cool_down(&f, 32 * MIB);
         cr_assert_eq(walk_rows(&f, "a", "e", NULL, i, false, &rc), 3 * SIDE_ROWS - 100);
@@ -348,5 +360,30 @@ Test(store_cached, a_table_that_is_not_cached_does_not_end_the_level)
     cool_down(&f, 32 * MIB);
     walk_rows(&f, "a", "e", NULL, true, false, &rc);
     cr_assert_eq(rc, -EAGAIN);
+    fixture_fini(&f);
+}
+
+/* Whether a table goes with it, or rows of one do. */
+Test(store_cached, a_range_that_was_deleted_makes_no_cached_read_wait)
+{
+    struct store_fixture f;
+    long before;
+    int rc;
+
+    fixture_init(&f);
+    for (const char *side = "abcd"; *side; side++)
+        put_side(&f, (char[]){*side, 0});
+    cr_assert_eq(store_delete_range(f.s, SLICE("b"), SLICE("c000100"), &f.err), 0, "%s", f.err.text);
+    for (int i = 0; i < 2; i++) {
+        cool_down(&f, 32 * MIB);
+        before = read_calls();
+        cr_assert_eq(walk_rows(&f, "a", "e", NULL, true, i, &rc), 0);
+        cr_assert_eq(rc, -EAGAIN);
+        cr_assert_eq(read_calls_since(before), 0);
+        cr_assert_eq(walk_rows(&f, "a", "e", NULL, false, i, &rc), 3 * SIDE_ROWS - 100);
+        cr_assert_eq(rc, 0);
+        cr_assert_eq(walk_rows(&f, "a", "e", NULL, true, i, &rc), 3 * SIDE_ROWS - 100);
+        cr_assert_eq(rc, 0);
+    }
     fixture_fini(&f);
 }
