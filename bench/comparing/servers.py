@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 from comparing.machine import ROOT, first_line
 from comparing.resp import Client, ReplyError
 
+PORTS = 3  # one of a server, and one of each core where two are measured
 READY_SECONDS = 60
 REST_SECONDS = 60
 REST_LOOK_SECONDS = 1.0
@@ -78,10 +80,23 @@ def version(binary):
     return first_line([binary, "--version"]) or first_line([binary, "-v"]) or "unknown"
 
 
-def free_port():
+def is_free(port):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port():
+    """With PORTS free ones from it on, for ports of cores, and below those that the kernel hands out by itself: a
+    server that starts again finds them free."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 31000)
+        if all(is_free(port + i) for i in range(PORTS)):
+            return port
 
 
 class Server:
