@@ -205,13 +205,17 @@ influx_record(struct slice text, size_t *ret_n)
     struct slice line = influx_trim(text);
     struct cursor c = {line.p, text.p + text.n};
     enum input_record found = INPUT_RECORD_WHOLE;
-    bool comment = at_char(&c, '#');
+    bool comment = at_char(&c, '#'), fields = true;
 
     take_name(&c, " \n");
-    while (!comment && c.p < c.end && *c.p != '\n' && found == INPUT_RECORD_WHOLE) {
-        take_name(&c, "=\n");
+    pass_spaces(&c);
+    while (!comment && found == INPUT_RECORD_WHOLE && fields) {
+        take_name(&c, "= \n");
         if (at_char(&c, '='))
             found = pass_text(&c);
+        take_name(&c, ", \n");
+        fields = at_char(&c, ',');
+        c.p += fields;
     }
     *ret_n = (size_t)(c.p - text.p) + line_end(c.p, c.end);
     return found;
