@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_STORE_FIXTURE_H
 #define TESTS_UNIT_STORE_FIXTURE_H
 
-#include "shards/store/store.h"
+#include "shards/store/store_priv.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -76,6 +76,17 @@ fixture_put(struct store_fixture *f, const char *key, const char *value)
     struct store_batch *b = store_batch_create(f->s);
 
     store_batch_put(b, slice_of(key), slice_of(value));
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    store_batch_destroy(&b);
+}
+
+/* A range tombstone, as rows go that cannot be read. */
+static inline void
+fixture_put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
+{
+    struct store_batch *b = store_batch_create(f->s);
+
+    store_batch_delete_range(b, slice_of(lower), slice_of(upper));
     cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
     store_batch_destroy(&b);
 }

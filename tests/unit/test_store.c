@@ -1,4 +1,3 @@
-#include "shards/store/store_priv.h"
 #include "store_fixture.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 /* Cached reads: what they answer, and that they never read from the disk. The kernel counts a
  * thread's read calls (syscr in /proc/thread-self/io); a cached read must not move that counter. */
-#include "shards/store/store_priv.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>
@@ -151,17 +150,6 @@ Test(store_cached, a_tiny_cache_evicts_rows_but_no_filters)
     fixture_fini(&f);
 }
 
-/* As rows go that cannot be read. */
-static void
-put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
-{
-    struct store_batch *b = store_batch_create(f->s);
-
-    store_batch_delete_range(b, slice_of(lower), slice_of(upper));
-    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
-    store_batch_destroy(&b);
-}
-
 Test(store_cached, rows_under_a_range_tombstone_are_known_to_be_gone)
 {
     struct store_fixture f;
@@ -169,7 +157,7 @@ Test(store_cached, rows_under_a_range_tombstone_are_known_to_be_gone)
 
     fixture_init(&f);
     put_rows(&f, 1);
-    put_range_tombstone(&f, "row:001000", "row:019000");
+    fixture_put_range_tombstone(&f, "row:001000", "row:019000");
     cool_down(&f, 32 * MIB);
     before = read_calls();
     for (unsigned i = 1000; i < 19000; i++)
@@ -344,7 +332,7 @@ Test(store_cached, a_table_that_is_not_cached_does_not_end_the_level)
     expect_cold_end(&f);
     /* While there are range tombstones nothing is left out either. */
     put_side(&f, "d");
-    put_range_tombstone(&f, "d000100", "d000200");
+    fixture_put_range_tombstone(&f, "d000100", "d000200");
     for (int i = 0; i < 2; i++) {
         cool_down(&f, 32 * MIB);
         cr_assert_eq(walk_rows(&f, "a", "e", NULL, i, false, &rc), 3 * SIDE_ROWS - 100);

@@ -1,5 +1,4 @@
 /* Tables that cannot be read, in part or at all. */
-#include "shards/store/store_priv.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>
@@ -367,16 +366,6 @@ Test(store_damage, the_beginning_of_a_table_that_cannot_be_read_is_not_left_out)
     fixture_fini(&f);
 }
 
-static void
-put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
-{
-    struct store_batch *b = store_batch_create(f->s);
-
-    store_batch_delete_range(b, slice_of(lower), slice_of(upper));
-    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
-    store_batch_destroy(&b);
-}
-
 /* A store with a range tombstone and a table whose beginning cannot be read, beside another one. */
 static void
 left_out_fixture(struct store_fixture *f, struct damage *d)
@@ -392,7 +381,7 @@ left_out_fixture(struct store_fixture *f, struct damage *d)
     store_batch_destroy(&b);
     fixture_put(f, "x1", "goes");
     put_random(f, 5000, 100);
-    put_range_tombstone(f, "x", "y");
+    fixture_put_range_tombstone(f, "x", "y");
     store_close(&f->s);
     store_env_destroy(&f->env);
     largest_file(f->dir, d->path);
