@@ -38,7 +38,7 @@ void checkpoint_request(struct shard *sh);
 void checkpoint_wait(struct shard *sh, struct checkpoint_waiter *w);
 /* Wants to know when the one under way is done. False: none is. */
 bool checkpoint_wait_running(struct shard *sh, struct checkpoint_waiter *w);
-/* The last CHECKPOINT_FAILURES_MAX failed, or none can be made: what is dirty stays so for now. For the
+/* The last CHECKPOINT_FAILURES_MAX failed, or none can be made: what is dirty stays so until one succeeds. For the
  * shard's owner, or who leased it. */
 bool checkpoint_fails(const struct shard *sh);
 /* Every turn: starts one when limits say so, and moves the one under way on. Returns work done. */

@@ -80,6 +80,33 @@ fixture_put(struct store_fixture *f, const char *key, const char *value)
     store_batch_destroy(&b);
 }
 
+/* Of rows that fixture_fill makes. */
+static inline int
+fixture_row_key(char *out, size_t size, unsigned i)
+{
+    return snprintf(out, size, "key:%08u", i);
+}
+
+/* Rows 0..n-1 in an order that is neither ascending nor descending. */
+static inline void
+fixture_fill(struct store_fixture *f, unsigned n, const char *generation)
+{
+    struct store_batch *b = store_batch_create(f->s);
+    char key[32], value[64];
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned shuffled = (unsigned)((uint64_t)i * 7919 % n);
+        int k = fixture_row_key(key, sizeof(key), shuffled);
+        int v = snprintf(value, sizeof(value), "%s-%u", generation, shuffled);
+
+        store_batch_put(b, (struct slice){key, (size_t)k}, (struct slice){value, (size_t)v});
+    }
+    cr_assert_eq(store_batch_rows(b), n);
+    cr_assert_eq(store_batch_commit(b, &f->err), 0, "%s", f->err.text);
+    cr_assert_eq(store_batch_rows(b), 0, "empty again after the commit");
+    store_batch_destroy(&b);
+}
+
 /* A range tombstone, as rows go that cannot be read. */
 static inline void
 fixture_put_range_tombstone(struct store_fixture *f, const char *lower, const char *upper)
